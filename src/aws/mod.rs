@@ -1,0 +1,1 @@
+//! The only rooms that name `aws_*` crates, beside the sandbox: one file a service, each a few functions that say what we ask of it.

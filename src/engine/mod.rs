@@ -1,0 +1,3 @@
+//! Executes a plan: schedule, observe, recover, resume.
+
+pub mod event;

@@ -1,0 +1,129 @@
+//! Environment files: from TOML texts to an [`Environment`] whose every value remembers where it was written.
+//!
+//! Pure: whoever calls hands over the texts. No I/O, no clock, no AWS.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use crate::diagnostic::{Source, Span};
+
+/// A value and where it was written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spanned<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A TOML value with the position of every part.
+pub type Value = Spanned<Data>;
+
+/// What a TOML value holds. Dates are kept as the text that was written.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Data {
+    /// A string.
+    String(String),
+    /// A whole number.
+    Integer(i64),
+    /// A floating-point number.
+    Float(f64),
+    /// true or false.
+    Boolean(bool),
+    /// An array.
+    Array(Vec<Value>),
+    /// A table; the key's own position stands beside the value.
+    Table(IndexMap<String, Entry>),
+}
+
+/// A key of a table with its value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Where the key stands.
+    pub key: Span,
+    /// The value.
+    pub value: Value,
+}
+
+/// What becomes of a stack whose creation or update fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// A failed creation is deleted again; a failed update is rolled back.
+    Delete,
+    /// Both are rolled back; a failed creation stays as ROLLBACK_COMPLETE to be looked at.
+    Rollback,
+    /// What was made stays as it is.
+    Keep,
+}
+
+/// One environment file with everything that it extends, merged and checked.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// `dev`, from the file's name.
+    pub name: String,
+    /// `[project] name`.
+    pub project: Spanned<String>,
+    /// `[environment] account`: twelve digits.
+    pub account: Spanned<String>,
+    /// `[environment] region`.
+    pub region: Spanned<String>,
+    /// `[environment] role_arn`: assumed before anything is read.
+    pub role_arn: Option<Spanned<String>>,
+    /// `[environment] protect`: termination protection, `--confirm` on destroy, consent to stateful replacement.
+    pub protect: bool,
+    /// `[environment] on_failure`.
+    pub on_failure: OnFailure,
+    /// Where the state and the lock live.
+    pub backend: Backend,
+    /// `[tags]`: put on every stack and so on every resource that takes tags.
+    pub tags: BTreeMap<String, String>,
+    /// `[stacks.*]`, in the order of the files.
+    pub stacks: IndexMap<String, StackSpec>,
+    /// `[workloads.*]`, kept for shipping.
+    pub workloads: IndexMap<String, WorkloadSpec>,
+    /// Every text that was read, the environment's own file first.
+    pub sources: Vec<Arc<Source>>,
+}
+
+/// `[backend]`, with its defaults filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backend {
+    /// The versioned S3 bucket; default `PROJECT-mlinfra-ACCOUNT-REGION`.
+    pub bucket: String,
+    /// The DynamoDB table of locks; default `PROJECT-mlinfra-locks`.
+    pub table: String,
+}
+
+/// `[stacks.NAME]` as written: which module, and the inputs that the file gives.
+#[derive(Debug, Clone)]
+pub struct StackSpec {
+    /// The stack's name in the environment and where its table stands.
+    pub name: Spanned<String>,
+    /// Which module.
+    pub module: Spanned<String>,
+    /// Inputs given in the file, still untyped; `module` types them.
+    pub inputs: IndexMap<String, Entry>,
+}
+
+/// `[workloads.NAME]`: parsed, its parts kept for shipping.
+#[derive(Debug, Clone)]
+pub struct WorkloadSpec {
+    /// The workload's name and where its table stands.
+    pub name: Spanned<String>,
+    /// `api`, `batch` or `stream`.
+    pub kind: Spanned<String>,
+    /// The stack that it runs on.
+    pub on: Spanned<String>,
+    /// Everything else in the table.
+    pub settings: IndexMap<String, Entry>,
+}
+
+impl Environment {
+    /// The CloudFormation name of the stack `stack`: `PROJECT-ENV-STACK`.
+    pub fn stack_name(&self, stack: &str) -> String {
+        format!("{}-{}-{stack}", self.project.value, self.name)
+    }
+}
