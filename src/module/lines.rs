@@ -313,12 +313,8 @@ fn begins_value(before: &str) -> bool {
         Some(':' | '?') => spaced,
         Some('-') => spaced && (text == "-" || text.ends_with(" -")),
         _ => {
-            text.ends_with("%}")
-                || text.ends_with("#}")
-                || text
-                    .split_whitespace()
-                    .last()
-                    .is_some_and(|last| spaced && last.starts_with('!'))
+            let last = text.rsplit([' ', '[', ',', '{', '}']).next().unwrap_or_default();
+            text.ends_with("%}") || text.ends_with("#}") || (spaced && last.starts_with('!'))
         }
     }
 }
@@ -395,6 +391,7 @@ mod tests {
             "- - {{ x }}",
             "a: !Sub {{ x }}",
             "a: [{{ x }}, {{ y }}]",
+            "a: [!Ref {{ x }}, {% if y %}!Ref {{ y }}, {% endif %}]",
             "a: {b: {{ x }} }",
             "a: {{ x }} # why",
             "a: {% if x %}{{ x }}{% else %}1{% endif %}",

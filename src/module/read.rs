@@ -452,8 +452,12 @@ fn outputs(root: &Table, inputs: &IndexMap<String, Field>, problems: &mut Proble
 fn check_defaults(contract: &Contract, problems: &mut Problems) {
     let records = contract.types.values().flat_map(|record| record.fields.values());
     for field in contract.inputs.values().chain(records) {
+        // The choices of a list or map are those of its items.
         let unlimited = Field {
+            ty: field.ty.item().clone(),
             values: Vec::new(),
+            min: None,
+            max: None,
             ..field.clone()
         };
         for value in &field.values {

@@ -87,6 +87,14 @@ impl Type {
         }
     }
 
+    /// The innermost type: `string` for `map<list<string>>`.
+    pub fn item(&self) -> &Self {
+        match self {
+            Self::List(item) | Self::Map(item) => item.item(),
+            other => other,
+        }
+    }
+
     /// With an article, for sentences: `a string`, `a list of strings`, `a map of node_group`.
     pub fn describe(&self) -> String {
         match self {

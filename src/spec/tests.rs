@@ -176,6 +176,12 @@ fn every_syntax_error_and_duplicate_key_has_its_place() {
 }
 
 #[test]
+fn a_table_that_stands_twice_is_one_problem() {
+    let dev = format!("{DEV}\n[stacks.cluster]\nmodule = \"eks\"\nversion = \"1\"\n");
+    assert!(the_only(&dev).starts_with("MLI0002 environments/dev.toml:21:9 not valid TOML: duplicate key"));
+}
+
+#[test]
 fn everything_is_reported_at_once_in_the_order_of_the_file() {
     let dev = r#"extends = "common.toml"
 regoin = "x"
