@@ -60,4 +60,46 @@ codes! {
     PUBLIC_DATABASE = 506, "a database is reachable from the internet";
     LITERAL_SECRET = 507, "a secret stands in a template as text";
     OPEN_TRUST = 508, "a role or resource trusts everybody";
+    ENVIRONMENT_NAME = 101, "an environment has an unusable name";
+    EXTENDS_INVALID = 102, "`extends` names something that cannot be extended";
+    EXTENDS_CYCLE = 103, "environment files extend each other in a circle";
+    UNKNOWN_KEY = 104, "a key that nothing reads";
+    WRONG_TYPE = 105, "a value of the wrong type";
+    MISSING_SETTING = 106, "a required setting is missing";
+    INVALID_ACCOUNT = 107, "not an AWS account id";
+    INVALID_REGION = 108, "not an AWS region";
+    INVALID_NAME = 109, "a name that AWS would refuse";
+    INVALID_ROLE = 110, "not a role of this account";
+    INVALID_BACKEND = 111, "an unusable bucket or table name";
+    INVALID_TAG = 112, "a tag that AWS would refuse";
+    INVALID_CHOICE = 113, "a value that is not one of the choices";
+    NUMBER_TOO_LARGE = 114, "a number that does not fit into 64 bits";
+    WORKLOAD_TARGET = 115, "a workload runs on a stack that does not exist";
+
+    CONTRACT_INVALID = 201, "a module's contract is wrong";
+    CONTRACT_UNKNOWN_KEY = 202, "a module's contract has a key that nothing reads";
+    UNKNOWN_MODULE = 203, "a module that does not exist";
+    UNKNOWN_INPUT = 204, "an input that the module does not have";
+    MISSING_INPUT = 205, "a required input is missing";
+    INPUT_TYPE = 206, "an input has the wrong type";
+    INPUT_VALUE = 207, "an input has a value that the module does not accept";
+    SECRET_LITERAL = 208, "a secret is written into a file";
+    WIRE_MALFORMED = 209, "a reference to another stack is malformed";
+    WIRE_UNKNOWN_STACK = 210, "a reference to a stack that does not exist";
+    WIRE_UNKNOWN_OUTPUT = 211, "a reference to an output that does not exist";
+    WIRE_TYPE = 212, "a reference to an output of another type";
+    WIRE_AMBIGUOUS = 213, "more than one stack could provide an input";
+    WIRE_NO_STACK = 214, "no stack provides an input";
+    WIRE_CYCLE = 215, "stacks depend on each other in a circle";
+    WIRE_OUTPUT_ABSENT = 216, "a reference to an output that the stack does not make as it is configured";
+    TEMPLATE_MISSING = 217, "a module has no template";
+
+    RENDER_FAILED = 301, "a template cannot be rendered";
+    RENDER_UNDEFINED = 302, "a template uses a name that is not defined";
+    DEFERRED_VALUE = 303, "a template needs a value that is known only after a deployment";
+    REFUSED_BY_TEMPLATE = 304, "a template refuses its inputs";
+    OUTPUT_MISSING = 305, "a template does not make an output that its contract promises";
+    EXPRESSION_IN_TEXT = 306, "an expression in the middle of a string";
+    PARAMETER_WITHOUT_VALUE = 307, "a template declares a parameter that nothing fills";
+    PARAMETER_CONFLICT = 308, "a template uses a name that an input needs";
 }
