@@ -238,3 +238,72 @@ fn variable_span(text: &Node, name: &str, searched: &mut usize) -> Span {
         None => text.span.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::diagnostic::Source;
+
+    fn listed(text: &str) -> Vec<String> {
+        let source = Arc::new(Source {
+            path: "t.yaml".to_owned(),
+            text: text.to_owned(),
+        });
+        let document = super::super::read(&source).expect("reads");
+        let found = references(&document.root).into_iter();
+        found
+            .map(|it| {
+                let attribute = it.attribute.map(|name| format!(".{name}")).unwrap_or_default();
+                format!("{:?} {}{attribute} = {}", it.kind, it.target, it.span.text())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_kind_of_reference_of_a_resource_is_found_in_order_and_in_its_place() {
+        let text = "Type: AWS::X::Y\nDependsOn: [A, B]\nCondition: C\nProperties:\n  a: !Ref D\n  b: !GetAtt E.F.G\n  \
+                    c: !Sub ['${H}-${I.J}-${!K}-${L}', {L: !Ref M}]\n  d: !If [N, !Ref O, {p: !FindInMap [Q, !Ref R, s]}]\n";
+        assert_eq!(
+            listed(text),
+            [
+                "Condition C = C",
+                "DependsOn A = A",
+                "DependsOn B = B",
+                "Ref D = D",
+                "GetAtt E.F.G = E.F.G",
+                "Ref H = ${H}",
+                "GetAtt I.J = ${I.J}",
+                "Ref M = M",
+                "Condition N = N",
+                "Ref O = O",
+                "Mapping Q = Q",
+                "Ref R = R",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_condition_of_a_policy_statement_is_no_reference() {
+        assert!(listed("Properties: {Statement: [{Condition: x}]}").is_empty());
+    }
+
+    #[test]
+    fn the_parts_of_a_sub_text_are_variables_and_literal_text() {
+        use SubPart::{Text, Variable};
+        assert_eq!(
+            sub_parts("a${B}c${!D}${E.F}$G${"),
+            [
+                Text("a"),
+                Variable("B"),
+                Text("c"),
+                Text("${"),
+                Text("D}"),
+                Variable("E.F"),
+                Text("$G"),
+                Text("${")
+            ]
+        );
+    }
+}

@@ -168,7 +168,10 @@ impl<'a> Reader<'a> {
             return Node { value, span };
         }
         match self.function(tag, &span) {
-            Some(function) => tags::wrap(function, self.tag_span(tag, &span), string(span)),
+            Some(function) => {
+                let at = self.tag_span(tag, &span);
+                tags::wrap(function, at.clone(), string(self.behind(&at, &span)))
+            }
             None => string(span),
         }
     }
@@ -226,6 +229,15 @@ impl<'a> Reader<'a> {
             Some(at) => Span::new(self.source, at..at + written.len()),
             None => value.clone(),
         }
+    }
+
+    /// A tagged scalar without its tag; the parser's span begins with it.
+    fn behind(&self, tag: &Span, value: &Span) -> Span {
+        if tag.bytes.start != value.bytes.start || tag.bytes.end > value.bytes.end {
+            return value.clone();
+        }
+        let rest = self.source.text.get(tag.bytes.end..value.bytes.end).unwrap_or_default();
+        Span::new(self.source, value.bytes.end - rest.trim_start().len()..value.bytes.end)
     }
 
     fn next(&mut self) -> Result<(Event<'a>, Span), Stop> {
