@@ -110,7 +110,7 @@ pub fn sub_parts(text: &str) -> Vec<SubPart<'_>> {
             parts.push(SubPart::Text("${"));
             rest = literal;
         } else {
-            parts.push(SubPart::Variable(name));
+            parts.push(SubPart::Variable(name.trim()));
             rest = tail;
         }
     }
@@ -227,16 +227,19 @@ fn sub(argument: &Node, found: &mut Vec<Reference>) {
 /// Where `${name}` stands in the source: in the text as written, from `searched` on; the whole text if escapes hide it.
 fn variable_span(text: &Node, name: &str, searched: &mut usize) -> Span {
     let written = text.span.text();
-    let wanted = format!("${{{name}}}");
-    match written.get(*searched..).and_then(|rest| rest.find(&wanted)) {
-        Some(at) => {
-            let start = *searched + at;
-            *searched = start + wanted.len();
+    let mut rest = written.get(*searched..).unwrap_or_default();
+    while let Some((_, behind)) = rest.split_once("${") {
+        let start = written.len() - behind.len() - 2;
+        rest = behind;
+        if let Some((inner, tail)) = behind.split_once('}')
+            && inner.trim() == name
+        {
+            *searched = written.len() - tail.len();
             let base = text.span.bytes.start;
-            Span::new(&text.span.source, base + start..base + *searched)
+            return Span::new(&text.span.source, base + start..base + *searched);
         }
-        None => text.span.clone(),
     }
+    text.span.clone()
 }
 
 #[cfg(test)]

@@ -132,9 +132,7 @@ impl<'a> Reader<'a> {
     fn key(&mut self, event: Event<'a>, span: Span) -> Result<(String, Span), Stop> {
         match event {
             Event::Scalar(text, _, _, None) => Ok((text.into_owned(), span)),
-            Event::Scalar(text, _, _, Some(tag)) if tag.is_yaml_core_schema() && tag.suffix == "str" => {
-                Ok((text.into_owned(), span))
-            }
+            Event::Scalar(text, _, _, Some(tag)) if is_string_tag(&tag) => Ok((text.into_owned(), span)),
             _ => self.stop(
                 Problem::error(codes::TEMPLATE_SYNTAX, "a key must be a plain or quoted string")
                     .at(span, "")
@@ -192,7 +190,7 @@ impl<'a> Reader<'a> {
     }
 
     fn function(&mut self, tag: &Tag, span: &Span) -> Option<&'static str> {
-        if tag.handle.is_empty() && tag.suffix == "!" {
+        if is_string_tag(tag) {
             return None;
         }
         let function = if tag.handle == "!" {
@@ -283,6 +281,12 @@ impl<'a> Reader<'a> {
             _ => start.bytes.end,
         }
     }
+}
+
+/// `!` and `!!str` say "a string", whatever it looks like.
+fn is_string_tag(tag: &Tag) -> bool {
+    let non_specific = tag.handle.is_empty() && tag.suffix == "!" || tag.handle == "!" && tag.suffix.is_empty();
+    non_specific || tag.is_yaml_core_schema() && tag.suffix == "str"
 }
 
 /// A plain scalar by YAML 1.2's core schema, except that only numbers which JSON keeps as written become numbers.
