@@ -245,8 +245,12 @@ fn render_problem(error: &minijinja::Error, stack: &WiredStack<'_>, marked: &Mar
         details.push(cause.to_string());
         inner = cause.source();
     }
-    if let Some(input) = details.iter().find_map(|text| jinja::deferred_input(text)) {
-        return deferred_problem(stack, input, span, origins);
+    if let Some(text) = details.iter().find(|text| text.contains(jinja::DEFERRED)) {
+        // Filters may have changed the name on its way here: `vpc_id|upper`.
+        let named = jinja::deferred_input(text).unwrap_or_default();
+        let deferred = stack.values.iter().filter(|(_, value)| value.is_deferred()).map(|(name, _)| name);
+        let input = deferred.clone().find(|name| name.eq_ignore_ascii_case(named)).or(deferred.clone().next());
+        return deferred_problem(stack, input.map_or(named, String::as_str), span, origins);
     }
     let name = &stack.spec.name.value;
     let refused = details

@@ -458,6 +458,9 @@ fn what_needs_the_value_of_another_stack_is_refused_and_says_so() {
         "      A: {{ vpc_id ~ \"-x\" }}",
         "      A: {{ \"x-\" ~ vpc_id }}",
         "      A: {{ vpc_id|upper }}",
+        "      A: {{ vpc_id|pascal }}",
+        "      A: {{ (vpc_id ~ \"x\")|pascal }}",
+        "      A: {{ vpc_id|string|first }}",
         "      A: {{ vpc_id[0] }}",
         "      A: {{ vpc_id.x }}",
         "      A: {{ cidr_subnet(vpc_id, 1, 1) }}",
@@ -518,7 +521,7 @@ fn mistakes_in_a_template_are_shown_at_its_line_with_the_inputs_behind_it() {
     let path = "templates/cloudformation/app.yaml";
     for (line, code, message, place) in [
         ("      A: {{ lable }}", codes::RENDER_UNDEFINED, "uses `lable`", "10:13"),
-        ("      A: {{ label|nope }}", codes::TEMPLATE_SYNTAX, "nope", "10:1"),
+        ("      A: {{ label|nope }}", codes::RENDER_FAILED, "filter nope is unknown", "10:"),
         ("      A: {{ fail(\"too few of \" ~ label) }}", codes::REFUSED_BY_TEMPLATE, "`app`: too few of abc", "10:13"),
         ("      A: {{ label", codes::TEMPLATE_SYNTAX, "", "1"),
         ("      A: b-{{ label }}", codes::EXPRESSION_IN_TEXT, "middle of a string", "10:12"),
@@ -586,7 +589,7 @@ fn a_resource_is_traced_to_its_template_line_and_inputs() {
         shown("GroupGpu"),
         [
             "templates/cloudformation/app.yaml:12:3 {{ \"Group\" ~ name|pascal }}:",
-            "environments/dev.toml:14:1 groups.gpu = { size = 3 }"
+            "environments/dev.toml:14:1 groups"
         ]
     );
     assert_eq!(app.origins.resources["GroupGpu"], 11);
