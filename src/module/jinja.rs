@@ -30,7 +30,15 @@ pub(super) fn language() -> Environment<'static> {
     for filter in ["safe", "escape", "e", "tojson"] {
         language.remove_filter(filter);
     }
-    language.add_filter("pascal", |text: &str| pascal(text));
+    language.add_filter("pascal", |value: &Value| -> Result<String, Error> {
+        known(value)?;
+        let text = value.to_string();
+        if text.contains(DEFERRED) {
+            Err(Error::new(ErrorKind::InvalidOperation, text))
+        } else {
+            Ok(pascal(&text))
+        }
+    });
     language.add_function("cidr_subnet", cidr_subnet);
     language.add_function("cidr_size", cidr_size);
     language.add_function("sub", sub);
