@@ -75,7 +75,6 @@ codes! {
     INVALID_CHOICE = 113, "a value that is not one of the choices";
     NUMBER_TOO_LARGE = 114, "a number that does not fit into 64 bits";
     WORKLOAD_TARGET = 115, "a workload runs on a stack that does not exist";
-
     CONTRACT_INVALID = 201, "a module's contract is wrong";
     CONTRACT_UNKNOWN_KEY = 202, "a module's contract has a key that nothing reads";
     UNKNOWN_MODULE = 203, "a module that does not exist";
@@ -93,7 +92,6 @@ codes! {
     WIRE_CYCLE = 215, "stacks depend on each other in a circle";
     WIRE_OUTPUT_ABSENT = 216, "a reference to an output that the stack does not make as it is configured";
     TEMPLATE_MISSING = 217, "a module has no template";
-
     RENDER_FAILED = 301, "a template cannot be rendered";
     RENDER_UNDEFINED = 302, "a template uses a name that is not defined";
     DEFERRED_VALUE = 303, "a template needs a value that is known only after a deployment";
@@ -102,7 +100,6 @@ codes! {
     EXPRESSION_IN_TEXT = 306, "an expression in the middle of a string";
     PARAMETER_WITHOUT_VALUE = 307, "a template declares a parameter that nothing fills";
     PARAMETER_CONFLICT = 308, "a template uses a name that an input needs";
-
     TEMPLATE_TOO_LARGE = 401, "a template is larger than CloudFormation takes";
     TEMPLATE_TOO_DEEP = 402, "a template nests too deeply";
     UNKNOWN_TAG = 403, "a YAML tag is unknown to CloudFormation";
@@ -134,7 +131,6 @@ codes! {
     INTRINSIC_FORM = 435, "an intrinsic function has the wrong arguments";
     UNKNOWN_INTRINSIC = 436, "an intrinsic function is unknown";
     UNUSED_DECLARATION = 437, "a parameter, condition or mapping is never used";
-
     PUBLIC_BUCKET = 501, "a bucket is open to the public";
     BUCKET_WITHOUT_ACCESS_BLOCK = 502, "a bucket does not block public access";
     OPEN_INGRESS = 503, "a port is open to the whole internet";
@@ -143,6 +139,10 @@ codes! {
     PUBLIC_DATABASE = 506, "a database is reachable from the internet";
     LITERAL_SECRET = 507, "a secret stands in a template as text";
     OPEN_TRUST = 508, "a role or resource trusts everybody";
+    DESTROY_UNCONFIRMED = 601, "a protected environment is not destroyed without its name";
+    STATEFUL_LOSS = 602, "a change would lose data";
+    PLAN_UNREADABLE = 603, "a saved plan cannot be read";
+    PLAN_STALE = 604, "something moved since the plan was made";
     LOCK_HELD = 700, "the lock is held by somebody else";
     LOCK_TABLE_MISSING = 701, "the lock table does not exist";
     LOCK_LOST = 702, "the lock was lost while working";
@@ -158,6 +158,13 @@ codes! {
     PLAN_APPLIED = 715, "the plan has been applied already";
     NO_CONDITIONAL_WRITES = 716, "the object store ignores conditions on writes";
     RECORD_EXISTS = 717, "an immutable record exists already with other content";
+    STACK_FAILED = 801, "a stack failed";
+    CHANGE_SET_FAILED = 802, "CloudFormation refuses a change set";
+    UNSEEN_CHANGE = 803, "a replacement or removal that nobody reviewed";
+    OUTPUT_MISSING = 804, "a stack lacks an output that another one uses";
+    DELETE_FAILED = 805, "a stack cannot be deleted";
+    CLOUDFORMATION_CALL = 806, "a call to CloudFormation failed";
+    STACK_STUCK = 807, "a stack stays stuck";
     NO_CREDENTIALS = 900, "no usable AWS credentials";
     CREDENTIALS_EXPIRED = 901, "the AWS credentials have expired";
     ENDPOINT_UNREACHABLE = 902, "the AWS endpoint cannot be reached";
