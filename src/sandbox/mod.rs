@@ -1,1 +1,3 @@
 //! The embedded AWS.
+
+pub mod cloudformation;
