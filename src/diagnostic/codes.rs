@@ -19,4 +19,15 @@ codes! {
     FILE_UNREADABLE = 1, "a file cannot be read";
     TOML_SYNTAX = 2, "a file is not valid TOML";
     TEMPLATE_SYNTAX = 3, "a template is not valid YAML or Jinja";
+    DESTROY_UNCONFIRMED = 601, "a protected environment is not destroyed without its name";
+    STATEFUL_LOSS = 602, "a change would lose data";
+    PLAN_UNREADABLE = 603, "a saved plan cannot be read";
+    PLAN_STALE = 604, "something moved since the plan was made";
+    STACK_FAILED = 801, "a stack failed";
+    CHANGE_SET_FAILED = 802, "CloudFormation refuses a change set";
+    UNSEEN_CHANGE = 803, "a replacement or removal that nobody reviewed";
+    OUTPUT_MISSING = 804, "a stack lacks an output that another one uses";
+    DELETE_FAILED = 805, "a stack cannot be deleted";
+    CLOUDFORMATION_CALL = 806, "a call to CloudFormation failed";
+    STACK_STUCK = 807, "a stack stays stuck";
 }
