@@ -19,8 +19,8 @@ Examples:
   mlinfra apply prod.plan                     exactly the plan that was reviewed
   mlinfra apply dev --yes --format json       in a job: no question, JSON lines on stdout
   mlinfra apply dev --target storage          one stack, with the stacks it needs
-  mlinfra apply prod --allow-replacement cluster
-                                              consent to replacing stateful resources of `cluster`")]
+  mlinfra apply prod --allow-replacement storage.ModelsBucket
+                                              consent to losing what this bucket holds")]
 pub struct ApplyArgs {
     /// The environment, or a plan file
     #[arg(value_name = "ENV|FILE")]
@@ -51,17 +51,17 @@ pub struct ApplyArgs {
     )]
     pub targets: Vec<String>,
 
-    /// Consent to replacing resources that hold data in this stack (`all` for every stack); may be repeated
+    /// Consent to replacing or removing this resource although it holds data; STACK.* for all of a stack
     #[arg(
         long,
-        value_name = "STACK",
+        value_name = "STACK.RESOURCE",
         value_delimiter = ',',
         env = "MLINFRA_ALLOW_REPLACEMENT",
         hide_env_values = true
     )]
     pub allow_replacement: Vec<String>,
 
-    /// The environment's name, as consent where a protected environment asks for it
+    /// The environment's name, as consent where a saved plan destroys a protected environment
     #[arg(long, value_name = "NAME", env = "MLINFRA_CONFIRM", hide_env_values = true)]
     pub confirm: Option<String>,
 }

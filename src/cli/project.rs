@@ -61,15 +61,11 @@ pub struct InitArgs {
 #[command(after_help = "\
 Examples:
   mlinfra bootstrap dev
-  mlinfra bootstrap prod --profile prod-admin --yes")]
+  mlinfra bootstrap prod --profile prod-admin")]
 pub struct BootstrapArgs {
     /// The environment whose account and region are prepared
     #[arg(value_name = "ENV")]
     pub environment: String,
-
-    /// Create without asking
-    #[arg(short, long, value_parser = values::switch, env = "MLINFRA_YES", hide_env_values = true)]
-    pub yes: bool,
 }
 
 /// Check environment files, modules and templates without touching AWS
@@ -140,7 +136,7 @@ Examples:
   mlinfra outputs dev
   mlinfra outputs dev network
   VPC=$(mlinfra outputs dev network vpc_id)
-  mlinfra outputs dev --format json | jq -r '.outputs.network.vpc_id'")]
+  mlinfra outputs dev --format json | jq -r '.stacks.network.vpc_id'")]
 pub struct OutputsArgs {
     /// The environment
     #[arg(value_name = "ENV")]

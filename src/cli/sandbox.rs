@@ -12,7 +12,7 @@ use super::values;
 pub enum SandboxCommand {
     /// Serve the embedded AWS over HTTP, for several processes and other clients
     Serve(SandboxServeArgs),
-    /// List the stacks and resources that the project's sandbox holds
+    /// List everything that the project's sandbox holds
     List(SandboxListArgs),
     /// Delete everything that the project's sandbox holds
     Reset(SandboxResetArgs),
@@ -93,7 +93,7 @@ pub struct SandboxServeArgs {
     pub directory: Option<PathBuf>,
 }
 
-/// List the stacks and resources that the project's sandbox holds
+/// List everything that the project's sandbox holds
 #[derive(Debug, Args)]
 pub struct SandboxListArgs {}
 

@@ -30,4 +30,16 @@ codes! {
     DELETE_FAILED = 805, "a stack cannot be deleted";
     CLOUDFORMATION_CALL = 806, "a call to CloudFormation failed";
     STACK_STUCK = 807, "a stack stays stuck";
+
+    NO_PROJECT = 1001, "no project is here";
+    UNKNOWN_ENVIRONMENT = 1002, "an environment that does not exist";
+    UNKNOWN_STACK = 1003, "a stack that the environment does not have";
+    UNKNOWN_OUTPUT = 1004, "an output that the stack does not have";
+    UNKNOWN_MODULE_NAME = 1005, "a module that the catalogue does not have";
+    NEEDS_ANSWER = 1006, "an answer is needed and nobody can be asked";
+    DECLINED = 1007, "the answer was no";
+    INTERRUPTED = 1008, "the run was interrupted";
+    FILE_EXISTS = 1009, "a file is there already";
+    FILE_UNWRITABLE = 1010, "a file cannot be written";
+    NO_RUNTIME = 1011, "the program cannot start working";
 }

@@ -8,8 +8,8 @@ pub mod printer;
 pub mod progress;
 pub mod report;
 pub mod text;
+pub mod trace;
 
-use crate::cli::Format;
 use crate::diagnostic::Problems;
 use crate::plan::Plan;
 
@@ -56,10 +56,3 @@ pub trait View: Send + Sync {
     fn ask(&self, question: &str);
 }
 
-/// The view for `format`; `verbose` counts `-v`.
-pub fn new(format: Format, printer: Printer, verbose: u8) -> Box<dyn View> {
-    match format {
-        Format::Human => Box::new(Human::new(printer, verbose)),
-        Format::Json => Box::new(Json::new(printer)),
-    }
-}

@@ -5,8 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
 
-use crate::cli::Color;
-
 /// Writes text that was built with colours, taking them out where they are not wanted.
 ///
 /// A reader that goes away (`mlinfra outputs dev | head -1`) is no error: what is written afterwards is dropped and
@@ -16,6 +14,17 @@ pub struct Printer {
     stdout: Stream,
     stderr: Stream,
     terminal: Terminal,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// Where NO_COLOR, CLICOLOR_FORCE, TERM and the terminal want it.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
 }
 
 /// What is known about where the text goes.
@@ -36,11 +45,11 @@ const WIDEST: usize = 120;
 
 impl Printer {
     /// A printer to the process's own streams; `term` is the environment's `TERM`: `dumb` cannot rewrite a line.
-    pub fn new(color: Color, term: Option<&str>) -> Self {
-        let choice = match color {
-            Color::Auto => ColorChoice::Auto,
-            Color::Always => ColorChoice::Always,
-            Color::Never => ColorChoice::Never,
+    pub fn new(colour: Colour, term: Option<&str>) -> Self {
+        let choice = match colour {
+            Colour::Auto => ColorChoice::Auto,
+            Colour::Always => ColorChoice::Always,
+            Colour::Never => ColorChoice::Never,
         };
         let stdout = AutoStream::new(std::io::stdout(), choice);
         let stderr = AutoStream::new(std::io::stderr(), choice);

@@ -32,12 +32,23 @@ pub struct Status {
     pub account: String,
     /// The region.
     pub region: String,
+    /// Where state and lock are kept.
+    pub backend: BackendReport,
     /// The stacks, in the order of their dependencies.
     pub stacks: Vec<StackStatus>,
     /// The lock.
     pub lock: LockReport,
     /// The last operation, if there was one.
     pub last_operation: Option<OperationReport>,
+}
+
+/// Where state and lock are kept.
+#[derive(Debug, Serialize)]
+pub struct BackendReport {
+    /// The S3 bucket.
+    pub bucket: String,
+    /// The DynamoDB table.
+    pub table: String,
 }
 
 /// One stack as it is.
@@ -137,7 +148,7 @@ pub struct Outputs {
     /// The environment's name.
     pub environment: String,
     /// Stack name to contract name to value.
-    pub outputs: IndexMap<String, IndexMap<String, String>>,
+    pub stacks: IndexMap<String, IndexMap<String, String>>,
 }
 
 /// What `module list` shows.
@@ -260,32 +271,21 @@ pub struct StackEnding {
 /// What `sandbox list` shows.
 #[derive(Debug, Serialize)]
 pub struct SandboxReport {
-    /// The stacks.
-    pub stacks: Vec<SandboxStack>,
+    /// Everything that exists, by service and kind.
+    pub items: Vec<SandboxItem>,
 }
 
-/// One stack of the sandbox.
+/// One thing that exists in the sandbox.
 #[derive(Debug, Serialize)]
-pub struct SandboxStack {
-    /// The CloudFormation name.
-    pub stack_name: String,
-    /// Its status.
-    pub status: String,
-    /// Its resources: logical id, type, physical id, status.
-    pub resources: Vec<SandboxResource>,
-}
-
-/// One resource of a stack.
-#[derive(Debug, Serialize)]
-pub struct SandboxResource {
-    /// The logical id.
-    pub logical_id: String,
-    /// `AWS::EC2::VPC`.
-    pub resource_type: String,
-    /// The physical id.
-    pub physical_id: String,
-    /// Its status.
-    pub status: String,
+pub struct SandboxItem {
+    /// The account and region that it is in: `111122223333 us-east-1`.
+    pub place: String,
+    /// The service: `s3`.
+    pub service: String,
+    /// The kind of thing: `bucket`.
+    pub kind: String,
+    /// Its name or id.
+    pub id: String,
 }
 
 /// What `init` wrote.

@@ -105,7 +105,8 @@ impl View for Human {
 
     fn progress(&self, plan: &Plan) -> Box<dyn Progress> {
         let terminal = self.printer.terminal();
-        if terminal.live {
+        // What -v says would break lines that are rewritten in place.
+        if terminal.live && self.verbose == 0 {
             let verb = match plan.kind {
                 Kind::Apply => "Applying",
                 Kind::Destroy => "Destroying",

@@ -45,16 +45,13 @@ pub fn plan(plan: &Plan, next: &[String], width: usize) -> String {
 }
 
 fn nothing_to_do(plan: &Plan) -> String {
-    match (plan.kind, plan.stacks.len()) {
-        (Kind::Destroy, _) => format!("Nothing to delete: {} has no stacks\n", paint(NAME, &plan.environment)),
-        (Kind::Apply, 0) => format!("Nothing to do: {} has no stacks\n", paint(NAME, &plan.environment)),
-        (Kind::Apply, stacks) => format!(
-            "Nothing to do: {} of {} {} as the files say\n",
-            count(stacks, "stack"),
-            paint(NAME, &plan.environment),
-            if stacks == 1 { "is" } else { "are" }
-        ),
-    }
+    let state = match plan.stacks.len() {
+        0 => "there are no stacks".to_owned(),
+        1 => "the stack is as the files say".to_owned(),
+        stacks => format!("all {stacks} stacks are as the files say"),
+    };
+    format!("{}: no changes, {state}
+", paint(NAME, &plan.environment))
 }
 
 /// One stack: what happens to it and why, then its resources.

@@ -44,6 +44,8 @@ fn stack(name: &str, module: &str, action: Action) -> StackPlan {
         template_sha256: None,
         change_set: None,
         after: Vec::new(),
+        seen: None,
+        set_protection: None,
     }
 }
 

@@ -128,11 +128,11 @@ pub fn lock(lock: &LockReport) -> String {
 
 /// Outputs by stack.
 pub fn outputs(outputs: &Outputs) -> String {
-    if outputs.outputs.values().all(indexmap::IndexMap::is_empty) {
+    if outputs.stacks.values().all(indexmap::IndexMap::is_empty) {
         return format!("{} has no outputs yet\n", outputs.environment);
     }
     let mut text = String::new();
-    for (stack, values) in outputs.outputs.iter().filter(|(_, values)| !values.is_empty()) {
+    for (stack, values) in outputs.stacks.iter().filter(|(_, values)| !values.is_empty()) {
         text.push_str(&format!("{}\n", paint(NAME, stack)));
         let rows: Vec<Vec<String>> = values
             .iter()
@@ -143,39 +143,26 @@ pub fn outputs(outputs: &Outputs) -> String {
     text
 }
 
-/// The sandbox's stacks and resources.
+/// Everything in the sandbox.
 pub fn sandbox(report: &SandboxReport) -> String {
-    if report.stacks.is_empty() {
-        return "The sandbox holds no stacks\n".to_owned();
+    if report.items.is_empty() {
+        return "The sandbox is empty\n".to_owned();
     }
-    let mut text = String::new();
-    for stack in &report.stacks {
-        text.push_str(&format!(
-            "{}  {}\n",
-            paint(NAME, &stack.stack_name),
-            paint(status_style(&stack.status), &stack.status)
-        ));
-        let rows: Vec<Vec<String>> = stack
-            .resources
-            .iter()
-            .map(|resource| {
-                vec![
-                    format!("  {}", resource.logical_id),
-                    paint(DIM, &resource.resource_type),
-                    one_line(&resource.physical_id),
-                    paint(status_style(&resource.status), &resource.status),
-                ]
-            })
-            .collect();
-        text.push_str(&table(&rows));
-    }
-    text
+    let rows: Vec<Vec<String>> = report
+        .items
+        .iter()
+        .map(|item| {
+            let what = format!("{} {}", item.service, item.kind);
+            vec![paint(DIM, &item.place), what, paint(NAME, one_line(&item.id))]
+        })
+        .collect();
+    table(&rows)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::report::StackStatus;
+    use crate::view::report::{BackendReport, StackStatus};
 
     fn stack(name: &str, status: Option<&str>, drift: Drift) -> StackStatus {
         StackStatus {
@@ -199,6 +186,10 @@ mod tests {
             environment: "dev".into(),
             account: "111122223333".into(),
             region: "us-east-1".into(),
+            backend: BackendReport {
+                bucket: "churn-mlinfra-111122223333-us-east-1".into(),
+                table: "churn-mlinfra-locks".into(),
+            },
             stacks: vec![
                 stack("network", Some("UPDATE_COMPLETE"), Drift::None),
                 failed,

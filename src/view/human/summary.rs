@@ -70,7 +70,7 @@ pub fn outputs(summary: &Summary) -> String {
     }
     super::status::outputs(&Outputs {
         environment: summary.environment.clone(),
-        outputs: summary.outputs.clone(),
+        stacks: summary.outputs.clone(),
     })
 }
 

@@ -136,6 +136,8 @@ mod tests {
             template_sha256: None,
             change_set: None,
             after: after.iter().map(|name| (*name).to_owned()).collect(),
+            seen: None,
+            set_protection: None,
         }
     }
 
