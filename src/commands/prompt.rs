@@ -3,7 +3,7 @@
 use std::io::{BufRead, IsTerminal};
 
 use super::context::Context;
-use super::error::{CommandError, Kind};
+use super::error::CommandError;
 use crate::diagnostic::{Problem, codes};
 
 /// A question whose answer has to be typed in full.
@@ -45,9 +45,8 @@ pub async fn ask(context: &Context, question: Question<'_>) -> Result<(), Comman
         typed = answer => typed,
         () = context.stop().cancelled() => {
             context.view().note("");
-            return Err(CommandError::from(
-                Problem::error(codes::INTERRUPTED, "interrupted before anything was changed"),
-            ).of_kind(Kind::Interrupted));
+            let problem = Problem::error(codes::INTERRUPTED, "interrupted before anything was changed");
+            return Err(CommandError::from(problem).of_kind(context.interrupted_kind()));
         }
     };
     match typed {
