@@ -22,6 +22,7 @@ pub use plan::PlanArgs;
 pub use project::{BootstrapArgs, InitArgs, OutputsArgs, RenderArgs, StatusArgs, ValidateArgs};
 pub use sandbox::{SandboxCommand, SandboxListArgs, SandboxResetArgs, SandboxServeArgs};
 pub use shell::{CompletionsArgs, ManArgs};
+pub use values::time_scale;
 
 /// Machine-learning environments on AWS: planned, locked, applied through CloudFormation.
 ///

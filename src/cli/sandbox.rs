@@ -1,6 +1,5 @@
 //! `mlinfra sandbox`.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -28,7 +27,7 @@ pub enum SandboxCommand {
 Examples:
   mlinfra sandbox serve --port 4566
   mlinfra sandbox serve --port 4566 --time-scale 60     one simulated minute a second
-  mlinfra sandbox serve --faults faults.json            a resource that fails, throttling, lost answers
+  mlinfra sandbox serve --faults faults.toml            a resource that fails, throttling, lost answers
   AWS_ENDPOINT_URL=http://127.0.0.1:4566 aws cloudformation list-stacks")]
 pub struct SandboxServeArgs {
     /// The port; 0 takes a free one and prints it
@@ -41,16 +40,6 @@ pub struct SandboxServeArgs {
     )]
     pub port: u16,
 
-    /// The address to listen on
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1",
-        env = "MLINFRA_SANDBOX_ADDRESS",
-        hide_env_values = true
-    )]
-    pub address: IpAddr,
-
     /// How many simulated seconds pass in a real one
     #[arg(
         long,
@@ -62,7 +51,7 @@ pub struct SandboxServeArgs {
     )]
     pub time_scale: f64,
 
-    /// A JSON list of faults to inject
+    /// A TOML file of faults to inject (docs/SANDBOX.md)
     #[arg(long, value_name = "FILE", env = "MLINFRA_SANDBOX_FAULTS", hide_env_values = true)]
     pub faults: Option<PathBuf>,
 

@@ -11,7 +11,7 @@ use super::signals::Signals;
 use super::variables::Variables;
 use super::who;
 use crate::cli::Global;
-use crate::diagnostic::Problems;
+use crate::diagnostic::{Problem, Problems, codes};
 use crate::view::View;
 
 /// What every verb is given.
@@ -85,9 +85,41 @@ impl Context {
         Ok(Project::find(self.start())?)
     }
 
-    /// Who runs this.
+    /// Who runs this: `user@host`.
     pub fn actor(&self) -> String {
         who::actor(&self.variables)
+    }
+
+    /// The page of the CI run that this is, if it is one.
+    pub fn run_url(&self) -> Option<String> {
+        who::run_url(&self.variables)
+    }
+
+    /// The commit of the project's checkout.
+    pub fn commit(&self) -> Option<String> {
+        who::commit(self.start())
+    }
+
+    /// What to type to run `verb` in the same circumstances.
+    pub fn command(&self, verb: &str) -> String {
+        let sandbox = if self.global.sandbox { " --sandbox" } else { "" };
+        format!("mlinfra {verb}{sandbox}")
+    }
+
+    /// What `future` gives, unless the user stops first.
+    pub async fn unless_stopped<F: Future>(&self, future: F) -> Result<F::Output, CommandError> {
+        let stop = self.stop();
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Err(self.interrupted("interrupted before anything was changed")),
+            output = future => Ok(output),
+        }
+    }
+
+    /// The error of a run that the user stopped before anything was changed.
+    pub fn interrupted(&self, what: &str) -> CommandError {
+        CommandError::from(Problem::error(codes::INTERRUPTED, what).note("no lock is held"))
+            .of_kind(self.interrupted_kind())
     }
 
     /// Cancelled by the first Ctrl-C or SIGTERM.

@@ -34,6 +34,7 @@ pub async fn ask(context: &Context, question: Question<'_>) -> Result<(), Comman
         return Err(problem.into());
     }
     context.view().ask(&question.text);
+    let stop = context.stop();
     let (sender, answer) = tokio::sync::oneshot::channel();
     // A thread of its own, because reading a line cannot be cancelled: whoever is interrupted does not wait for it.
     std::thread::spawn(move || {
@@ -43,10 +44,9 @@ pub async fn ask(context: &Context, question: Question<'_>) -> Result<(), Comman
     });
     let typed = tokio::select! {
         typed = answer => typed,
-        () = context.stop().cancelled() => {
+        () = stop.cancelled() => {
             context.view().note("");
-            let problem = Problem::error(codes::INTERRUPTED, "interrupted before anything was changed");
-            return Err(CommandError::from(problem).of_kind(context.interrupted_kind()));
+            return Err(context.interrupted("interrupted before anything was changed"));
         }
     };
     match typed {

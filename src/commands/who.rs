@@ -5,17 +5,17 @@ use std::process::{Command, Stdio};
 
 use super::variables::Variables;
 
-/// The run's URL in GitHub Actions, `user@host` elsewhere.
+/// The page of the run, in GitHub Actions.
+pub fn run_url(variables: &Variables) -> Option<String> {
+    let server = variables.get("GITHUB_SERVER_URL")?;
+    let repository = variables.get("GITHUB_REPOSITORY")?;
+    let run = variables.get("GITHUB_RUN_ID")?;
+    Some(format!("{server}/{repository}/actions/runs/{run}"))
+}
+
+/// `user@host`; in GitHub Actions the user who set it off.
 pub fn actor(variables: &Variables) -> String {
-    let github = (
-        variables.get("GITHUB_SERVER_URL"),
-        variables.get("GITHUB_REPOSITORY"),
-        variables.get("GITHUB_RUN_ID"),
-    );
-    if let (Some(server), Some(repository), Some(run)) = github {
-        return format!("{server}/{repository}/actions/runs/{run}");
-    }
-    let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| variables.get(name));
+    let user = ["GITHUB_ACTOR", "USER", "LOGNAME", "USERNAME"].iter().find_map(|name| variables.get(name));
     let host = variables.get("HOSTNAME").map(str::to_owned).or_else(host_name);
     format!(
         "{}@{}",
@@ -54,16 +54,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_github_run_is_named_by_its_url_and_a_person_by_user_and_host() {
+    fn a_github_run_has_a_page_and_a_person_is_named_by_user_and_host() {
         let run = Variables::from([
             ("GITHUB_SERVER_URL", "https://github.com"),
             ("GITHUB_REPOSITORY", "acme/churn"),
             ("GITHUB_RUN_ID", "42"),
-            ("USER", "runner"),
         ]);
-        assert_eq!(actor(&run), "https://github.com/acme/churn/actions/runs/42");
+        assert_eq!(run_url(&run).as_deref(), Some("https://github.com/acme/churn/actions/runs/42"));
         let person = Variables::from([("USER", "ana"), ("HOSTNAME", "laptop")]);
-        assert_eq!(actor(&person), "ana@laptop");
+        assert_eq!((actor(&person).as_str(), run_url(&person)), ("ana@laptop", None));
     }
 
     #[test]

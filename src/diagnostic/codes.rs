@@ -42,4 +42,7 @@ codes! {
     FILE_EXISTS = 1009, "a file is there already";
     FILE_UNWRITABLE = 1010, "a file cannot be written";
     NO_RUNTIME = 1011, "the program cannot start working";
+    BAD_VARIABLE = 1012, "an environment variable has an unusable value";
+    LEFT_AT_ONCE = 1013, "the run was left while AWS was at work";
+    SANDBOX_UNUSABLE = 1101, "the sandbox cannot be used";
 }
