@@ -109,13 +109,40 @@ codes! {
     PLAN_UNREADABLE = 603, "a saved plan cannot be read";
     PLAN_STALE = 604, "something moved since the plan was made";
 
+    LOCK_HELD = 700, "the lock is held by somebody else";
+    LOCK_TABLE_MISSING = 701, "the lock table does not exist";
+    LOCK_LOST = 702, "the lock was lost while working";
+    LOCK_MOVED = 703, "the lock changed hands before it could be released";
+    LOCK_UNREADABLE = 704, "the lock's item cannot be understood";
+    LOCK_INTERRUPTED = 705, "waiting for the lock was interrupted";
+    LOCK_UNCERTAIN = 706, "whether the lock was taken or released is not known";
+    STATE_BUCKET_MISSING = 710, "the state bucket does not exist";
+    STATE_NEWER = 711, "a record was written by a newer mlinfra";
+    STATE_MOVED = 712, "the state changed since it was read";
+    STATE_FENCED = 713, "a newer holder of the lock has written the state";
+    STATE_UNREADABLE = 714, "a record in the state bucket cannot be understood";
+    PLAN_APPLIED = 715, "the plan has been applied already";
+    NO_CONDITIONAL_WRITES = 716, "the object store ignores conditions on writes";
+    RECORD_EXISTS = 717, "an immutable record exists already with other content";
+
     STACK_FAILED = 801, "a stack failed";
     CHANGE_SET_FAILED = 802, "CloudFormation refuses a change set";
     UNSEEN_CHANGE = 803, "a replacement or removal that nobody reviewed";
-    OUTPUT_MISSING = 804, "a stack lacks an output that another one uses";
+    STACK_OUTPUT_MISSING = 804, "a stack lacks an output that another one uses";
     DELETE_FAILED = 805, "a stack cannot be deleted";
     CLOUDFORMATION_CALL = 806, "a call to CloudFormation failed";
     STACK_STUCK = 807, "a stack stays stuck";
+
+    NO_CREDENTIALS = 900, "no usable AWS credentials";
+    CREDENTIALS_EXPIRED = 901, "the AWS credentials have expired";
+    ENDPOINT_UNREACHABLE = 902, "the AWS endpoint cannot be reached";
+    WRONG_ACCOUNT = 903, "the credentials belong to another account";
+    ROLE_NOT_ASSUMED = 904, "the role cannot be assumed";
+    ACCESS_DENIED = 905, "AWS denied a call";
+    AWS_THROTTLED = 906, "AWS throttles calls";
+    AWS_TIMEOUT = 907, "AWS did not answer in time";
+    AWS_NOT_FOUND = 908, "something in AWS does not exist";
+    AWS_REFUSED = 909, "AWS refused a call";
 
     NO_PROJECT = 1001, "no project is here";
     UNKNOWN_ENVIRONMENT = 1002, "an environment that does not exist";
