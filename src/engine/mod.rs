@@ -68,7 +68,7 @@ impl Context<'_> {
                 let value = outputs.get(&output.stack).and_then(|outputs| outputs.get(&output.key));
                 let value = value.ok_or_else(|| {
                     Problem::error(
-                        codes::OUTPUT_MISSING,
+                        codes::STACK_OUTPUT_MISSING,
                         format!("stack {} needs {} of stack {}, which has no such output", stack.name, output.output, output.stack),
                     )
                     .note(format!("the template's output would be {}", output.key))
