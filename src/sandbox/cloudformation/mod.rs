@@ -21,7 +21,6 @@ mod execute;
 mod faults;
 mod form;
 mod function;
-mod intake;
 mod lifecycle;
 mod listing;
 mod naming;
@@ -110,9 +109,15 @@ impl CloudFormation {
                     .text("Message", &refusal.message);
                 let body = format!(
                     "<ErrorResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">{}</ErrorResponse>",
-                    xml::Xml::new().child("Error", error).text("RequestId", &request_id).finish()
+                    xml::Xml::new()
+                        .child("Error", error)
+                        .text("RequestId", &request_id)
+                        .finish()
                 );
-                Reply { status: refusal.status, body }
+                Reply {
+                    status: refusal.status,
+                    body,
+                }
             }
         }
     }
@@ -135,7 +140,10 @@ impl CloudFormation {
         self.faults = faults
             .into_iter()
             .map(|spec| {
-                let seen = armed.iter().find(|armed| armed.spec == spec).map_or(0, |armed| armed.seen);
+                let seen = armed
+                    .iter()
+                    .find(|armed| armed.spec == spec)
+                    .map_or(0, |armed| armed.seen);
                 faults::Armed { spec, seen }
             })
             .collect();
@@ -146,7 +154,10 @@ impl CloudFormation {
         let live = self.stacks.values().filter(|stack| stack.live());
         live.map(|stack| {
             let resources = stack.resources.values().filter_map(|resource| {
-                resource.physical_id.clone().map(|id| (resource.resource_type.clone(), id))
+                resource
+                    .physical_id
+                    .clone()
+                    .map(|id| (resource.resource_type.clone(), id))
             });
             (stack.name.clone(), stack.status.clone(), resources.collect())
         })

@@ -57,7 +57,14 @@ pub(super) fn turn(service: &mut CloudFormation, stack: &mut Stack, index: usize
 }
 
 /// Marks a step and its resource as failed; in the forward phase the whole operation gives up.
-fn fail(service: &mut CloudFormation, stack: &mut Stack, index: usize, at: Millis, reason: String, world: &mut dyn World) {
+fn fail(
+    service: &mut CloudFormation,
+    stack: &mut Stack,
+    index: usize,
+    at: Millis,
+    reason: String,
+    world: &mut dyn World,
+) {
     let Some(current) = step(stack, index) else { return };
     if current.task == Task::Delete {
         fail_deletion(service, stack, index, at, reason);
@@ -69,10 +76,15 @@ fn fail(service: &mut CloudFormation, stack: &mut Stack, index: usize, at: Milli
     let resource = current.made.clone().or_else(|| current.subject.clone());
     let resource = resource.unwrap_or_else(|| undeclared(stack, &logical_id));
     let failed = format!("{verb}_FAILED");
-    stack.resources.entry(logical_id.clone()).or_insert_with(|| resource.clone());
+    stack
+        .resources
+        .entry(logical_id.clone())
+        .or_insert_with(|| resource.clone());
     event(service, stack, at, &resource, &failed, Some(reason.clone()));
     status(stack, &logical_id, &failed, Some(reason.clone()), at);
-    let Some(operation) = stack.operation.as_mut() else { return };
+    let Some(operation) = stack.operation.as_mut() else {
+        return;
+    };
     operation.failed.push((logical_id, reason));
     if operation.phase == Phase::Forward {
         rollback::give_up(service, stack, at, None, world);
@@ -84,7 +96,9 @@ fn fail_deletion(service: &mut CloudFormation, stack: &mut Stack, index: usize, 
     let forced = stack.operation.as_ref().is_some_and(|operation| operation.force);
     let Some(current) = step(stack, index) else { return };
     current.stage = if forced { Stage::Done } else { Stage::Failed };
-    let Some(resource) = current.subject.clone() else { return };
+    let Some(resource) = current.subject.clone() else {
+        return;
+    };
     event(service, stack, at, &resource, "DELETE_FAILED", Some(reason.clone()));
     if forced {
         rollback::gone(stack, &resource, "DELETE_SKIPPED", at);
@@ -119,14 +133,22 @@ fn decide(
 ) -> Result<(), String> {
     let declaration = declaration(stack, logical_id);
     let kind = resource_type(&declaration).to_owned();
-    let mut old = stack.resources.get(logical_id).filter(|old| old.physical_id.is_some()).cloned();
+    let mut old = stack
+        .resources
+        .get(logical_id)
+        .filter(|old| old.physical_id.is_some())
+        .cloned();
     // What a failed creation left behind is made anew, and the remains are deleted at the end.
     if let Some(remains) = old.take_if(|old| old.status == "CREATE_FAILED")
         && let Some(operation) = stack.operation.as_mut()
     {
         operation.leftovers.push(remains);
     }
-    let import = stack.operation.as_ref().and_then(|operation| operation.imports.get(logical_id)).cloned();
+    let import = stack
+        .operation
+        .as_ref()
+        .and_then(|operation| operation.imports.get(logical_id))
+        .cloned();
     let mut made = Resource {
         resource_type: kind.clone(),
         deletion_policy: text(&declaration, "DeletionPolicy"),
@@ -153,7 +175,11 @@ fn decide(
     let (task, status_text, reason) = match &old {
         None if import.is_some() => {
             made.physical_id = import.and_then(|import| import.identifier.into_values().next());
-            (Task::Import, "IMPORT_IN_PROGRESS", Some("Resource import started.".to_owned()))
+            (
+                Task::Import,
+                "IMPORT_IN_PROGRESS",
+                Some("Resource import started.".to_owned()),
+            )
         }
         None => (Task::Create, "CREATE_IN_PROGRESS", None),
         Some(old) => match difference(old, &made) {
@@ -199,13 +225,32 @@ fn decide(
         ));
     }
     if old.is_none() {
-        stack.resources.insert(logical_id.to_owned(), Resource { physical_id: None, ..made.clone() });
+        stack.resources.insert(
+            logical_id.to_owned(),
+            Resource {
+                physical_id: None,
+                ..made.clone()
+            },
+        );
     }
-    let shown = old.map_or_else(|| Resource { physical_id: None, ..made.clone() }, |old| Resource { properties: made.properties.clone(), ..old });
+    let shown = old.map_or_else(
+        || Resource {
+            physical_id: None,
+            ..made.clone()
+        },
+        |old| Resource {
+            properties: made.properties.clone(),
+            ..old
+        },
+    );
     announce(service, stack, index, at, &shown, status_text, reason);
     status(stack, logical_id, status_text, None, at);
     let wrong = properties::check(&kind, &made.properties);
-    if wrong.is_empty() { Ok(()) } else { Err(properties::sentence(logical_id, &wrong)) }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(properties::sentence(logical_id, &wrong))
+    }
 }
 
 /// How far apart the properties are; none if there is nothing to do.
@@ -215,14 +260,19 @@ fn difference(old: &Resource, new: &Resource) -> Option<Recreation> {
     }
     let schema = resource_types::get(&new.resource_type);
     let empty = serde_json::Map::new();
-    let (left, right) = (old.properties.as_object().unwrap_or(&empty), new.properties.as_object().unwrap_or(&empty));
+    let (left, right) = (
+        old.properties.as_object().unwrap_or(&empty),
+        new.properties.as_object().unwrap_or(&empty),
+    );
     let mut changed: Vec<Vec<String>> = Vec::new();
     for key in left.keys().chain(right.keys()) {
         paths(vec![key.clone()], left.get(key), right.get(key), &mut changed);
     }
     let recreation = changed.iter().map(|path| {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        schema.as_ref().map_or(Recreation::Never, |schema| schema.recreation(&path))
+        schema
+            .as_ref()
+            .map_or(Recreation::Never, |schema| schema.recreation(&path))
     });
     let tags = (old.tags != new.tags).then_some(Recreation::Never);
     // An update whose need is conditional is made in place here.
@@ -245,7 +295,9 @@ fn paths(at: Vec<String>, left: Option<&Value>, right: Option<&Value>, found: &m
 }
 
 fn custom_name_is_free(old: &Resource, new: &Resource) -> Result<(), String> {
-    let Some(property) = attributes::name_property(&new.resource_type) else { return Ok(()) };
+    let Some(property) = attributes::name_property(&new.resource_type) else {
+        return Ok(());
+    };
     match (old.properties.get(&property), new.properties.get(&property)) {
         (Some(before), Some(after)) if diff::same(before, after) => Err(format!(
             "CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename {} and update the stack again.",
@@ -256,8 +308,16 @@ fn custom_name_is_free(old: &Resource, new: &Resource) -> Result<(), String> {
 }
 
 /// Asks the service.
-fn work(service: &mut CloudFormation, stack: &mut Stack, index: usize, at: Millis, world: &mut dyn World) -> Result<(), String> {
-    let Some(current) = step(stack, index) else { return Ok(()) };
+fn work(
+    service: &mut CloudFormation,
+    stack: &mut Stack,
+    index: usize,
+    at: Millis,
+    world: &mut dyn World,
+) -> Result<(), String> {
+    let Some(current) = step(stack, index) else {
+        return Ok(());
+    };
     let (task, logical_id) = (current.task, current.logical_id.clone());
     let (made, subject) = (current.made.clone(), current.subject.clone());
     let phase_made = match task {
@@ -273,7 +333,9 @@ fn work(service: &mut CloudFormation, stack: &mut Stack, index: usize, at: Milli
         _ => Some(FaultTask::Create),
     };
     let kind = resource.resource_type.clone();
-    if let Some(message) = fault.and_then(|fault| strike(&mut service.faults, (&stack.name, &logical_id, &kind), fault, false)) {
+    if let Some(message) =
+        fault.and_then(|fault| strike(&mut service.faults, (&stack.name, &logical_id, &kind), fault, false))
+    {
         return Err(message);
     }
     let resolved = match task {
@@ -304,7 +366,11 @@ fn work(service: &mut CloudFormation, stack: &mut Stack, index: usize, at: Milli
         },
         properties: &resolved,
         previous,
-        attributes: if matches!(task, Task::Create | Task::Replace) { &empty } else { &resource.attributes },
+        attributes: if matches!(task, Task::Create | Task::Replace) {
+            &empty
+        } else {
+            &resource.attributes
+        },
         tags: &tags,
         account: &service.account,
         region: &service.region,
@@ -329,7 +395,14 @@ fn work(service: &mut CloudFormation, stack: &mut Stack, index: usize, at: Milli
         let verb = verb(task);
         let in_progress = format!("{verb}_IN_PROGRESS");
         resource.status.clone_from(&in_progress);
-        event(service, stack, at, &resource, &in_progress, Some("Resource creation Initiated".to_owned()));
+        event(
+            service,
+            stack,
+            at,
+            &resource,
+            &in_progress,
+            Some("Resource creation Initiated".to_owned()),
+        );
         stack.resources.insert(logical_id, resource.clone());
     }
     if let Some(current) = step(stack, index) {
@@ -343,10 +416,22 @@ fn work(service: &mut CloudFormation, stack: &mut Stack, index: usize, at: Milli
 }
 
 /// The service has finished.
-fn complete(service: &mut CloudFormation, stack: &mut Stack, index: usize, at: Millis, world: &mut dyn World) -> Result<(), String> {
-    let Some(current) = step(stack, index) else { return Ok(()) };
+fn complete(
+    service: &mut CloudFormation,
+    stack: &mut Stack,
+    index: usize,
+    at: Millis,
+    world: &mut dyn World,
+) -> Result<(), String> {
+    let Some(current) = step(stack, index) else {
+        return Ok(());
+    };
     let (task, logical_id) = (current.task, current.logical_id.clone());
-    let Some(mut resource) = (if task == Task::Delete { current.subject.clone() } else { current.made.clone() }) else {
+    let Some(mut resource) = (if task == Task::Delete {
+        current.subject.clone()
+    } else {
+        current.made.clone()
+    }) else {
         return Ok(());
     };
     let fault = match task {
@@ -402,7 +487,9 @@ fn complete(service: &mut CloudFormation, stack: &mut Stack, index: usize, at: M
 }
 
 fn start_deletion(service: &mut CloudFormation, stack: &mut Stack, index: usize, resource: &Resource, at: Millis) {
-    let Some(operation) = stack.operation.as_ref() else { return };
+    let Some(operation) = stack.operation.as_ref() else {
+        return;
+    };
     let creation_undone = matches!(operation.phase, Phase::Rollback | Phase::RollbackCleanup);
     let retained = operation.retain.contains(&resource.logical_id)
         || match resource.deletion_policy.as_deref() {
@@ -439,10 +526,21 @@ fn announce(
     }
 }
 
-fn event(service: &mut CloudFormation, stack: &mut Stack, at: Millis, resource: &Resource, status: &str, reason: Option<String>) {
+fn event(
+    service: &mut CloudFormation,
+    stack: &mut Stack,
+    at: Millis,
+    resource: &Resource,
+    status: &str,
+    reason: Option<String>,
+) {
     let physical = resource.physical_id.clone().unwrap_or_default();
     let properties = resource.properties.to_string();
-    let subject = (resource.logical_id.as_str(), physical.as_str(), resource.resource_type.as_str());
+    let subject = (
+        resource.logical_id.as_str(),
+        physical.as_str(),
+        resource.resource_type.as_str(),
+    );
     record(service, stack, at, subject, status, reason, Some(properties));
 }
 
@@ -455,7 +553,10 @@ fn status(stack: &mut Stack, logical_id: &str, status: &str, reason: Option<Stri
 }
 
 fn step(stack: &mut Stack, index: usize) -> Option<&mut Step> {
-    stack.operation.as_mut().and_then(|operation| operation.steps.get_mut(index))
+    stack
+        .operation
+        .as_mut()
+        .and_then(|operation| operation.steps.get_mut(index))
 }
 
 fn set_stage(stack: &mut Stack, index: usize, stage: Stage) {
@@ -475,7 +576,9 @@ fn verb(task: Task) -> &'static str {
 
 fn declaration(stack: &Stack, logical_id: &str) -> Value {
     let mut resources = section(&stack.configuration.template, "Resources");
-    resources.find(|(name, _)| *name == logical_id).map_or(Value::Null, |(_, declaration)| declaration.clone())
+    resources
+        .find(|(name, _)| *name == logical_id)
+        .map_or(Value::Null, |(_, declaration)| declaration.clone())
 }
 
 fn text(declaration: &Value, key: &str) -> Option<String> {
@@ -515,9 +618,17 @@ fn all_tags(stack: &Stack, logical_id: &str) -> Vec<(String, String)> {
 
 /// A name that the author chose may be taken by another live resource of the same type.
 fn taken(service: &CloudFormation, own: &Stack, resource: &Resource, properties: &Value) -> Result<(), String> {
-    let Some(property) = attributes::name_property(&resource.resource_type) else { return Ok(()) };
-    let Some(name) = properties.get(&property).and_then(Value::as_str) else { return Ok(()) };
-    let stacks = service.stacks.values().chain(std::iter::once(own)).filter(|stack| stack.live());
+    let Some(property) = attributes::name_property(&resource.resource_type) else {
+        return Ok(());
+    };
+    let Some(name) = properties.get(&property).and_then(Value::as_str) else {
+        return Ok(());
+    };
+    let stacks = service
+        .stacks
+        .values()
+        .chain(std::iter::once(own))
+        .filter(|stack| stack.live());
     for stack in stacks {
         let same = stack.resources.values().find(|other| {
             other.resource_type == resource.resource_type
