@@ -1,1 +1,17 @@
-//! The only rooms that name `aws_*` crates, beside the sandbox: one file a service, each a few functions that say what we ask of it.
+//! AWS, one file a service: small async functions on a [`session::Session`], each with a deadline.
+//!
+//! The only room beside the sandbox that names an AWS crate: what leaves it is plain data and [`error::AwsError`].
+
+pub mod backend;
+mod changes;
+pub mod cloudformation;
+pub mod dynamodb;
+pub mod ec2;
+pub mod error;
+pub mod retry;
+pub mod s3;
+pub mod session;
+pub mod sts;
+
+#[cfg(test)]
+pub(crate) mod testing;
