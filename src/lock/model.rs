@@ -8,7 +8,6 @@ use stateright::{Checker, Model, Property};
 
 use super::protocol::*;
 
-
 /// What may happen in a run.
 #[derive(Debug, Clone)]
 struct Lab {
@@ -62,9 +61,23 @@ struct Process {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Stage {
     Outside,
-    Acquiring { lease_id: String, sent: Duration, nonce: u8, watch: Watch },
-    Waiting { watch: Watch, dead: Option<(String, u64)> },
-    Inside { lease_id: String, generation: u64, version: u64, tenure: Tenure, beat: Option<(u8, Duration)> },
+    Acquiring {
+        lease_id: String,
+        sent: Duration,
+        nonce: u8,
+        watch: Watch,
+    },
+    Waiting {
+        watch: Watch,
+        dead: Option<(String, u64)>,
+    },
+    Inside {
+        lease_id: String,
+        generation: u64,
+        version: u64,
+        tenure: Tenure,
+        beat: Option<(u8, Duration)>,
+    },
     Gone,
 }
 
@@ -121,8 +134,13 @@ impl World {
         let now = self.clock(p);
         let process = &mut self.processes[p];
         match process.stage.clone() {
-            Stage::Acquiring { lease_id, sent, nonce: mine, mut watch } if mine == nonce => {
-                process.stage = match settle_acquire(answer, &lease_id) {
+            Stage::Acquiring {
+                lease_id,
+                sent,
+                nonce: mine,
+                mut watch,
+            } if mine == nonce => {
+                process.stage = match settle_acquire(answer, &lease_id, &Tenure::new(sent, lease), now) {
                     Acquired::Ours { generation, version } => Stage::Inside {
                         lease_id,
                         generation,
@@ -130,7 +148,7 @@ impl World {
                         tenure: Tenure::new(sent, lease),
                         beat: None,
                     },
-                    Acquired::Again => Stage::Outside,
+                    Acquired::Again | Acquired::Late => Stage::Outside,
                     Acquired::Taken(record) => {
                         let verdict = watch.observe(&record, now);
                         let dead = (verdict == Verdict::Stale).then_some((record.lease_id, record.version));
@@ -138,11 +156,23 @@ impl World {
                     }
                 }
             }
-            Stage::Inside { lease_id, generation, version, mut tenure, beat: Some((mine, sent)) } if mine == nonce => {
+            Stage::Inside {
+                lease_id,
+                generation,
+                version,
+                mut tenure,
+                beat: Some((mine, sent)),
+            } if mine == nonce => {
                 process.stage = match settle_renew(answer, &lease_id, version) {
                     Renewed::Yes => {
                         tenure.renewed(sent);
-                        Stage::Inside { lease_id, generation, version, tenure, beat: None }
+                        Stage::Inside {
+                            lease_id,
+                            generation,
+                            version,
+                            tenure,
+                            beat: None,
+                        }
                     }
                     Renewed::Lost(_) => Stage::Outside,
                 }
@@ -157,8 +187,20 @@ impl Model for Lab {
     type Action = Event;
 
     fn init_states(&self) -> Vec<World> {
-        let process = Process { behind: 0, paused: false, attempts: 0, writes: Vec::new(), stage: Stage::Outside };
-        vec![World { now: 0, lagged: 0, item: None, processes: vec![process; self.attempts.len()], network: BTreeSet::new() }]
+        let process = Process {
+            behind: 0,
+            paused: false,
+            attempts: 0,
+            writes: Vec::new(),
+            stage: Stage::Outside,
+        };
+        vec![World {
+            now: 0,
+            lagged: 0,
+            item: None,
+            processes: vec![process; self.attempts.len()],
+            network: BTreeSet::new(),
+        }]
     }
 
     fn actions(&self, world: &World, events: &mut Vec<Event>) {
@@ -180,7 +222,9 @@ impl Model for Lab {
             match &process.stage {
                 Stage::Outside if process.attempts < self.attempts[p] => events.push(Event::Try(p)),
                 Stage::Waiting { .. } if process.attempts < self.attempts[p] => events.push(Event::Try(p)),
-                Stage::Inside { tenure, beat, version, .. } => {
+                Stage::Inside {
+                    tenure, beat, version, ..
+                } => {
                     if world.must_stop(p, tenure) {
                         events.push(Event::Notice(p));
                     }
@@ -215,9 +259,22 @@ impl Model for Lab {
                 world.processes[p].attempts = attempts;
                 let lease_id = format!("{p}.{attempts}");
                 let (watch, guard) = match world.processes[p].stage.clone() {
-                    Stage::Waiting { watch, dead: Some((lease_id, version)) } => (watch, Guard::Unchanged { lease_id, version }),
-                    Stage::Waiting { watch, dead: None } => (watch, Guard::Free { lease_id: lease_id.clone() }),
-                    _ => (Watch::default(), Guard::Free { lease_id: lease_id.clone() }),
+                    Stage::Waiting {
+                        watch,
+                        dead: Some((lease_id, version)),
+                    } => (watch, Guard::Unchanged { lease_id, version }),
+                    Stage::Waiting { watch, dead: None } => (
+                        watch,
+                        Guard::Free {
+                            lease_id: lease_id.clone(),
+                        },
+                    ),
+                    _ => (
+                        Watch::default(),
+                        Guard::Free {
+                            lease_id: lease_id.clone(),
+                        },
+                    ),
                 };
                 let change = Change::Acquire {
                     lease_id: lease_id.clone(),
@@ -226,7 +283,12 @@ impl Model for Lab {
                     acquired_at: String::new(),
                 };
                 let nonce = world.send(p, Write { guard, change }, self.copies);
-                world.processes[p].stage = Stage::Acquiring { lease_id, sent, nonce, watch };
+                world.processes[p].stage = Stage::Acquiring {
+                    lease_id,
+                    sent,
+                    nonce,
+                    watch,
+                };
             }
             Event::Deliver(message) => {
                 world.network.remove(&message);
@@ -243,16 +305,38 @@ impl Model for Lab {
             }
             Event::Beat(p) => {
                 let sent = world.clock(p);
-                let Stage::Inside { lease_id, version, .. } = world.processes[p].stage.clone() else { return None };
+                let Stage::Inside { lease_id, version, .. } = world.processes[p].stage.clone() else {
+                    return None;
+                };
                 let next = version + 1;
-                let write = Write { guard: Guard::Mine { lease_id, version: next }, change: Change::Renew { version: next } };
+                let write = Write {
+                    guard: Guard::Mine {
+                        lease_id,
+                        version: next,
+                    },
+                    change: Change::Renew { version: next },
+                };
                 let nonce = world.send(p, write, self.copies);
-                let Stage::Inside { version, beat, .. } = &mut world.processes[p].stage else { return None };
+                let Stage::Inside { version, beat, .. } = &mut world.processes[p].stage else {
+                    return None;
+                };
                 (*version, *beat) = (next, Some((nonce, sent)));
             }
             Event::Release(p) => {
-                let Stage::Inside { lease_id, generation, .. } = world.processes[p].stage.clone() else { return None };
-                world.send(p, Write { guard: Guard::Exactly { lease_id, generation }, change: Change::Release }, 1);
+                let Stage::Inside {
+                    lease_id, generation, ..
+                } = world.processes[p].stage.clone()
+                else {
+                    return None;
+                };
+                world.send(
+                    p,
+                    Write {
+                        guard: Guard::Exactly { lease_id, generation },
+                        change: Change::Release,
+                    },
+                    1,
+                );
                 world.processes[p].stage = Stage::Outside;
             }
             Event::Notice(p) => world.processes[p].stage = Stage::Outside,
@@ -269,11 +353,14 @@ impl Model for Lab {
 
     fn properties(&self) -> Vec<Property<Self>> {
         let mut properties = vec![
-            Property::always("each acquisition has a fencing token of its own, and the newest is the item's", |_, world: &World| {
-                let tokens: BTreeSet<u64> = world.inside().map(|(_, generation)| generation).collect();
-                let newest = world.item.as_ref().map_or(0, |item| item.generation);
-                tokens.len() == world.inside().count() && tokens.iter().all(|token| *token <= newest)
-            }),
+            Property::always(
+                "each acquisition has a fencing token of its own, and the newest is the item's",
+                |_, world: &World| {
+                    let tokens: BTreeSet<u64> = world.inside().map(|(_, generation)| generation).collect();
+                    let newest = world.item.as_ref().map_or(0, |item| item.generation);
+                    tokens.len() == world.inside().count() && tokens.iter().all(|token| *token <= newest)
+                },
+            ),
             Property::sometimes("somebody gets in", |_, world: &World| world.inside().count() > 0),
             Property::sometimes("a dead lease is taken over", |lab: &Lab, world: &World| {
                 world.now >= lab.lease && world.inside().any(|(_, generation)| generation == 2)
@@ -281,9 +368,10 @@ impl Model for Lab {
         ];
         properties.push(if self.pauses {
             // Why a lease alone is not enough, and the state is fenced.
-            Property::sometimes("a paused holder comes back while another one works", |_, world: &World| {
-                world.inside().filter(|(process, _)| !process.paused).count() > 1
-            })
+            Property::sometimes(
+                "a paused holder comes back while another one works",
+                |_, world: &World| world.inside().filter(|(process, _)| !process.paused).count() > 1,
+            )
         } else {
             Property::always("never two are inside", |_, world: &World| world.inside().count() <= 1)
         });
@@ -295,7 +383,10 @@ fn check(lab: Lab) {
     let checker = lab.checker().threads(2).spawn_bfs().join();
     println!("{} states, depth {}", checker.unique_state_count(), checker.max_depth());
     checker.assert_properties();
-    assert!(checker.unique_state_count() > 1_000, "the model explores next to nothing");
+    assert!(
+        checker.unique_state_count() > 1_000,
+        "the model explores next to nothing"
+    );
 }
 
 const QUIET: Lab = Lab {
@@ -312,25 +403,53 @@ const QUIET: Lab = Lab {
 
 #[test]
 fn never_two_are_inside_though_requests_are_lost_repeated_and_kept_back() {
-    check(Lab { copies: 2, beats: 0, ticks: 4, ..QUIET });
+    check(Lab {
+        copies: 2,
+        beats: 0,
+        ticks: 4,
+        ..QUIET
+    });
 }
 
 #[test]
 fn never_two_are_inside_though_holders_crash_and_come_again() {
-    check(Lab { attempts: &[2, 3], crashes: true, traffic: 2, ticks: 4, ..QUIET });
+    check(Lab {
+        attempts: &[2, 3],
+        crashes: true,
+        traffic: 2,
+        ticks: 4,
+        ..QUIET
+    });
 }
 
 #[test]
 fn never_two_are_inside_though_clocks_do_not_run_alike() {
-    check(Lab { lease: 9, beats: 0, lag: 1, ticks: 10, traffic: 2, ..QUIET });
+    check(Lab {
+        lease: 9,
+        beats: 0,
+        lag: 1,
+        ticks: 10,
+        traffic: 2,
+        ..QUIET
+    });
 }
 
 #[test]
 fn never_two_of_three_are_inside() {
-    check(Lab { attempts: &[1, 1, 3], beats: 0, traffic: 2, ticks: 4, ..QUIET });
+    check(Lab {
+        attempts: &[1, 1, 3],
+        beats: 0,
+        traffic: 2,
+        ticks: 4,
+        ..QUIET
+    });
 }
 
 #[test]
 fn a_paused_holder_has_an_older_fencing_token_than_whoever_took_over() {
-    check(Lab { pauses: true, traffic: 2, ..QUIET });
+    check(Lab {
+        pauses: true,
+        traffic: 2,
+        ..QUIET
+    });
 }
