@@ -3,6 +3,8 @@
 //! The only room beside the sandbox that names an AWS crate: what leaves it is plain data and [`error::AwsError`].
 
 pub mod backend;
+mod changes;
+pub mod cloudformation;
 pub mod dynamodb;
 pub mod ec2;
 pub mod error;

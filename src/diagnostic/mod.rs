@@ -170,13 +170,68 @@ impl Problems {
         self.0.extend(other.0);
     }
 
+    /// Sorts by place (file, line), then severity and code, and drops repetitions; problems without a place come first.
+    ///
+    /// The order does not depend on the order of discovery, so two runs over the same texts print the same.
+    #[must_use]
+    pub fn sorted(mut self) -> Self {
+        self.0.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
+        self.0.dedup();
+        self
+    }
+
+    /// How many are errors, and how many warnings.
+    pub fn counts(&self) -> (usize, usize) {
+        let errors = self
+            .0
+            .iter()
+            .filter(|problem| problem.severity == Severity::Error)
+            .count();
+        (errors, self.0.len() - errors)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether any of them is an error.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|problem| problem.severity == Severity::Error)
     }
 }
 
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+}
+
+impl FromIterator<Problem> for Problems {
+    fn from_iter<T: IntoIterator<Item = Problem>>(problems: T) -> Self {
+        Self(problems.into_iter().collect())
+    }
+}
+
+impl IntoIterator for Problems {
+    type Item = Problem;
+    type IntoIter = std::vec::IntoIter<Problem>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+fn sort_key(problem: &Problem) -> (Option<(&str, usize, usize)>, Severity, Code, &str) {
+    let place = problem.labels.first().map(|label| {
+        let span = &label.span;
+        (span.source.path.as_str(), span.bytes.start, span.bytes.end)
+    });
+    (place, problem.severity, problem.code, &problem.message)
+}
+
 pub mod codes;
+mod json;
 mod suggest;
 
 pub use suggest::closest;

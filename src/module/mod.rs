@@ -11,6 +11,25 @@ use crate::diagnostic::Source;
 use crate::spec::Environment;
 use crate::template::Document;
 
+mod catalogue;
+mod contract;
+mod jinja;
+mod lines;
+mod origin;
+mod read;
+mod render;
+#[cfg(test)]
+mod tests;
+mod types;
+mod typing;
+mod wiring;
+
+pub use catalogue::Catalogue;
+pub use contract::{Contract, Field, Origin, Output, Pattern, Provider, Record, pascal};
+pub use origin::relocate;
+pub use render::render;
+pub use types::Type;
+
 /// An environment whose stacks are typed, wired and rendered: nothing in it is unresolved.
 #[derive(Debug, Clone)]
 pub struct RenderedEnvironment {

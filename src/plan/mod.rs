@@ -6,6 +6,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::module::OutputRef;
 
+mod decide;
+mod deployed;
+mod guard;
+mod local;
+mod order;
+mod review;
+mod saved;
+#[cfg(test)]
+mod tests;
+
+pub use decide::{About, Draft, Drawn, Inputs, Wanted, What, plan};
+pub use deployed::{Deployed, LiveStack, Phase, Recorded, phase, recovery_of};
+pub use guard::{Consents, guards, is_stateful};
+pub use order::{dependents_of, with_dependencies, with_dependents};
+pub use review::{Unseen, unseen};
+pub use saved::{Current, Moved, Unreadable, open, seal, verify_against};
+
 /// What would be done to one environment, sealed with everything that it was derived from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -80,6 +97,25 @@ pub struct StackPlan {
     pub change_set: Option<String>,
     /// The stacks that have to be done before this one (in a deletion: those that use it).
     pub after: Vec<String>,
+    /// What CloudFormation said of the stack when it was read; none if it did not exist.
+    #[serde(default)]
+    pub seen: Option<Seen>,
+    /// Termination protection has to be switched on or off.
+    #[serde(default)]
+    pub set_protection: Option<bool>,
+}
+
+/// The marks by which a stack that moved since the plan is recognised.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The stack's ARN: a stack that was deleted and made anew has another one.
+    pub stack_id: String,
+    /// `CREATE_COMPLETE`, …
+    pub status: String,
+    /// The change set that was executed last.
+    pub change_set_id: Option<String>,
+    /// LastUpdatedTime, or CreationTime of a stack that was never updated; RFC 3339.
+    pub updated: String,
 }
 
 /// What to do with a stack.
@@ -185,8 +221,13 @@ pub struct PropertyChange {
 impl Plan {
     /// Whether executing it would change anything.
     pub fn changes_anything(&self) -> bool {
-        self.stacks
-            .iter()
-            .any(|stack| stack.action != Action::Unchanged || stack.recovery.is_some())
+        self.stacks.iter().any(|stack| {
+            stack.action != Action::Unchanged || stack.recovery.is_some() || stack.set_protection.is_some()
+        })
+    }
+
+    /// The plan of one stack, by its name in the environment.
+    pub fn stack(&self, name: &str) -> Option<&StackPlan> {
+        self.stacks.iter().find(|stack| stack.name == name)
     }
 }

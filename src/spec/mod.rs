@@ -121,9 +121,46 @@ pub struct WorkloadSpec {
     pub settings: IndexMap<String, Entry>,
 }
 
+mod check;
+pub(crate) mod field;
+mod load;
+pub(crate) mod syntax;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use check::is_name;
+pub use load::{digest, load};
+
 impl Environment {
+    /// SHA-256 over everything that was read, lower-case hex.
+    pub fn digest(&self) -> String {
+        digest(&self.sources)
+    }
+
+    /// The partition that the region belongs to: `aws`, `aws-cn`, `aws-us-gov`, `aws-iso`, ….
+    pub fn partition(&self) -> &'static str {
+        partition(&self.region.value)
+    }
+
     /// The CloudFormation name of the stack `stack`: `PROJECT-ENV-STACK`.
     pub fn stack_name(&self, stack: &str) -> String {
         format!("{}-{}-{stack}", self.project.value, self.name)
     }
+}
+
+/// The partition of a region. From "AWS Regions", AWS General Reference: the prefix decides.
+fn partition(region: &str) -> &'static str {
+    const PREFIXES: [(&str, &str); 7] = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-isob-", "aws-iso-b"),
+        ("us-isof-", "aws-iso-f"),
+        ("us-iso-", "aws-iso"),
+        ("eu-isoe-", "aws-iso-e"),
+        ("eusc-", "aws-eusc"),
+    ];
+    PREFIXES
+        .iter()
+        .find(|(prefix, _)| region.starts_with(prefix))
+        .map_or("aws", |(_, partition)| partition)
 }

@@ -6,6 +6,19 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Source, Span};
 
+pub mod baseline;
+mod canonical;
+mod capabilities;
+pub mod check;
+pub mod intrinsic;
+pub mod read;
+pub mod schema;
+
+pub use canonical::canonical;
+pub use capabilities::capabilities;
+pub use check::check;
+pub use read::read;
+
 /// A CloudFormation template that was read, each node with its position.
 #[derive(Debug, Clone)]
 pub struct Document {

@@ -1,0 +1,113 @@
+//! What CloudFormation says of a change, in the plan's words.
+
+use aws_sdk_cloudformation::types::{
+    ChangeAction, EvaluationType, PolicyAction, Replacement as SdkReplacement, RequiresRecreation, ResourceAttribute,
+    ResourceChangeDetail,
+};
+
+use super::cloudformation::Change;
+use crate::plan::{PropertyChange, Replacement, ResourceAction, ResourceChange};
+
+/// What CloudFormation writes in place of a value that it cannot know yet.
+const KNOWN_AFTER_APPLY: &str = "{{changeSet:KNOWN_AFTER_APPLY}}";
+
+/// One change of a change set.
+pub(super) fn resource_change(change: &Change) -> ResourceChange {
+    let action = match change.action() {
+        Some(ChangeAction::Add) => ResourceAction::Add,
+        Some(ChangeAction::Modify | ChangeAction::SyncWithActual) => ResourceAction::Modify,
+        Some(ChangeAction::Remove) => ResourceAction::Remove,
+        Some(ChangeAction::Import) => ResourceAction::Import,
+        _ => ResourceAction::Dynamic,
+    };
+    let replaced_by_policy = matches!(
+        change.policy_action(),
+        Some(PolicyAction::ReplaceAndDelete | PolicyAction::ReplaceAndRetain | PolicyAction::ReplaceAndSnapshot)
+    );
+    let replacement = match change.replacement() {
+        Some(SdkReplacement::True) => Replacement::Always,
+        Some(SdkReplacement::Conditional) => Replacement::Conditional,
+        _ if replaced_by_policy => Replacement::Always,
+        _ => Replacement::Never,
+    };
+    let properties = match action {
+        ResourceAction::Modify | ResourceAction::Dynamic | ResourceAction::Import => properties(change.details()),
+        ResourceAction::Add | ResourceAction::Remove => Vec::new(),
+    };
+    ResourceChange {
+        logical_id: change.logical_resource_id().unwrap_or_default().to_owned(),
+        physical_id: change
+            .physical_resource_id()
+            .filter(|id| !id.is_empty())
+            .map(str::to_owned),
+        resource_type: change.resource_type().unwrap_or_default().to_owned(),
+        action,
+        replacement,
+        properties,
+    }
+}
+
+/// CloudFormation tells the same property several times, once for each thing that moves it; a static detail with values
+/// says the most.
+fn properties(details: &[ResourceChangeDetail]) -> Vec<PropertyChange> {
+    let mut found: Vec<(PropertyChange, bool)> = Vec::new();
+    for detail in details {
+        let Some(change) = property(detail) else { continue };
+        let certain = detail.evaluation() == Some(&EvaluationType::Static);
+        match found.iter_mut().find(|(other, _)| other.path == change.path) {
+            None => found.push((change, certain)),
+            Some((other, other_certain)) => {
+                let replacement = other.replacement.max(change.replacement);
+                let cause = change.cause.clone().or_else(|| other.cause.take());
+                let better = certain && !*other_certain || other.before.is_none() && other.after.is_none();
+                if better {
+                    *other = change;
+                    *other_certain = certain;
+                }
+                other.replacement = replacement;
+                other.cause = cause;
+            }
+        }
+    }
+    found.into_iter().map(|(change, _)| change).collect()
+}
+
+fn property(detail: &ResourceChangeDetail) -> Option<PropertyChange> {
+    let target = detail.target()?;
+    let path = match (target.path(), target.name()) {
+        (Some(path), _) => path
+            .trim_start_matches('/')
+            .trim_start_matches("Properties/")
+            .replace('/', "."),
+        (None, Some(name)) => name.to_owned(),
+        (None, None) => match target.attribute()? {
+            ResourceAttribute::Tags => "Tags".to_owned(),
+            other => other.as_str().to_owned(),
+        },
+    };
+    let replacement = match target.requires_recreation() {
+        Some(RequiresRecreation::Always) if detail.evaluation() == Some(&EvaluationType::Dynamic) => {
+            Replacement::Conditional
+        }
+        Some(RequiresRecreation::Always) => Replacement::Always,
+        Some(RequiresRecreation::Conditionally) => Replacement::Conditional,
+        _ => Replacement::Never,
+    };
+    let open = |value: &str| value.contains(KNOWN_AFTER_APPLY);
+    let after = target.after_value();
+    Some(PropertyChange {
+        path,
+        before: target.before_value().map(str::to_owned),
+        after: after.filter(|value| !open(value)).map(str::to_owned),
+        after_unknown: after
+            .filter(|value| open(value))
+            .map(|_| "known after apply".to_owned()),
+        replacement,
+        cause: detail
+            .causing_entity()
+            .map(|entity| match detail.change_source().map(|source| source.as_str()) {
+                Some("ParameterReference") => format!("Parameters.{entity}"),
+                _ => entity.to_owned(),
+            }),
+    })
+}

@@ -1,0 +1,72 @@
+//! Makes change sets and waits until CloudFormation has worked them out.
+
+use std::time::Duration;
+
+use crate::aws::cloudformation::{self, ChangeSet, ChangeSetRequest, Progress};
+use crate::aws::error::AwsError;
+use crate::aws::retry::patiently;
+use crate::aws::session::Session;
+
+/// How long CloudFormation may take to work out a change set.
+const LIMIT: Duration = Duration::from_secs(900);
+/// How long a call that changes nothing, or carries a token, is tried again through throttling and broken connections.
+pub(super) const PATIENCE: Duration = Duration::from_secs(300);
+const FIRST: Duration = Duration::from_millis(50);
+const SLOW: Duration = Duration::from_secs(2);
+
+/// Why there is no change set.
+#[derive(Debug)]
+pub(super) enum Undrawn {
+    /// CloudFormation says why it cannot be made.
+    Refused(String),
+    /// A call failed.
+    Call(AwsError),
+}
+
+/// Makes a change set and waits for it. An empty one is deleted again and comes back with [`Progress::Empty`].
+pub(super) async fn draw(session: &Session, request: &ChangeSetRequest) -> Result<ChangeSet, Undrawn> {
+    let name = format!("mlinfra-{}", uuid::Uuid::new_v4());
+    let ids = patiently(session.clock, PATIENCE, || {
+        cloudformation::create_change_set(session, request, &name)
+    })
+    .await
+    .map_err(Undrawn::Call)?;
+    let deadline = session.clock.elapsed() + LIMIT;
+    let mut wait = FIRST;
+    loop {
+        session.clock.sleep(wait.mul_f64(0.8 + 0.2 * fastrand::f64())).await;
+        wait = (wait * 2).min(SLOW);
+        let set = patiently(session.clock, PATIENCE, || {
+            cloudformation::describe_change_set(session, &ids.change_set)
+        })
+        .await
+        .map_err(Undrawn::Call)?;
+        match &set.progress {
+            Progress::Ready => return Ok(set),
+            Progress::Pending if session.clock.elapsed() < deadline => {}
+            Progress::Pending => {
+                discard(session, &ids.change_set).await;
+                return Err(Undrawn::Refused(format!(
+                    "it was not worked out within {} s",
+                    LIMIT.as_secs()
+                )));
+            }
+            Progress::Empty => {
+                discard(session, &ids.change_set).await;
+                return Ok(set);
+            }
+            Progress::Failed(reason) => {
+                let reason = reason.clone();
+                discard(session, &ids.change_set).await;
+                return Err(Undrawn::Refused(reason));
+            }
+        }
+    }
+}
+
+/// Deletes a change set that nobody needs; one that stays is only untidy, so a failure is no more than a trace.
+pub(super) async fn discard(session: &Session, arn: &str) {
+    if let Err(error) = cloudformation::delete_change_set(session, arn).await {
+        tracing::debug!(%error, arn, "a change set stays behind");
+    }
+}

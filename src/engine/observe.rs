@@ -1,0 +1,217 @@
+//! Reads what is there, and completes plans with what only CloudFormation can say.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+
+use super::change_set::{self, PATIENCE, Undrawn};
+use super::templates::Templates;
+use crate::aws::cloudformation::{self, ChangeSetRequest, Progress};
+use crate::aws::error::AwsError;
+use crate::aws::retry::patiently;
+use crate::aws::session::Session;
+use crate::diagnostic::{Problem, codes};
+use crate::module::{RenderedEnvironment, RenderedStack};
+use crate::plan::{
+    Deployed, Draft, Drawn, Inputs, LiveStack, Phase, Plan, Recorded, Replacement, ResourceAction, ResourceChange,
+    Wanted, What, phase,
+};
+
+/// How many questions are asked at once. CloudFormation's rates are per account and unpublished; ten are borne.
+const AT_ONCE: usize = 10;
+
+/// Reads the stacks of an environment: one call each, all at once. `recorded` may come out of a read that runs at the same
+/// time; stacks that only the record knows follow in a second round.
+///
+/// `names` maps the stacks of the file to their CloudFormation names.
+pub async fn read_deployed(
+    session: &Session,
+    names: &BTreeMap<String, String>,
+    recorded: impl Future<Output = Result<(BTreeMap<String, Recorded>, u64), Problem>>,
+) -> Result<Deployed, Problem> {
+    let named = async { read_stacks(session, names).await.map_err(|error| error.problem()) };
+    let (mut stacks, (recorded, generation)) = futures::try_join!(named, recorded)?;
+    let rest: BTreeMap<String, String> = recorded
+        .iter()
+        .filter(|(name, _)| !names.contains_key(*name))
+        .map(|(name, recorded)| (name.clone(), recorded.stack_name.clone()))
+        .collect();
+    if !rest.is_empty() {
+        stacks.extend(read_stacks(session, &rest).await.map_err(|error| error.problem())?);
+    }
+    Ok(Deployed {
+        stacks,
+        recorded,
+        generation,
+    })
+}
+
+async fn read_stacks(
+    session: &Session,
+    names: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, LiveStack>, AwsError> {
+    let found: Vec<Option<(String, LiveStack)>> = stream::iter(names)
+        .map(|(name, stack_name)| async move {
+            let live = patiently(session.clock, PATIENCE, || {
+                cloudformation::describe_stack(session, stack_name)
+            })
+            .await?;
+            Ok::<_, AwsError>(
+                live.filter(|live| phase(&live.status) != Phase::Absent)
+                    .map(|live| (name.clone(), live)),
+            )
+        })
+        .buffer_unordered(AT_ONCE.max(names.len().min(50)))
+        .try_collect()
+        .await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// Plans, asking CloudFormation for the change sets that the plan wants until it wants none. Each round asks for one level
+/// of the dependencies, all of its stacks at once. If one cannot be made, the others are deleted again.
+pub async fn complete(session: &Session, inputs: &Inputs<'_>, templates: &Templates<'_>) -> Result<Plan, Problem> {
+    let mut drawn: BTreeMap<String, Drawn> = inputs.drawn.clone();
+    let mut asked: BTreeSet<String> = BTreeSet::new();
+    loop {
+        let Draft { plan, wanted } = crate::plan::plan(&Inputs {
+            drawn: &drawn,
+            ..*inputs
+        });
+        let wanted: Vec<Wanted> = wanted
+            .into_iter()
+            .filter(|wanted| asked.insert(wanted.stack.clone()))
+            .collect();
+        if wanted.is_empty() {
+            return Ok(plan);
+        }
+        let answers: Vec<(String, Result<Drawn, Problem>)> = stream::iter(wanted)
+            .map(|wanted| async {
+                let answer = answer(session, inputs, templates, &wanted, &plan).await;
+                (wanted.stack, answer)
+            })
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        let mut failed = None;
+        for (stack, answer) in answers {
+            match answer {
+                Ok(answer) => {
+                    drawn.insert(stack, answer);
+                }
+                Err(problem) => failed = failed.or(Some(problem)),
+            }
+        }
+        if let Some(problem) = failed {
+            for set in drawn.values().filter_map(|drawn| drawn.change_set.as_ref()) {
+                change_set::discard(session, set).await;
+            }
+            return Err(problem);
+        }
+    }
+}
+
+/// Deletes the change sets of a plan that will not be executed.
+pub async fn discard(session: &Session, plan: &Plan) {
+    stream::iter(plan.stacks.iter().filter_map(|stack| stack.change_set.as_ref()))
+        .for_each_concurrent(AT_ONCE, |arn| change_set::discard(session, arn))
+        .await;
+}
+
+async fn answer(
+    session: &Session,
+    inputs: &Inputs<'_>,
+    templates: &Templates<'_>,
+    wanted: &Wanted,
+    plan: &Plan,
+) -> Result<Drawn, Problem> {
+    let live = inputs.deployed.stacks.get(&wanted.stack);
+    match &wanted.what {
+        What::Resources => {
+            let Some(live) = live else { return Ok(Drawn::default()) };
+            let resources = patiently(session.clock, PATIENCE, || {
+                cloudformation::stack_resources(session, &live.stack_id)
+            })
+            .await
+            .map_err(|error| error.problem())?;
+            let changes = resources.into_iter().map(|resource| ResourceChange {
+                logical_id: resource.logical_id,
+                physical_id: Some(resource.physical_id).filter(|id| !id.is_empty()),
+                resource_type: resource.resource_type,
+                action: ResourceAction::Remove,
+                replacement: Replacement::Never,
+                properties: Vec::new(),
+            });
+            Ok(Drawn {
+                changes: changes.collect(),
+                ..Drawn::default()
+            })
+        }
+        What::ChangeSet { parameters, preview } => {
+            let (Some(stack), Some(live)) = (rendered(inputs.rendered, &wanted.stack), live) else {
+                return Ok(Drawn {
+                    parameters: parameters.clone(),
+                    ..Drawn::default()
+                });
+            };
+            let request = ChangeSetRequest {
+                stack_name: live.stack_id.clone(),
+                create: false,
+                template: templates.source(session, stack).await?,
+                parameters: parameters.clone(),
+                tags: stack.tags.clone(),
+                capabilities: stack.capabilities.clone(),
+                delete_on_failure: false,
+                description: format!("mlinfra plan {}", plan.id),
+            };
+            let set = change_set::draw(session, &request)
+                .await
+                .map_err(|undrawn| refused(&undrawn, stack))?;
+            if *preview {
+                change_set::discard(session, &set.id).await;
+            }
+            let executable = set.progress == Progress::Ready && !preview;
+            Ok(Drawn {
+                change_set: executable.then_some(set.id),
+                parameters: parameters.clone(),
+                changes: set.changes,
+            })
+        }
+    }
+}
+
+/// The problem of a change set that could not be made.
+pub(super) fn refused(undrawn: &Undrawn, stack: &RenderedStack) -> Problem {
+    match undrawn {
+        Undrawn::Call(error) => {
+            let mut problem = error.problem();
+            problem
+                .notes
+                .insert(0, format!("it was asked for a change set of stack {}", stack.name));
+            problem
+        }
+        Undrawn::Refused(reason) => {
+            let found = super::failure::unwrapped(reason);
+            let mut problem = Problem::error(
+                codes::CHANGE_SET_FAILED,
+                format!(
+                    "CloudFormation refuses the changes of stack {}: {}",
+                    stack.name, found.message
+                ),
+            )
+            .note("nothing was changed");
+            // CloudFormation names resources in brackets: "… for resource [Bucket]".
+            let named = found
+                .message
+                .split(['[', ']', ',', ' '])
+                .find(|word| stack.origins.resources.contains_key(*word));
+            if let Some(logical_id) = named {
+                problem.labels = super::failure::trace(stack, logical_id);
+            }
+            problem
+        }
+    }
+}
+
+fn rendered<'a>(environment: Option<&'a RenderedEnvironment>, name: &str) -> Option<&'a RenderedStack> {
+    environment.and_then(|environment| environment.stacks.get(name))
+}

@@ -1,0 +1,158 @@
+//! Contracts: what a module takes, what it gives and how it is wired (`modules/NAME.toml`).
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::types::Type;
+use crate::diagnostic::{Source, Span};
+use crate::spec::{Entry, Value};
+
+/// A module: its contract and the template that it renders.
+#[derive(Debug, Clone)]
+pub struct Contract {
+    /// The name that `module = "…"` uses.
+    pub name: String,
+    /// One sentence.
+    pub summary: String,
+    /// A longer text, Markdown; may be empty.
+    pub doc: String,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Inputs in the order of the contract.
+    pub inputs: IndexMap<String, Field>,
+    /// Record types that inputs use, by name.
+    pub types: IndexMap<String, Record>,
+    /// Outputs in the order of the contract.
+    pub outputs: IndexMap<String, Output>,
+    /// The contract's text.
+    pub source: Arc<Source>,
+    /// The template's text.
+    pub template: Arc<Source>,
+}
+
+/// Whether a module was compiled in or lies in the project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// Compiled into the binary.
+    BuiltIn,
+    /// The project's own contract, template or both.
+    Project,
+}
+
+/// An input of a module, or a field of a record type.
+#[derive(Debug, Clone)]
+pub struct Field {
+    /// Its name, `private_subnet_ids`.
+    pub name: String,
+    /// Its type.
+    pub ty: Type,
+    /// What it is for.
+    pub doc: String,
+    /// The value when none is given.
+    pub default: Option<Value>,
+    /// May be absent although there is no default; templates see `none`.
+    pub optional: bool,
+    /// The only values that are accepted; empty if any is.
+    pub values: Vec<Value>,
+    /// What the whole string must match.
+    pub pattern: Option<Pattern>,
+    /// Least number, length of a string, number of items or prefix length of a network.
+    pub min: Option<f64>,
+    /// The greatest of these.
+    pub max: Option<f64>,
+    /// Outputs that it is wired to if the file gives no value; more than one candidate is an error.
+    pub from: Vec<Provider>,
+    /// No such stack in the environment: then the default or `none`, and no error.
+    pub from_optional: bool,
+    /// Takes references to secrets only.
+    pub secret: bool,
+    /// A value for the reference.
+    pub example: Option<Value>,
+    /// Where it stands in the contract.
+    pub span: Span,
+}
+
+/// `MODULE.OUTPUT` in a contract's `from`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provider {
+    /// The module whose only stack is meant.
+    pub module: String,
+    /// The output, by its name in that module's contract.
+    pub output: String,
+}
+
+/// A record type: a table with these fields and no others.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// Fields in the order of the contract.
+    pub fields: IndexMap<String, Field>,
+}
+
+/// An output of a module.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// Its name, `private_subnet_ids`.
+    pub name: String,
+    /// The template's name for it, `PrivateSubnetIds`.
+    pub key: String,
+    /// A string, or a list of strings that the template joins with commas.
+    pub list: bool,
+    /// What it is.
+    pub doc: String,
+    /// The input that must be true, or given, for the output to exist.
+    pub when: Option<String>,
+    /// Where it stands in the contract.
+    pub span: Span,
+}
+
+/// A regular expression that must match a whole string.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    /// As written.
+    pub text: String,
+    /// Compiled, with both ends anchored.
+    pub regex: regex::Regex,
+}
+
+impl Field {
+    /// Whether a stack must give it: nothing else provides a value.
+    pub fn required(&self) -> bool {
+        self.default.is_none() && !self.optional && self.from.is_empty()
+    }
+}
+
+impl Contract {
+    /// The module's own entry for `name` in `[inputs]`, as written; for pointing.
+    pub fn input_span(&self, name: &str) -> Option<&Span> {
+        self.inputs.get(name).map(|input| &input.span)
+    }
+}
+
+/// `private_subnet_ids` to `PrivateSubnetIds`: the part of a logical id that a name becomes.
+pub fn pascal(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut upper = true;
+    for c in name.chars() {
+        if !c.is_ascii_alphanumeric() {
+            upper = true;
+        } else if upper {
+            out.push(c.to_ascii_uppercase());
+            upper = false;
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// An [`Entry`]'s key and value, from the first to the last character.
+pub(super) fn whole(entry: &Entry) -> Span {
+    let (key, value) = (&entry.key, &entry.value.span);
+    if Arc::ptr_eq(&key.source, &value.source) && key.bytes.start <= value.bytes.end {
+        Span::new(&key.source, key.bytes.start..value.bytes.end)
+    } else {
+        key.clone()
+    }
+}

@@ -1,0 +1,131 @@
+//! What a plan may not do without consent.
+
+use std::collections::BTreeSet;
+
+use super::{Action, Kind, Plan, Replacement, ResourceAction, ResourceChange};
+use crate::diagnostic::{Problem, Problems, codes};
+
+/// What the user agreed to on the command line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Consents {
+    /// `--confirm=NAME`: the environment's name, to destroy a protected one.
+    pub confirm: Option<String>,
+    /// `--allow-replacement STACK.LOGICALID`: data that may be lost; `STACK.*` for all of a stack.
+    pub allow_replacement: BTreeSet<String>,
+}
+
+impl Consents {
+    fn covers(&self, stack: &str, logical_id: &str) -> bool {
+        self.allow_replacement.contains(&format!("{stack}.{logical_id}"))
+            || self.allow_replacement.contains(&format!("{stack}.*"))
+    }
+}
+
+/// Errors for what is refused (exit code 5), warnings for what loses data in an environment that is not protected.
+pub fn guards(plan: &Plan, consents: &Consents) -> Problems {
+    let mut problems = Problems::default();
+    let confirmed = consents.confirm.as_deref() == Some(plan.environment.as_str());
+    let guarded = plan.protect
+        || plan
+            .stacks
+            .iter()
+            .any(|stack| stack.action == Action::Delete && stack.set_protection == Some(false));
+    if plan.kind == Kind::Destroy && guarded && !confirmed {
+        let protected: Vec<&str> = plan
+            .stacks
+            .iter()
+            .filter(|stack| stack.set_protection == Some(false))
+            .map(|stack| stack.name.as_str())
+            .collect();
+        let mut problem = Problem::error(
+            codes::DESTROY_UNCONFIRMED,
+            format!(
+                "the environment {} is protected and is not destroyed without its name",
+                plan.environment
+            ),
+        )
+        .hint(format!("to destroy it all the same: --confirm={}", plan.environment));
+        if !plan.protect {
+            problem = problem.note(format!(
+                "its file does not say `protect`, but termination protection is on for {}",
+                protected.join(", ")
+            ));
+        }
+        problems.push(problem);
+    }
+    if plan.kind == Kind::Destroy {
+        return problems;
+    }
+    for stack in &plan.stacks {
+        for change in &stack.changes {
+            if !is_stateful(&change.resource_type) || consents.covers(&stack.name, &change.logical_id) {
+                continue;
+            }
+            let Some(what) = loses(change) else { continue };
+            let message = format!(
+                "{}.{} ({}) {what} and its data would be lost",
+                stack.name, change.logical_id, change.resource_type
+            );
+            let mut problem = if plan.protect {
+                Problem::error(codes::STATEFUL_LOSS, message).hint(format!(
+                    "if that is meant: --allow-replacement {}.{}",
+                    stack.name, change.logical_id
+                ))
+            } else {
+                Problem::warning(codes::STATEFUL_LOSS, message)
+            };
+            for property in change
+                .properties
+                .iter()
+                .filter(|one| one.replacement != Replacement::Never)
+            {
+                problem = problem.note(format!("{} cannot be changed in place", property.path));
+            }
+            problems.push(problem);
+        }
+    }
+    problems
+}
+
+/// Whether a resource of this type holds data that a replacement or removal would lose.
+pub fn is_stateful(resource_type: &str) -> bool {
+    const TYPES: &[&str] = &[
+        "AWS::Cognito::UserPool",
+        "AWS::DocDB::DBCluster",
+        "AWS::DynamoDB::GlobalTable",
+        "AWS::DynamoDB::Table",
+        "AWS::EC2::Volume",
+        "AWS::ECR::Repository",
+        "AWS::EFS::FileSystem",
+        "AWS::EKS::Cluster",
+        "AWS::ElastiCache::CacheCluster",
+        "AWS::ElastiCache::ReplicationGroup",
+        "AWS::FSx::FileSystem",
+        "AWS::KMS::Key",
+        "AWS::Kinesis::Stream",
+        "AWS::Logs::LogGroup",
+        "AWS::MSK::Cluster",
+        "AWS::Neptune::DBCluster",
+        "AWS::OpenSearchService::Domain",
+        "AWS::RDS::DBCluster",
+        "AWS::RDS::DBInstance",
+        "AWS::Redshift::Cluster",
+        "AWS::S3::Bucket",
+        "AWS::SQS::Queue",
+        "AWS::SageMaker::Domain",
+        "AWS::SageMaker::FeatureGroup",
+        "AWS::SageMaker::ModelPackageGroup",
+        "AWS::SageMaker::NotebookInstance",
+        "AWS::SecretsManager::Secret",
+    ];
+    TYPES.binary_search(&resource_type).is_ok()
+}
+
+fn loses(change: &ResourceChange) -> Option<&'static str> {
+    match (change.action, change.replacement) {
+        (ResourceAction::Remove, _) => Some("would be removed"),
+        (ResourceAction::Modify, Replacement::Always) => Some("would be replaced"),
+        (ResourceAction::Modify, Replacement::Conditional) | (ResourceAction::Dynamic, _) => Some("might be replaced"),
+        _ => None,
+    }
+}

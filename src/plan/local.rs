@@ -1,0 +1,172 @@
+//! What can be said of a stack's changes without asking CloudFormation.
+
+use std::collections::BTreeMap;
+
+use super::{Action, ParameterValue, PropertyChange, Replacement, ResourceAction, ResourceChange, StackPlan};
+use crate::module::RenderedStack;
+use crate::template::intrinsic::{self, ReferenceKind};
+use crate::template::schema::{self, Update};
+use crate::template::{Document, Node};
+
+/// Every resource of the document as an addition; those behind a condition too, since only CloudFormation evaluates it.
+pub(super) fn additions(document: &Document) -> Vec<ResourceChange> {
+    resources(document)
+        .map(|(logical_id, resource_type, _)| ResourceChange {
+            logical_id: logical_id.to_owned(),
+            physical_id: None,
+            resource_type: resource_type.to_owned(),
+            action: ResourceAction::Add,
+            replacement: Replacement::Never,
+            properties: Vec::new(),
+        })
+        .collect()
+}
+
+/// The properties that take their values from parameters which are known only later, resource by resource.
+/// `unknown` maps a parameter to the text shown in its value's place.
+pub(super) fn unknown_changes(document: &Document, unknown: &BTreeMap<String, String>) -> Vec<ResourceChange> {
+    let mut changes = Vec::new();
+    for (logical_id, resource_type, node) in resources(document) {
+        let Some(properties) = node.get("Properties") else {
+            continue;
+        };
+        let mut found = Vec::new();
+        for (property, _, value) in properties.entries() {
+            let Some((parameter, text)) = references(value)
+                .into_iter()
+                .find_map(|name| unknown.get_key_value(name.as_str()))
+            else {
+                continue;
+            };
+            found.push(PropertyChange {
+                path: property.clone(),
+                before: None,
+                after: None,
+                after_unknown: Some(text.clone()),
+                replacement: replacement_of(resource_type, property),
+                cause: Some(format!("Parameters.{parameter}")),
+            });
+        }
+        // Whether the value differs at all is open, so no more than "perhaps" can be said of the resource.
+        let replacement = found.iter().map(|change| change.replacement).max();
+        if let Some(replacement) = replacement {
+            changes.push(ResourceChange {
+                logical_id: logical_id.to_owned(),
+                physical_id: None,
+                resource_type: resource_type.to_owned(),
+                action: ResourceAction::Modify,
+                replacement: replacement.min(Replacement::Conditional),
+                properties: found,
+            });
+        }
+    }
+    changes
+}
+
+/// Adds what is only suspected to what CloudFormation said; where both speak of a resource, the properties are joined.
+pub(super) fn joined(mut said: Vec<ResourceChange>, suspected: Vec<ResourceChange>) -> Vec<ResourceChange> {
+    for suspicion in suspected {
+        match said.iter_mut().find(|change| change.logical_id == suspicion.logical_id) {
+            None => said.push(suspicion),
+            Some(change) if change.action == ResourceAction::Modify => {
+                change.replacement = change.replacement.max(suspicion.replacement);
+                for property in suspicion.properties {
+                    let known = |other: &PropertyChange| {
+                        other.path == property.path || other.path.starts_with(&format!("{}.", property.path))
+                    };
+                    if !change.properties.iter().any(known) {
+                        change.properties.push(property);
+                    }
+                }
+            }
+            Some(_) => {}
+        }
+    }
+    said
+}
+
+/// What an output of a producing stack will be once that stack is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Forecast {
+    /// This value, as far as the change set shows; confirmed again before it is used.
+    Value(String),
+    /// It can be known only afterwards.
+    Unknown,
+}
+
+/// Foretells the output `key` of a stack that is going to be updated.
+///
+/// An identifier or attribute moves when its resource is added, removed or replaced, or may be. An update in place
+/// keeps them; that is a forecast, not a promise, and the engine compares again with the real output before it uses it.
+pub(super) fn forecast(
+    producer: &RenderedStack,
+    planned: &StackPlan,
+    key: &str,
+    old: Option<&str>,
+    old_parameters: &BTreeMap<String, String>,
+) -> Forecast {
+    let Some(value) = producer
+        .document
+        .root
+        .get("Outputs")
+        .and_then(|outputs| outputs.get(key))
+        .and_then(|output| output.get("Value"))
+    else {
+        return Forecast::Unknown;
+    };
+    if let Some(literal) = value.as_str() {
+        return Forecast::Value(literal.to_owned());
+    }
+    let Some(old) = old else { return Forecast::Unknown };
+    if planned.action != Action::Update {
+        return Forecast::Value(old.to_owned());
+    }
+    let moves = references(value).iter().any(|name| {
+        if let Some(parameter) = planned.parameters.get(name) {
+            return match parameter {
+                ParameterValue::Known(new) => old_parameters.get(name) != Some(new),
+                ParameterValue::After(_) => true,
+            };
+        }
+        planned.changes.iter().any(|change| {
+            change.logical_id == *name
+                && (change.action != ResourceAction::Modify || change.replacement != Replacement::Never)
+        })
+    });
+    if moves {
+        Forecast::Unknown
+    } else {
+        Forecast::Value(old.to_owned())
+    }
+}
+
+/// Names of parameters and resources that a value refers to.
+fn references(node: &Node) -> Vec<String> {
+    intrinsic::references(node)
+        .into_iter()
+        .filter(|reference| matches!(reference.kind, ReferenceKind::Ref | ReferenceKind::GetAtt))
+        .map(|reference| reference.target)
+        .collect()
+}
+
+fn resources(document: &Document) -> impl Iterator<Item = (&str, &str, &Node)> {
+    document
+        .root
+        .get("Resources")
+        .map(Node::entries)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|(logical_id, _, node)| {
+            let resource_type = node.get("Type").and_then(Node::as_str)?;
+            Some((logical_id.as_str(), resource_type, node))
+        })
+}
+
+/// What changing this property would do to the resource, by its schema; "perhaps" for a type that has none.
+fn replacement_of(resource_type: &str, property: &str) -> Replacement {
+    match schema::get(resource_type).map(|schema| schema.replacement(&[property])) {
+        Some(Update::InPlace) => Replacement::Never,
+        Some(Update::Replace) => Replacement::Always,
+        Some(Update::Conditional) | None => Replacement::Conditional,
+    }
+}

@@ -1,0 +1,158 @@
+//! From a name to a merged table: the environment's file and everything that it extends.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::syntax::{self, Table};
+use super::{Environment, Spanned, check, field};
+use crate::diagnostic::{Problem, Problems, Source, codes};
+
+/// Reads the environment `name`: its file, what it extends, merged and checked.
+///
+/// `read` gets paths relative to the project's root (`environments/dev.toml`) and gives the text, or the reason why
+/// there is none. Errors: everything that is wrong, at once; nothing is checked in files that are not valid TOML.
+pub fn load(name: &str, read: &mut dyn FnMut(&str) -> Result<String, String>) -> Result<Environment, Problems> {
+    if !check::is_name(name) {
+        let problem = Problem::error(
+            codes::ENVIRONMENT_NAME,
+            format!("`{name}` cannot be the name of an environment"),
+        )
+        .note("names are lower-case letters, digits and hyphens, and begin with a letter")
+        .hint("give the file's name without folder and ending: `dev` for environments/dev.toml");
+        return Err(problem.into());
+    }
+    let mut files = Files {
+        read,
+        sources: Vec::new(),
+        tables: BTreeMap::new(),
+        problems: Problems::default(),
+    };
+    let merged = files.open(&format!("environments/{name}.toml"), None, &mut Vec::new());
+    let Files { sources, problems, .. } = files;
+    match merged {
+        Some(table) if !problems.has_errors() => check::environment(name, &table, sources).map_err(Problems::sorted),
+        _ => Err(problems.sorted()),
+    }
+}
+
+/// SHA-256 over paths and texts, lower-case hex: names exactly what an environment was read from.
+pub fn digest(sources: &[Arc<Source>]) -> String {
+    let mut hash = Sha256::new();
+    for source in sources {
+        for part in [&source.path, &source.text] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+struct Files<'a> {
+    read: &'a mut dyn FnMut(&str) -> Result<String, String>,
+    sources: Vec<Arc<Source>>,
+    /// What was read already: a file that two others extend is read once.
+    tables: BTreeMap<String, Option<Table>>,
+    problems: Problems,
+}
+
+impl Files<'_> {
+    /// The table of `path` with its bases merged below it; `chain` holds the paths that led here.
+    fn open(&mut self, path: &str, from: Option<&Spanned<String>>, chain: &mut Vec<String>) -> Option<Table> {
+        if let Some(known) = self.tables.get(path) {
+            return known.clone();
+        }
+        let text = match (self.read)(path) {
+            Ok(text) => text,
+            Err(reason) => {
+                let problem = Problem::error(codes::FILE_UNREADABLE, format!("cannot read {path}: {reason}"));
+                self.problems.push(match from {
+                    Some(from) => problem
+                        .at(from.span.clone(), "extended here")
+                        .note("`extends` is relative to the folder environments/"),
+                    None => {
+                        problem.hint("`mlinfra init` makes a project; run this in the folder that holds environments/")
+                    }
+                });
+                self.tables.insert(path.to_owned(), None);
+                return None;
+            }
+        };
+        let source = Arc::new(Source {
+            path: path.to_owned(),
+            text,
+        });
+        self.sources.push(Arc::clone(&source));
+        let mut own = match syntax::parse(&source) {
+            Ok(table) => table,
+            Err(problems) => {
+                self.problems.extend(problems);
+                self.tables.insert(path.to_owned(), None);
+                return None;
+            }
+        };
+        chain.push(path.to_owned());
+        let mut merged = Table::new();
+        let mut complete = true;
+        for base in field::strings(&own, "extends", &mut self.problems) {
+            match self.base(&base, chain) {
+                Some(table) => syntax::merge(&mut merged, table),
+                None => complete = false,
+            }
+        }
+        chain.pop();
+        own.shift_remove("extends");
+        syntax::merge(&mut merged, own);
+        let result = complete.then_some(merged);
+        self.tables.insert(path.to_owned(), result.clone());
+        result
+    }
+
+    fn base(&mut self, base: &Spanned<String>, chain: &mut Vec<String>) -> Option<Table> {
+        let Some(path) = base_path(&base.value) else {
+            self.problems.push(
+                Problem::error(codes::EXTENDS_INVALID, format!("cannot extend `{}`", base.value))
+                    .at(base.span.clone(), "")
+                    .note("`extends` takes TOML files of this project, relative to the folder environments/")
+                    .hint("for example: extends = \"common.toml\""),
+            );
+            return None;
+        };
+        if let Some(start) = chain.iter().position(|earlier| *earlier == path) {
+            let circle = chain
+                .iter()
+                .skip(start)
+                .chain([&path])
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(" -> ");
+            self.problems.push(
+                Problem::error(codes::EXTENDS_CYCLE, "environment files extend each other in a circle")
+                    .at(base.span.clone(), "closes the circle")
+                    .note(circle)
+                    .hint("move what they share into a file that extends nothing"),
+            );
+            return None;
+        }
+        self.open(&path, Some(base), chain)
+    }
+}
+
+/// `common.toml` to `environments/common.toml`; none for what is not a TOML file inside the project.
+fn base_path(written: &str) -> Option<String> {
+    if !written.ends_with(".toml") || written.starts_with('/') || written.contains(['\\', ':']) {
+        return None;
+    }
+    let mut parts = vec!["environments"];
+    for part in written.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}

@@ -1,0 +1,175 @@
+//! Intrinsic functions: known names, the right number and kind of arguments, no nulls.
+
+use super::super::read::describe;
+use super::super::{Node, NodeValue, intrinsic};
+use super::{Template, Transforms, did_you_mean};
+use crate::diagnostic::{Problem, Problems, Span, codes};
+
+/// Name, fewest and most arguments of those that take a list, how it is written.
+const FUNCTIONS: &[(&str, Option<(usize, usize)>, &str)] = &[
+    ("Fn::And", Some((2, 10)), "!And [condition, condition, …]"),
+    ("Fn::Base64", None, "!Base64 value"),
+    ("Fn::Cidr", Some((2, 3)), "!Cidr [block, count, bits]"),
+    ("Fn::Equals", Some((2, 2)), "!Equals [value, value]"),
+    ("Fn::FindInMap", Some((3, 4)), "!FindInMap [mapping, key, key]"),
+    ("Fn::GetAZs", None, "!GetAZs region"),
+    ("Fn::GetAtt", None, "!GetAtt Resource.Attribute"),
+    ("Fn::GetStackOutput", None, "!GetStackOutput [stack, output]"),
+    ("Fn::If", Some((3, 3)), "!If [condition, value if true, value if false]"),
+    ("Fn::ImportValue", None, "!ImportValue name"),
+    ("Fn::Join", Some((2, 2)), "!Join [delimiter, [value, …]]"),
+    ("Fn::Length", None, "!Length list"),
+    ("Fn::Not", Some((1, 1)), "!Not [condition]"),
+    ("Fn::Or", Some((2, 10)), "!Or [condition, condition, …]"),
+    ("Fn::Select", Some((2, 2)), "!Select [index, [value, …]]"),
+    ("Fn::Split", Some((2, 2)), "!Split [delimiter, text]"),
+    ("Fn::Sub", None, "!Sub text or !Sub [text, {name: value}]"),
+    ("Fn::ToJsonString", None, "!ToJsonString value"),
+    ("Fn::Transform", None, "!Transform {Name: macro, Parameters: {…}}"),
+];
+
+pub(super) fn check(template: &Template, problems: &mut Problems) {
+    for (name, _, node) in template.root.entries() {
+        match name.as_str() {
+            "Conditions" | "Outputs" => walk(template, node, problems),
+            // `Metadata` of a resource is free, and a null in it does no harm.
+            "Resources" => {
+                for (_, _, resource) in node.entries() {
+                    for (key, _, attribute) in resource.entries() {
+                        if key != "Metadata" {
+                            walk(template, attribute, problems);
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn walk(template: &Template, node: &Node, problems: &mut Problems) {
+    if let Some((name, argument)) = intrinsic::call(node) {
+        let at = node.entries().first().map_or(&node.span, |(_, span, _)| span);
+        arguments(template, name, argument, at, problems);
+    }
+    for (key, span, value) in node.entries() {
+        if node.entries().len() > 1
+            && FUNCTIONS
+                .iter()
+                .any(|(name, _, _)| name == key && *name != "Fn::Transform")
+        {
+            problems.push(
+                Problem::error(codes::INTRINSIC_FORM, format!("`{key}` must be alone in its mapping"))
+                    .at(span.clone(), "")
+                    .note("a function stands for the whole value; other keys beside it have no meaning"),
+            );
+        }
+        null(key, span, value, problems);
+        walk(template, value, problems);
+    }
+    node.items().iter().for_each(|item| walk(template, item, problems));
+}
+
+fn null(key: &str, span: &Span, value: &Node, problems: &mut Problems) {
+    if value.value == NodeValue::Null {
+        problems.push(
+            Problem::error(codes::NULL_VALUE, format!("`{key}` has no value"))
+                .at(span.clone(), "")
+                .note("CloudFormation refuses null anywhere in a template")
+                .hint("remove the key, or use `!Ref AWS::NoValue` in `!If` to leave it out"),
+        );
+    }
+}
+
+fn arguments(template: &Template, name: &str, argument: &Node, at: &Span, problems: &mut Problems) {
+    let Some((_, count, form)) = FUNCTIONS.iter().find(|(known, _, _)| *known == name) else {
+        if name != "Ref" && template.transforms == Transforms::None {
+            let mut problem =
+                Problem::error(codes::UNKNOWN_INTRINSIC, format!("there is no function `{name}`")).at(at.clone(), "");
+            if let Some(hint) = did_you_mean(name, FUNCTIONS.iter().map(|(known, _, _)| *known)) {
+                problem = problem.hint(hint);
+            }
+            problems.push(problem);
+        } else if name == "Ref" && argument.as_str().is_none() && template.transforms == Transforms::None {
+            wrong(name, "a logical id or a parameter", "!Ref Name", argument, at, problems);
+        }
+        return;
+    };
+    // With a transform a call may stand for the arguments.
+    if template.transforms != Transforms::None && intrinsic::call(argument).is_some() {
+        return;
+    }
+    let items = argument.items().len();
+    let is_list = matches!(argument.value, NodeValue::List(_));
+    let is_text = argument.as_str().is_some();
+    let is_call = intrinsic::call(argument).is_some();
+    let good = match (*count, name) {
+        (Some((fewest, most)), _) => is_list && (fewest..=most).contains(&items),
+        (None, "Fn::GetAtt") => {
+            is_text && argument.as_str().is_some_and(|text| text.contains('.')) || (is_list && items >= 2)
+        }
+        (None, "Fn::Sub") => is_text || (is_list && items == 2),
+        (None, "Fn::Base64" | "Fn::ImportValue" | "Fn::GetAZs") => is_text || is_call,
+        _ => true,
+    };
+    if !good {
+        let wanted = match count {
+            Some((fewest, most)) if fewest == most => format!("a list of {fewest}"),
+            Some((fewest, most)) => format!("a list of {fewest} to {most}"),
+            None => "another argument".to_owned(),
+        };
+        wrong(name, &wanted, form, argument, at, problems);
+        return;
+    }
+    second_argument(name, argument, at, form, problems);
+}
+
+/// `Join` and `Select` need a list, `Sub` a mapping; a call in its place may give one.
+fn second_argument(name: &str, argument: &Node, at: &Span, form: &str, problems: &mut Problems) {
+    let [first, second, ..] = argument.items() else { return };
+    if intrinsic::call(second).is_some() {
+        return;
+    }
+    let good = match name {
+        "Fn::Join" => matches!(second.value, NodeValue::List(_)) && first.as_str().is_some(),
+        "Fn::Select" => matches!(second.value, NodeValue::List(_)),
+        "Fn::Sub" => matches!(second.value, NodeValue::Map(_)) && first.as_str().is_some(),
+        _ => true,
+    };
+    if !good {
+        wrong(name, "other arguments", form, second, at, problems);
+    }
+    if name == "Fn::Select"
+        && let NodeValue::List(items) = &second.value
+        && let Some(index) = index(first)
+        && index >= items.len()
+        && !items.is_empty()
+    {
+        problems.push(
+            Problem::error(
+                codes::INTRINSIC_FORM,
+                format!(
+                    "`Fn::Select` takes item {index}, but the list has {} (counted from 0)",
+                    items.len()
+                ),
+            )
+            .at(first.span.clone(), ""),
+        );
+    }
+}
+
+fn index(node: &Node) -> Option<usize> {
+    match &node.value {
+        NodeValue::Number(number) => number.as_u64().and_then(|index| index.try_into().ok()),
+        NodeValue::String(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+fn wrong(name: &str, wanted: &str, form: &str, argument: &Node, at: &Span, problems: &mut Problems) {
+    problems.push(
+        Problem::error(codes::INTRINSIC_FORM, format!("`{name}` needs {wanted}"))
+            .at(at.clone(), format!("given is {}", describe(&argument.value)))
+            .hint(format!("write `{form}`")),
+    );
+}

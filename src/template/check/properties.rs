@@ -1,0 +1,354 @@
+//! Resource types and properties against the schemas.
+//!
+//! A call of an intrinsic function has a value that only AWS knows: it fits everything, and its references are checked
+//! elsewhere. Both branches of `Fn::If` are checked.
+
+use serde_json::{Map, Value};
+
+use super::super::read::describe;
+use super::super::schema::ResourceSchema;
+use super::super::{Node, NodeValue, intrinsic, schema};
+use super::{Template, Transforms, combinations, did_you_mean, is_unknown, values};
+use crate::diagnostic::{Problem, Problems, Span, codes};
+
+pub(super) fn check(template: &Template, problems: &mut Problems) {
+    for (name, span, resource) in template.resources.entries {
+        let Some(kind) = resource.get("Type").filter(|kind| kind.as_str().is_some()) else {
+            continue;
+        };
+        let type_name = kind.as_str().unwrap_or_default();
+        match schema::get(type_name) {
+            None => unknown_type(template, type_name, kind, problems),
+            Some(schema) => {
+                let given = resource.entries().iter().find(|(key, _, _)| key == "Properties");
+                let empty = Node {
+                    value: NodeValue::Map(Vec::new()),
+                    span: span.clone(),
+                };
+                let (holder, properties) = match given {
+                    Some((_, holder, node)) if node.value != NodeValue::Null => (holder, node),
+                    _ => (span, &empty),
+                };
+                if intrinsic::call(properties).is_none() && matches!(properties.value, NodeValue::Map(_)) {
+                    let mut walk = Walk {
+                        schema: &schema,
+                        path: Vec::new(),
+                        owner: name,
+                        problems,
+                    };
+                    walk.object(schema.json(), properties, holder);
+                }
+            }
+        }
+    }
+}
+
+/// Types outside of `AWS::` may be registered privately; `AWS::Serverless::` is what the SAM transform takes away.
+fn unknown_type(template: &Template, type_name: &str, kind: &Node, problems: &mut Problems) {
+    let elsewhere = type_name.starts_with("AWS::Serverless::") && template.transforms != Transforms::None;
+    let well_formed = type_name.split("::").count() >= 2;
+    let foreign = well_formed && !type_name.to_ascii_uppercase().starts_with("AWS::");
+    if elsewhere || foreign || type_name.ends_with("::MODULE") || type_name == "AWS::CDK::Metadata" {
+        return;
+    }
+    let mut problem = Problem::error(
+        codes::UNKNOWN_RESOURCE_TYPE,
+        format!("there is no resource type `{type_name}`"),
+    )
+    .at(kind.span.clone(), "");
+    if let Some(hint) = did_you_mean(type_name, schema::type_names()) {
+        problem = problem.hint(hint);
+    } else {
+        problem = problem.note(format!("known are the types of {}", schema::origin()));
+    }
+    problems.push(problem);
+}
+
+struct Walk<'a> {
+    schema: &'a ResourceSchema,
+    /// Where the walk is, `["BucketEncryption", "0", "SSEAlgorithm"]`.
+    path: Vec<String>,
+    /// The logical id.
+    owner: &'a str,
+    problems: &'a mut Problems,
+}
+
+impl<'a> Walk<'a> {
+    fn value(&mut self, given: &'a Value, node: &Node, holder: &Span) {
+        if let Some(("Fn::If", argument)) = intrinsic::call(node) {
+            if let [_, yes, no] = argument.items() {
+                self.value(given, yes, holder);
+                self.value(given, no, holder);
+            }
+            return;
+        }
+        if is_unknown(node) || node.value == NodeValue::Null {
+            return;
+        }
+        let given = self.schema.resolve(given);
+        let types = types(given);
+        match &node.value {
+            NodeValue::Map(_) if types.contains(&"object") || types.is_empty() => self.object(given, node, holder),
+            NodeValue::List(_) if types.contains(&"array") || types.is_empty() => self.list(given, node, holder),
+            NodeValue::Map(_) | NodeValue::List(_) => {
+                if given.get("format").and_then(Value::as_str) != Some("json") {
+                    self.wrong_type(&types, node, holder);
+                }
+            }
+            _ if types.is_empty() || types.iter().any(|name| !matches!(*name, "object" | "array")) => {
+                if let Some(problem) = values::check(given, &types, node, &self.name()) {
+                    self.problems.push(problem);
+                }
+            }
+            // A mapping without declared keys is JSON, which CloudFormation also takes as text.
+            NodeValue::String(_) if types.contains(&"object") && given.get("properties").is_none() => {}
+            _ => self.wrong_type(&types, node, holder),
+        }
+    }
+
+    fn object(&mut self, given: &'a Value, node: &Node, holder: &Span) {
+        if node.entries().iter().any(|(key, _, _)| key.starts_with("Fn::")) {
+            return;
+        }
+        let closed = given.get("additionalProperties") == Some(&Value::Bool(false));
+        let declared = Declared::of(self.schema, given);
+        for (key, span, value) in node.entries() {
+            self.path.push(key.clone());
+            match declared.find(key) {
+                Found::Schema(inner) => {
+                    self.read_only(value, span);
+                    self.value(inner, value, span);
+                }
+                Found::Ambiguous => {}
+                Found::Nothing if closed => self.unknown(key, span, &declared),
+                Found::Nothing => {
+                    if let Some(inner @ Value::Object(_)) = given.get("additionalProperties") {
+                        self.value(inner, value, span);
+                    }
+                }
+            }
+            self.path.pop();
+        }
+        let where_to = self.place();
+        for name in strings(given.get("required")) {
+            if !node
+                .entries()
+                .iter()
+                .any(|(key, _, value)| key == name && !intrinsic::is_no_value(value))
+            {
+                self.problems.push(
+                    Problem::error(codes::MISSING_PROPERTY, format!("{where_to} needs `{name}`"))
+                        .at(holder.clone(), format!("`{name}` is missing here")),
+                );
+            }
+        }
+        combinations::check(self.schema, given, node, holder, &where_to, self.problems);
+    }
+
+    fn list(&mut self, given: &'a Value, node: &Node, holder: &Span) {
+        let items = node.items();
+        // An item under a condition may vanish, and a function may give several: only certain counts are judged.
+        let certain = items.iter().filter(|item| intrinsic::call(item).is_none()).count();
+        let open = items
+            .iter()
+            .any(|item| intrinsic::call(item).is_some_and(|(name, _)| name != "Ref"));
+        let most = given.get("maxItems").and_then(Value::as_u64);
+        let fewest = given.get("minItems").and_then(Value::as_u64);
+        let name = self.name();
+        if let Some(most) = most.filter(|most| certain as u64 > *most) {
+            self.problems.push(
+                Problem::error(
+                    codes::PROPERTY_RANGE,
+                    format!("`{name}` has {certain} items; at most {most} are allowed"),
+                )
+                .at(holder.clone(), ""),
+            );
+        }
+        if let Some(fewest) = fewest.filter(|fewest| !open && (items.len() as u64) < *fewest) {
+            self.problems.push(
+                Problem::error(
+                    codes::PROPERTY_RANGE,
+                    format!("`{name}` has {} items; at least {fewest} are needed", items.len()),
+                )
+                .at(holder.clone(), ""),
+            );
+        }
+        if let Some(inner @ Value::Object(_)) = given.get("items") {
+            for (index, item) in items.iter().enumerate() {
+                self.path.push(index.to_string());
+                self.value(inner, item, &first_line(item));
+                self.path.pop();
+            }
+        }
+    }
+
+    fn unknown(&mut self, key: &str, span: &Span, declared: &Declared) {
+        let place = match self.path.split_last() {
+            Some((_, holder)) => self.describe(holder),
+            None => self.place(),
+        };
+        let problem =
+            Problem::error(codes::UNKNOWN_PROPERTY, format!("{place} has no property `{key}`")).at(span.clone(), "");
+        let problem = match did_you_mean(key, declared.names()) {
+            Some(hint) => problem.hint(hint),
+            None if declared.names().count() <= 12 => {
+                problem.note(format!("it has {}", declared.names().collect::<Vec<_>>().join(", ")))
+            }
+            None => problem,
+        };
+        self.problems.push(problem);
+    }
+
+    /// What only AWS sets cannot be given. Some schemas list a property both as read-only and as create-only or
+    /// required; those can.
+    fn read_only(&mut self, value: &Node, span: &Span) {
+        let here = |key: &str| {
+            self.schema
+                .pointers(key)
+                .any(|pointer| pointer.iter().copied().eq(self.path.iter().map(String::as_str)))
+        };
+        let read_only = here("readOnlyProperties")
+            && !here("createOnlyProperties")
+            && !here("conditionalCreateOnlyProperties")
+            && !here("writeOnlyProperties");
+        let required = matches!(self.path.as_slice(), [name] if self.schema.required().contains(name));
+        if read_only && !required && !intrinsic::is_no_value(value) {
+            let name = self.name();
+            self.problems.push(
+                Problem::error(
+                    codes::READ_ONLY_PROPERTY,
+                    format!("`{name}` cannot be given: AWS sets it"),
+                )
+                .at(span.clone(), "")
+                .hint(format!("to use its value write `!GetAtt {}.{name}`", self.owner)),
+            );
+        }
+    }
+
+    fn wrong_type(&mut self, types: &[&str], node: &Node, holder: &Span) {
+        let wanted: Vec<&str> = types.iter().map(|name| article(name)).collect();
+        let message = format!(
+            "`{}` must be {}, not {}",
+            self.name(),
+            wanted.join(" or "),
+            describe(&node.value)
+        );
+        let at = if matches!(node.value, NodeValue::Map(_) | NodeValue::List(_)) {
+            holder
+        } else {
+            &node.span
+        };
+        let problem = Problem::error(codes::PROPERTY_TYPE, message).at(at.clone(), "");
+        let wants_list = types == ["array"] && !matches!(node.value, NodeValue::Map(_));
+        self.problems.push(if wants_list {
+            problem.hint("put `- ` before it to make it a list")
+        } else {
+            problem
+        });
+    }
+
+    fn name(&self) -> String {
+        self.path.join(".")
+    }
+
+    fn place(&self) -> String {
+        self.describe(&self.path)
+    }
+
+    fn describe(&self, path: &[String]) -> String {
+        match path {
+            [] => format!("`{}`", self.schema.name()),
+            path => format!("`{}` of `{}`", path.join("."), self.schema.name()),
+        }
+    }
+}
+
+/// The properties that a mapping may have: its own, and those of its alternatives.
+struct Declared<'a> {
+    own: Option<&'a Map<String, Value>>,
+    alternatives: Vec<&'a Map<String, Value>>,
+    patterns: Option<&'a Map<String, Value>>,
+}
+
+enum Found<'a> {
+    Schema(&'a Value),
+    /// Known, but which of several schemas holds is open.
+    Ambiguous,
+    Nothing,
+}
+
+impl<'a> Declared<'a> {
+    fn of(schema: &'a ResourceSchema, given: &'a Value) -> Self {
+        let branches = ["oneOf", "anyOf", "allOf"]
+            .into_iter()
+            .filter_map(|key| given.get(key)?.as_array())
+            .flatten();
+        Self {
+            own: given.get("properties").and_then(Value::as_object),
+            alternatives: branches
+                .filter_map(|branch| schema.resolve(branch).get("properties")?.as_object())
+                .collect(),
+            patterns: given.get("patternProperties").and_then(Value::as_object),
+        }
+    }
+
+    fn find(&self, key: &str) -> Found<'a> {
+        if let Some(inner) = self.own.and_then(|own| own.get(key)) {
+            return Found::Schema(inner);
+        }
+        let mut inner = self.alternatives.iter().filter_map(|properties| properties.get(key));
+        match (inner.next(), inner.next()) {
+            (Some(only), None) => return Found::Schema(only),
+            (Some(_), Some(_)) => return Found::Ambiguous,
+            _ => {}
+        }
+        for (pattern, inner) in self.patterns.into_iter().flatten() {
+            match values::matches(pattern, key) {
+                Some(true) => return Found::Schema(inner),
+                Some(false) => {}
+                None => return Found::Ambiguous,
+            }
+        }
+        Found::Nothing
+    }
+
+    fn names(&self) -> impl Iterator<Item = &'a str> {
+        let all: Vec<&Map<String, Value>> = self.own.into_iter().chain(self.alternatives.iter().copied()).collect();
+        all.into_iter()
+            .flat_map(|properties| properties.keys().map(String::as_str))
+    }
+}
+
+/// The names under `type`, or what the other keywords imply.
+fn types(given: &Value) -> Vec<&str> {
+    match given.get("type") {
+        Some(Value::String(name)) => vec![name.as_str()],
+        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn strings(list: Option<&Value>) -> impl Iterator<Item = &str> {
+    list.and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+}
+
+fn article(type_name: &str) -> &str {
+    match type_name {
+        "array" => "a list",
+        "object" => "a mapping",
+        "string" => "a string",
+        "integer" => "an integer",
+        "number" => "a number",
+        "boolean" => "true or false",
+        other => other,
+    }
+}
+
+/// The place of a list item: its first line, since the whole may be long.
+fn first_line(item: &Node) -> Span {
+    let length = item.span.text().lines().next().unwrap_or_default().len();
+    Span::new(&item.span.source, item.span.bytes.start..item.span.bytes.start + length)
+}

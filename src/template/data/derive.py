@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+"""Derives schemas.bin, the embedded resource schemas, from the public provider schemas in the package cfn-lint.
+
+    python3 src/template/data/derive.py            write schemas.bin
+    python3 src/template/data/derive.py --check    exit 1 if schemas.bin does not hold what would be written
+    python3 src/template/data/derive.py --show T   print the derived schema of type T
+
+Needs `pip install cfn-lint==VERSION` (the version is in the first line of schemas.bin) and the zstd command.
+`--check` compares contents, not bytes: another zstd may compress the same text differently.
+
+What goes: prose and links (description, title, examples, documentationUrl, ...), handlers, permissions.
+What stays: everything that says whether a value is valid, which attributes there are, and what a change does.
+
+The file, integers being 32 bits little-endian:
+    one line of text: `mlinfra-schemas 1 cfn-lint VERSION types N`
+    length and bytes of a zstd dictionary
+    length and bytes of the index, a zstd frame of JSON: [[bytes of frame, bytes unpacked, [type name, ...]], ...]
+    the frames, each zstd with the dictionary: one line of JSON per type, in the order of the index
+"""
+
+import argparse
+import importlib
+import importlib.metadata
+import json
+import pathlib
+import pkgutil
+import struct
+import subprocess
+import sys
+import tempfile
+
+import cfnlint.data.schemas.providers as providers
+from cfnlint.schema import Schema
+
+TARGET = pathlib.Path(__file__).with_name("schemas.bin")
+RESOURCES = pathlib.Path(providers.__path__[0]).parent / "resources"
+# Where a type differs between regions, the first region that has it wins.
+FIRST_REGIONS = ["us_east_1", "us_west_2", "eu_west_1"]
+# A frame is closed once it holds this much text: small enough to unpack in well under a millisecond.
+FRAME_BYTES = 160_000
+DICTIONARY_BYTES = 48 * 1024
+
+KEPT_AT_THE_TOP = {
+    "additionalProperties", "allOf", "anyOf", "oneOf", "conditionalCreateOnlyProperties", "createOnlyProperties",
+    "definitions", "dependencies", "dependentExcluded", "dependentRequired", "deprecatedProperties",
+    "patternProperties", "primaryIdentifier", "properties", "readOnlyProperties", "replacementStrategy", "required",
+    "requiredOr", "requiredXor", "tagging", "type", "writeOnlyProperties",
+}
+DROPPED_INSIDE = {
+    "description", "title", "examples", "$comment", "$id", "$schema", "relationshipRef", "documentationUrl",
+    "propertyTransform", "resourceLink", "insertionOrder", "arrayType", "markdownDescription",
+}
+MAPS_OF_SCHEMAS = {"properties", "definitions", "patternProperties"}
+PLAIN_VALUES = {"enum", "const", "default", "required", "requiredXor", "requiredOr", "dependentExcluded",
+                "dependentRequired", "enumCaseInsensitive", "type"}
+
+
+def strip(schema, top=False):
+    if isinstance(schema, list):
+        return [strip(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {}
+    for key, value in schema.items():
+        if (top and key not in KEPT_AT_THE_TOP) or key in DROPPED_INSIDE:
+            continue
+        if key == "uniqueItems" and value is False:
+            continue
+        if key == "tagging":
+            value = {name: value[name] for name in ("taggable", "tagProperty", "tagUpdatable") if name in value}
+        elif key in MAPS_OF_SCHEMAS and isinstance(value, dict):
+            value = {name: strip(item) for name, item in value.items()}
+        elif key not in PLAIN_VALUES:
+            value = strip(value)
+        kept[key] = value
+    return kept
+
+
+def attributes(schema):
+    """What Fn::GetAtt may name, where the documentation allows other things than the read-only properties."""
+    known = sorted(name.replace("\\.", ".") for name in Schema(schema).get_atts)
+    read_only = sorted(".".join(path.split("/")[2:]) for path in schema.get("readOnlyProperties", []))
+    return None if known == read_only or ".*" in "".join(known) else known
+
+
+def derive():
+    regions = [module.name for module in pkgutil.iter_modules(providers.__path__)]
+    types = {}
+    for region in FIRST_REGIONS + sorted(set(regions) - set(FIRST_REGIONS)):
+        for name, digest in importlib.import_module(f"{providers.__name__}.{region}").types.items():
+            if name.startswith(("AWS::", "Alexa::")):
+                types.setdefault(name, digest)
+    derived = {}
+    for name in sorted(types):
+        schema = json.loads((RESOURCES / f"{types[name]}.json").read_text())
+        stripped = strip(schema, top=True)
+        allowed = attributes(schema)
+        if allowed is not None:
+            stripped["attributes"] = allowed
+        derived[name] = json.dumps(stripped, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return derived
+
+
+def zstd(data, *arguments):
+    return subprocess.run(["zstd", "-q", "-c", *arguments], input=data, stdout=subprocess.PIPE, check=True).stdout
+
+
+def frames(derived):
+    frame, size = [], 0
+    for name, text in derived.items():
+        frame.append(name)
+        size += len(text)
+        if size >= FRAME_BYTES:
+            yield frame
+            frame, size = [], 0
+    if frame:
+        yield frame
+
+
+def pack(derived):
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        for number, text in enumerate(derived.values()):
+            (folder / f"{number:05}").write_text(text)
+        dictionary = folder / "dictionary"
+        samples = sorted(str(path) for path in folder.iterdir())
+        subprocess.run(["zstd", "-q", "--train", *samples, f"--maxdict={DICTIONARY_BYTES}", "--dictID=1",
+                        "-o", str(dictionary)], check=True, stderr=subprocess.DEVNULL)
+        index, packed = [], []
+        for names in frames(derived):
+            text = "\n".join(derived[name] for name in names)
+            frame = zstd(text.encode(), "--ultra", "-22", "--no-check", "-D", str(dictionary))
+            index.append([len(frame), len(text.encode()), names])
+            packed.append(frame)
+        dictionary = dictionary.read_bytes()
+    index = zstd(json.dumps(index, separators=(",", ":")).encode(), "-19", "--no-check")
+    version = importlib.metadata.version("cfn-lint")
+    head = f"mlinfra-schemas 1 cfn-lint {version} types {len(derived)}\n".encode()
+    return b"".join([head, struct.pack("<I", len(dictionary)), dictionary, struct.pack("<I", len(index)), index, *packed])
+
+
+def unpack(data):
+    head, _, rest = data.partition(b"\n")
+    size = struct.unpack_from("<I", rest)[0]
+    dictionary, rest = rest[4 : 4 + size], rest[4 + size :]
+    size = struct.unpack_from("<I", rest)[0]
+    index, rest = json.loads(zstd(rest[4 : 4 + size], "-d")), rest[4 + size :]
+    held = {}
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(dictionary)
+        file.flush()
+        for size, _, names in index:
+            text = zstd(rest[:size], "-d", "-D", file.name).decode()
+            rest = rest[size:]
+            held.update(zip(names, text.split("\n"), strict=True))
+    return head.decode(), held
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--show", metavar="TYPE")
+    arguments = parser.parse_args()
+    derived = derive()
+    if arguments.show:
+        print(json.dumps(json.loads(derived[arguments.show]), indent=1))
+        return 0
+    if arguments.check:
+        head, held = unpack(TARGET.read_bytes())
+        version = importlib.metadata.version("cfn-lint")
+        if held == derived and f"cfn-lint {version} " in head:
+            print(f"{TARGET.name} is what cfn-lint {version} says: {len(held)} types")
+            return 0
+        changed = sorted(name for name in held.keys() | derived.keys() if held.get(name) != derived.get(name))
+        print(f"{TARGET.name} ({head}) differs from cfn-lint {version} in {len(changed)} types: {changed[:10]}",
+              file=sys.stderr)
+        return 1
+    data = pack(derived)
+    assert unpack(data)[1] == derived
+    TARGET.write_bytes(data)
+    print(f"{TARGET.name}: {len(derived)} types, {sum(map(len, derived.values())):,} bytes of JSON in {len(data):,}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
