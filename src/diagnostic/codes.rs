@@ -120,7 +120,7 @@ codes! {
     STACK_FAILED = 801, "a stack failed";
     CHANGE_SET_FAILED = 802, "CloudFormation refuses a change set";
     UNSEEN_CHANGE = 803, "a replacement or removal that nobody reviewed";
-    OUTPUT_MISSING = 804, "a stack lacks an output that another one uses";
+    STACK_OUTPUT_MISSING = 804, "a stack lacks an output that another one uses";
     DELETE_FAILED = 805, "a stack cannot be deleted";
     CLOUDFORMATION_CALL = 806, "a call to CloudFormation failed";
     STACK_STUCK = 807, "a stack stays stuck";
