@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::naming::{digest, digits, hex, physical_name, suffix, uuid};
+use super::function::scalar;
+use super::identifiers::{address, byte, identifier, name_property};
+use super::naming::{digest, digits, hex, suffix, uuid};
 use super::resource_types;
 use super::world::{Physical, ResourceRequest};
 
@@ -31,150 +33,6 @@ pub fn refreshed(request: &ResourceRequest<'_>) -> Physical {
     Physical { id, attributes }
 }
 
-/// The properties that name a resource of this type, if the template's author may choose the name.
-pub(super) fn name_property(resource_type: &str) -> Option<String> {
-    if let Some(name) = match resource_type {
-        "AWS::EC2::SecurityGroup" => Some("GroupName"),
-        "AWS::ElasticLoadBalancingV2::LoadBalancer" | "AWS::ElasticLoadBalancingV2::TargetGroup" => Some("Name"),
-        "AWS::IAM::ManagedPolicy" => Some("ManagedPolicyName"),
-        "AWS::SageMaker::Endpoint" => Some("EndpointName"),
-        "AWS::SageMaker::EndpointConfig" => Some("EndpointConfigName"),
-        "AWS::SageMaker::Model" => Some("ModelName"),
-        "AWS::SageMaker::NotebookInstance" => Some("NotebookInstanceName"),
-        "AWS::SageMaker::ModelPackageGroup" => Some("ModelPackageGroupName"),
-        "AWS::ECS::Cluster" => Some("ClusterName"),
-        "AWS::SNS::Topic" => Some("TopicName"),
-        "AWS::SQS::Queue" => Some("QueueName"),
-        "AWS::SecretsManager::Secret" => Some("Name"),
-        _ => None,
-    } {
-        return Some(name.to_owned());
-    }
-    let schema = resource_types::get(resource_type)?;
-    let identifier = schema.primary_identifier();
-    match identifier.as_slice() {
-        [only] if !schema.read_only().contains(only) && !required_parent(only) => Some(only.clone()),
-        _ => None,
-    }
-}
-
-/// Identifiers that point at something else rather than name the resource.
-fn required_parent(property: &str) -> bool {
-    matches!(property, "Bucket" | "RepositoryId" | "PolicyArn" | "ResourceArn")
-}
-
-fn identifier(request: &ResourceRequest<'_>) -> String {
-    let ResourceRequest { resource_type, logical_id, seed, account, region, partition, .. } = request;
-    let text = |name: &str| request.properties.get(name).and_then(scalar);
-    let name = name_property(resource_type)
-        .and_then(|property| text(&property))
-        .unwrap_or_else(|| physical_name(resource_type, request.stack_name, logical_id, seed));
-    let short = |prefix: &str| format!("{prefix}-0{}", hex(seed, 0, 16));
-    let arn = |service: &str, rest: String| format!("arn:{partition}:{service}:{region}:{account}:{rest}");
-    match *resource_type {
-        "AWS::EC2::VPC" => short("vpc"),
-        "AWS::EC2::Subnet" => short("subnet"),
-        "AWS::EC2::InternetGateway" => short("igw"),
-        "AWS::EC2::EgressOnlyInternetGateway" => short("eigw"),
-        "AWS::EC2::NatGateway" => short("nat"),
-        "AWS::EC2::RouteTable" => short("rtb"),
-        "AWS::EC2::NetworkAcl" => short("acl"),
-        "AWS::EC2::SecurityGroup" => short("sg"),
-        "AWS::EC2::SecurityGroupIngress" | "AWS::EC2::SecurityGroupEgress" => short("sgr"),
-        "AWS::EC2::VPCEndpoint" => short("vpce"),
-        "AWS::EC2::FlowLog" => short("fl"),
-        "AWS::EC2::Instance" => short("i"),
-        "AWS::EC2::Volume" => short("vol"),
-        "AWS::EC2::LaunchTemplate" => short("lt"),
-        "AWS::EC2::NetworkInterface" => short("eni"),
-        "AWS::EC2::VPCPeeringConnection" => short("pcx"),
-        "AWS::EC2::TransitGateway" => short("tgw"),
-        "AWS::EC2::TransitGatewayAttachment" => short("tgw-attach"),
-        "AWS::EC2::DHCPOptions" => short("dopt"),
-        "AWS::EC2::SubnetRouteTableAssociation" => short("rtbassoc"),
-        "AWS::EC2::SubnetNetworkAclAssociation" => short("aclassoc"),
-        "AWS::EC2::VPCCidrBlock" => short("vpc-cidr-assoc"),
-        "AWS::EC2::PrefixList" => short("pl"),
-        "AWS::EC2::EIP" => address(seed),
-        "AWS::EC2::Route" => {
-            let table = text("RouteTableId").unwrap_or_default();
-            let to = ["DestinationCidrBlock", "DestinationIpv6CidrBlock", "DestinationPrefixListId"];
-            let to = to.iter().find_map(|name| text(name)).unwrap_or_default();
-            format!("{table}|{to}")
-        }
-        "AWS::EC2::VPCGatewayAttachment" => {
-            let vpc = text("VpcId").unwrap_or_default();
-            format!("{}|{vpc}", if text("InternetGatewayId").is_some() { "IGW" } else { "VGW" })
-        }
-        "AWS::EC2::NetworkAclEntry" => name,
-        "AWS::KMS::Key" => uuid(seed),
-        "AWS::KMS::Alias" => text("AliasName").unwrap_or(name),
-        "AWS::IAM::ManagedPolicy" => {
-            let path = text("Path").unwrap_or_else(|| "/".to_owned());
-            format!("arn:{partition}:iam::{account}:policy{path}{name}")
-        }
-        "AWS::IAM::Policy" => physical_name(resource_type, request.stack_name, logical_id, seed),
-        "AWS::IAM::OIDCProvider" => {
-            let url = text("Url").unwrap_or_default();
-            format!("arn:{partition}:iam::{account}:oidc-provider/{}", url.trim_start_matches("https://"))
-        }
-        "AWS::EKS::Nodegroup" | "AWS::EKS::Addon" | "AWS::EKS::FargateProfile" => {
-            let cluster = text("ClusterName").unwrap_or_default();
-            let own = ["NodegroupName", "AddonName", "FargateProfileName"].iter().find_map(|name| text(name));
-            let own = own.unwrap_or_else(|| physical_name(resource_type, request.stack_name, logical_id, seed));
-            let separator = if *resource_type == "AWS::EKS::Nodegroup" { '/' } else { '|' };
-            format!("{cluster}{separator}{own}")
-        }
-        "AWS::EKS::AccessEntry" => {
-            format!("{}|{}", text("PrincipalArn").unwrap_or_default(), text("ClusterName").unwrap_or_default())
-        }
-        "AWS::EKS::PodIdentityAssociation" => {
-            let cluster = text("ClusterName").unwrap_or_default();
-            arn("eks", format!("podidentityassociation/{cluster}/a-{}", hex(seed, 0, 17)))
-        }
-        "AWS::SageMaker::Endpoint" => arn("sagemaker", format!("endpoint/{}", name.to_lowercase())),
-        "AWS::SageMaker::EndpointConfig" => arn("sagemaker", format!("endpoint-config/{}", name.to_lowercase())),
-        "AWS::SageMaker::Model" => arn("sagemaker", format!("model/{}", name.to_lowercase())),
-        "AWS::SageMaker::NotebookInstance" => arn("sagemaker", format!("notebook-instance/{}", name.to_lowercase())),
-        "AWS::SageMaker::ModelPackageGroup" => arn("sagemaker", format!("model-package-group/{name}")),
-        "AWS::SageMaker::Domain" => format!("d-{}", hex(seed, 0, 12)),
-        "AWS::SageMaker::UserProfile" => {
-            format!("{}|{}", text("UserProfileName").unwrap_or(name), text("DomainId").unwrap_or_default())
-        }
-        "AWS::SNS::Topic" => arn("sns", name),
-        "AWS::SQS::Queue" => format!("https://sqs.{region}.amazonaws.com/{account}/{name}"),
-        "AWS::SecretsManager::Secret" => arn("secretsmanager", format!("secret:{name}-{}", suffix(seed, 6))),
-        "AWS::ElasticLoadBalancingV2::LoadBalancer" => {
-            arn("elasticloadbalancing", format!("loadbalancer/app/{name}/{}", hex(seed, 0, 16)))
-        }
-        "AWS::ElasticLoadBalancingV2::TargetGroup" => {
-            arn("elasticloadbalancing", format!("targetgroup/{name}/{}", hex(seed, 0, 16)))
-        }
-        "AWS::ECS::Service" => {
-            let cluster = text("Cluster").unwrap_or_else(|| "default".to_owned());
-            let own = text("ServiceName").unwrap_or(name);
-            arn("ecs", format!("service/{}/{own}", cluster.rsplit('/').next().unwrap_or_default()))
-        }
-        "AWS::ECS::TaskDefinition" => {
-            arn("ecs", format!("task-definition/{}:1", text("Family").unwrap_or_else(|| name.clone())))
-        }
-        "AWS::SSM::Parameter" => text("Name").unwrap_or_else(|| format!("CFN-{logical_id}-{}", suffix(seed, 12))),
-        "AWS::CloudFormation::WaitConditionHandle" => {
-            format!("https://cloudformation-waitcondition-{region}.s3.amazonaws.com/{}", uuid(seed))
-        }
-        other => {
-            if let Some(property) = name_property(other) {
-                return text(&property).unwrap_or(name);
-            }
-            let Some(schema) = resource_types::get(other) else { return name };
-            let parts = schema.primary_identifier().into_iter().map(|part| {
-                text(&part).unwrap_or_else(|| made_up(request, &part, &name))
-            });
-            parts.collect::<Vec<_>>().join("|")
-        }
-    }
-}
-
 fn attributes(request: &ResourceRequest<'_>, id: &str) -> BTreeMap<String, Value> {
     let mut found: BTreeMap<String, Value> = BTreeMap::new();
     let name = request
@@ -184,7 +42,10 @@ fn attributes(request: &ResourceRequest<'_>, id: &str) -> BTreeMap<String, Value
         .unwrap_or_else(|| id.rsplit(['/', '|']).next().unwrap_or(id).to_owned());
     if let Some(schema) = resource_types::get(request.resource_type) {
         let identifier = schema.primary_identifier();
-        for path in schema.read_only() {
+        for path in schema.read_only().into_iter().chain(schema.attributes()) {
+            if request.properties.get(&path).is_some() {
+                continue;
+            }
             let value = match identifier.as_slice() {
                 [only] if *only == path => id.to_owned(),
                 _ => made_up(request, &path, &name),
@@ -198,7 +59,9 @@ fn attributes(request: &ResourceRequest<'_>, id: &str) -> BTreeMap<String, Value
             }
         }
         if let [only] = identifier.as_slice() {
-            found.entry(only.clone()).or_insert_with(|| Value::String(id.to_owned()));
+            found
+                .entry(only.clone())
+                .or_insert_with(|| Value::String(id.to_owned()));
         }
     }
     for (attribute, value) in special(request, id, &name) {
@@ -208,15 +71,23 @@ fn attributes(request: &ResourceRequest<'_>, id: &str) -> BTreeMap<String, Value
 }
 
 /// A value for an attribute of which only the name is known.
-fn made_up(request: &ResourceRequest<'_>, attribute: &str, name: &str) -> String {
-    let ResourceRequest { account, region, partition, resource_type, .. } = request;
+pub(super) fn made_up(request: &ResourceRequest<'_>, attribute: &str, name: &str) -> String {
+    let ResourceRequest {
+        account,
+        region,
+        partition,
+        resource_type,
+        ..
+    } = request;
     let seed = digest(&format!("{}/{attribute}", request.seed));
     let mut parts = resource_type.split("::").skip(1);
     let service = parts.next().unwrap_or_default().to_lowercase();
     let kind = parts.next().unwrap_or_default().to_lowercase();
     let last = attribute.rsplit('.').next().unwrap_or(attribute);
     match last {
-        _ if last.ends_with("Arn") || last.ends_with("ARN") => format!("arn:{partition}:{service}:{region}:{account}:{kind}/{name}"),
+        _ if last.ends_with("Arn") || last.ends_with("ARN") => {
+            format!("arn:{partition}:{service}:{region}:{account}:{kind}/{name}")
+        }
         _ if last.contains("Endpoint") || last.contains("DNSName") || last.contains("DnsName") => {
             format!("{}.{service}.{region}.amazonaws.com", hex(&seed, 0, 12))
         }
@@ -234,27 +105,46 @@ fn made_up(request: &ResourceRequest<'_>, attribute: &str, name: &str) -> String
 
 /// What types answer that their schemas do not say.
 fn special(request: &ResourceRequest<'_>, id: &str, name: &str) -> Vec<(&'static str, Value)> {
-    let ResourceRequest { account, region, partition, seed, .. } = request;
+    let ResourceRequest {
+        account,
+        region,
+        partition,
+        seed,
+        ..
+    } = request;
     let property = |name: &str| request.properties.get(name).cloned();
-    let short = |prefix: &str, salt: &str| json!(format!("{prefix}-0{}", hex(&digest(&format!("{seed}/{salt}")), 0, 16)));
+    let short =
+        |prefix: &str, salt: &str| json!(format!("{prefix}-0{}", hex(&digest(&format!("{seed}/{salt}")), 0, 16)));
     let arn = |service: &str, rest: String| json!(format!("arn:{partition}:{service}:{region}:{account}:{rest}"));
     let global = |service: &str, rest: String| json!(format!("arn:{partition}:{service}::{account}:{rest}"));
     match request.resource_type {
         "AWS::EC2::VPC" => vec![
             ("VpcId", json!(id)),
-            ("CidrBlock", property("CidrBlock").unwrap_or_else(|| json!("10.0.0.0/16"))),
+            (
+                "CidrBlock",
+                property("CidrBlock").unwrap_or_else(|| json!("10.0.0.0/16")),
+            ),
             ("DefaultSecurityGroup", short("sg", "default")),
             ("DefaultNetworkAcl", short("acl", "default")),
-            ("CidrBlockAssociations", json!([format!("vpc-cidr-assoc-0{}", hex(seed, 16, 16))])),
+            (
+                "CidrBlockAssociations",
+                json!([format!("vpc-cidr-assoc-0{}", hex(seed, 16, 16))]),
+            ),
             ("Ipv6CidrBlocks", json!([])),
         ],
         "AWS::EC2::Subnet" => vec![
             ("SubnetId", json!(id)),
-            ("AvailabilityZone", property("AvailabilityZone").unwrap_or_else(|| json!(format!("{region}a")))),
+            (
+                "AvailabilityZone",
+                property("AvailabilityZone").unwrap_or_else(|| json!(format!("{region}a"))),
+            ),
             ("NetworkAclAssociationId", short("aclassoc", "acl")),
             ("Ipv6CidrBlocks", json!([])),
         ],
-        "AWS::EC2::EIP" => vec![("PublicIp", json!(id)), ("AllocationId", short("eipalloc", "allocation"))],
+        "AWS::EC2::EIP" => vec![
+            ("PublicIp", json!(id)),
+            ("AllocationId", short("eipalloc", "allocation")),
+        ],
         "AWS::EC2::SecurityGroup" => vec![
             ("GroupId", json!(id)),
             ("Id", json!(id)),
@@ -262,11 +152,20 @@ fn special(request: &ResourceRequest<'_>, id: &str, name: &str) -> Vec<(&'static
         ],
         "AWS::EC2::Instance" => vec![
             ("PrivateIp", json!(format!("10.0.{}.{}", byte(seed, 0), byte(seed, 1)))),
-            ("PrivateDnsName", json!(format!("ip-10-0-{}-{}.ec2.internal", byte(seed, 0), byte(seed, 1)))),
+            (
+                "PrivateDnsName",
+                json!(format!("ip-10-0-{}-{}.ec2.internal", byte(seed, 0), byte(seed, 1))),
+            ),
             ("PublicIp", json!(address(seed))),
-            ("AvailabilityZone", property("AvailabilityZone").unwrap_or_else(|| json!(format!("{region}a")))),
+            (
+                "AvailabilityZone",
+                property("AvailabilityZone").unwrap_or_else(|| json!(format!("{region}a"))),
+            ),
         ],
-        "AWS::EC2::LaunchTemplate" => vec![("LatestVersionNumber", json!("1")), ("DefaultVersionNumber", json!("1"))],
+        "AWS::EC2::LaunchTemplate" => vec![
+            ("LatestVersionNumber", json!("1")),
+            ("DefaultVersionNumber", json!("1")),
+        ],
         "AWS::EC2::VPCEndpoint" => {
             let entry = format!("Z7HUB22UULQXV:{id}-{}.vpce.amazonaws.com", hex(seed, 20, 8));
             vec![
@@ -279,11 +178,19 @@ fn special(request: &ResourceRequest<'_>, id: &str, name: &str) -> Vec<(&'static
             ("Arn", json!(format!("arn:{partition}:s3:::{id}"))),
             ("DomainName", json!(format!("{id}.s3.amazonaws.com"))),
             ("RegionalDomainName", json!(format!("{id}.s3.{region}.amazonaws.com"))),
-            ("DualStackDomainName", json!(format!("{id}.s3.dualstack.{region}.amazonaws.com"))),
-            ("WebsiteURL", json!(format!("http://{id}.s3-website-{region}.amazonaws.com"))),
+            (
+                "DualStackDomainName",
+                json!(format!("{id}.s3.dualstack.{region}.amazonaws.com")),
+            ),
+            (
+                "WebsiteURL",
+                json!(format!("http://{id}.s3-website-{region}.amazonaws.com")),
+            ),
         ],
         "AWS::IAM::Role" => {
-            let path = property("Path").and_then(|path| scalar(&path)).unwrap_or_else(|| "/".to_owned());
+            let path = property("Path")
+                .and_then(|path| scalar(&path))
+                .unwrap_or_else(|| "/".to_owned());
             vec![
                 ("Arn", global("iam", format!("role{path}{id}"))),
                 ("RoleId", json!(format!("AROA{}", suffix(seed, 17)))),
@@ -291,13 +198,19 @@ fn special(request: &ResourceRequest<'_>, id: &str, name: &str) -> Vec<(&'static
         }
         "AWS::IAM::InstanceProfile" => vec![("Arn", global("iam", format!("instance-profile/{id}")))],
         "AWS::IAM::User" => vec![("Arn", global("iam", format!("user/{id}")))],
-        "AWS::IAM::ManagedPolicy" => vec![("PolicyArn", json!(id)), ("PolicyId", json!(format!("ANPA{}", suffix(seed, 17))))],
+        "AWS::IAM::ManagedPolicy" => vec![
+            ("PolicyArn", json!(id)),
+            ("PolicyId", json!(format!("ANPA{}", suffix(seed, 17)))),
+        ],
         "AWS::IAM::OIDCProvider" => vec![("Arn", json!(id))],
         "AWS::KMS::Key" => vec![("Arn", arn("kms", format!("key/{id}"))), ("KeyId", json!(id))],
         "AWS::Logs::LogGroup" => vec![("Arn", arn("logs", format!("log-group:{id}:*")))],
         "AWS::ECR::Repository" => vec![
             ("Arn", arn("ecr", format!("repository/{id}"))),
-            ("RepositoryUri", json!(format!("{account}.dkr.ecr.{region}.amazonaws.com/{id}"))),
+            (
+                "RepositoryUri",
+                json!(format!("{account}.dkr.ecr.{region}.amazonaws.com/{id}")),
+            ),
         ],
         "AWS::DynamoDB::Table" => vec![("Arn", arn("dynamodb", format!("table/{id}")))],
         "AWS::SNS::Topic" => vec![("TopicArn", json!(id)), ("TopicName", json!(name))],
@@ -335,16 +248,38 @@ fn special(request: &ResourceRequest<'_>, id: &str, name: &str) -> Vec<(&'static
             ("HomeEfsFileSystemId", json!(format!("fs-0{}", hex(seed, 8, 16)))),
         ],
         "AWS::RDS::DBInstance" => vec![
-            ("Endpoint.Address", json!(format!("{id}.c{}.{region}.rds.amazonaws.com", hex(seed, 0, 11)))),
-            ("Endpoint.Port", json!(property("Port").and_then(|port| scalar(&port)).unwrap_or_else(|| "5432".to_owned()))),
+            (
+                "Endpoint.Address",
+                json!(format!("{id}.c{}.{region}.rds.amazonaws.com", hex(seed, 0, 11))),
+            ),
+            (
+                "Endpoint.Port",
+                json!(
+                    property("Port")
+                        .and_then(|port| scalar(&port))
+                        .unwrap_or_else(|| "5432".to_owned())
+                ),
+            ),
             ("DBInstanceArn", arn("rds", format!("db:{id}"))),
-            ("MasterUserSecret.SecretArn", arn("secretsmanager", format!("secret:rds!db-{}-{}", uuid(seed), suffix(seed, 6)))),
+            (
+                "MasterUserSecret.SecretArn",
+                arn(
+                    "secretsmanager",
+                    format!("secret:rds!db-{}-{}", uuid(seed), suffix(seed, 6)),
+                ),
+            ),
         ],
         "AWS::ElasticLoadBalancingV2::LoadBalancer" => vec![
             ("LoadBalancerArn", json!(id)),
-            ("DNSName", json!(format!("{name}-{}.{region}.elb.amazonaws.com", digits(seed, 10)))),
+            (
+                "DNSName",
+                json!(format!("{name}-{}.{region}.elb.amazonaws.com", digits(seed, 10))),
+            ),
             ("CanonicalHostedZoneID", json!("Z35SXDOTRQ7X7K")),
-            ("LoadBalancerFullName", json!(id.split_once("loadbalancer/").map_or(id, |(_, rest)| rest))),
+            (
+                "LoadBalancerFullName",
+                json!(id.split_once("loadbalancer/").map_or(id, |(_, rest)| rest)),
+            ),
         ],
         "AWS::ElasticLoadBalancingV2::TargetGroup" => vec![
             ("TargetGroupArn", json!(id)),
@@ -357,34 +292,40 @@ fn special(request: &ResourceRequest<'_>, id: &str, name: &str) -> Vec<(&'static
 
 fn eks_cluster(request: &ResourceRequest<'_>, id: &str) -> Vec<(&'static str, Value)> {
     use base64::Engine as _;
-    let ResourceRequest { account, region, partition, seed, .. } = request;
+    let ResourceRequest {
+        account,
+        region,
+        partition,
+        seed,
+        ..
+    } = request;
     let oidc = hex(seed, 16, 32).to_uppercase();
-    let certificate = format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", hex(seed, 0, 64));
+    let certificate = format!(
+        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+        hex(seed, 0, 64)
+    );
     vec![
-        ("Arn", json!(format!("arn:{partition}:eks:{region}:{account}:cluster/{id}"))),
-        ("Endpoint", json!(format!("https://{oidc}.gr7.{region}.eks.amazonaws.com"))),
-        ("CertificateAuthorityData", json!(base64::engine::general_purpose::STANDARD.encode(certificate))),
-        ("ClusterSecurityGroupId", json!(format!("sg-0{}", hex(&digest(seed), 0, 16)))),
+        (
+            "Arn",
+            json!(format!("arn:{partition}:eks:{region}:{account}:cluster/{id}")),
+        ),
+        (
+            "Endpoint",
+            json!(format!("https://{oidc}.gr7.{region}.eks.amazonaws.com")),
+        ),
+        (
+            "CertificateAuthorityData",
+            json!(base64::engine::general_purpose::STANDARD.encode(certificate)),
+        ),
+        (
+            "ClusterSecurityGroupId",
+            json!(format!("sg-0{}", hex(&digest(seed), 0, 16))),
+        ),
         ("EncryptionConfigKeyArn", json!("")),
         ("KubernetesNetworkConfig.ServiceIpv6Cidr", json!("")),
-        ("OpenIdConnectIssuerUrl", json!(format!("https://oidc.eks.{region}.amazonaws.com/id/{oidc}"))),
+        (
+            "OpenIdConnectIssuerUrl",
+            json!(format!("https://oidc.eks.{region}.amazonaws.com/id/{oidc}")),
+        ),
     ]
-}
-
-/// A public address from the range that documentation may use freely would not look like AWS; 3.0.0.0/8 does.
-fn address(seed: &str) -> String {
-    format!("3.{}.{}.{}", byte(seed, 2), byte(seed, 3), byte(seed, 4))
-}
-
-fn byte(seed: &str, index: usize) -> u8 {
-    u8::from_str_radix(hex(seed, index * 2, 2), 16).unwrap_or(1).clamp(1, 254)
-}
-
-fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        _ => None,
-    }
 }

@@ -90,7 +90,9 @@ pub(super) fn compare(
     let outputs = submit::outputs(&mut scope)?;
     comparison.outputs = outputs != stack.outputs;
     let order: Vec<&str> = section(&after.template, "Resources").map(|(name, _)| name).collect();
-    comparison.changes.sort_by_key(|change| order.iter().position(|name| *name == change.logical_id));
+    comparison
+        .changes
+        .sort_by_key(|change| order.iter().position(|name| *name == change.logical_id));
     for old in stack.resources.values().filter(|old| old.physical_id.is_some()) {
         if !wanted.iter().any(|(name, _)| *name == old.logical_id) {
             comparison.changes.push(removal(old));
@@ -111,19 +113,23 @@ pub(super) fn known(resource: &Resource, attribute: Option<&str>) -> Result<Opti
     let pointer = format!("/{}", attribute.replace('.', "/"));
     let value = resource.properties.pointer(&pointer).cloned();
     value.map(Some).ok_or_else(|| {
-        format!("Requested attribute {attribute} does not exist in schema for {}", resource.resource_type)
+        format!(
+            "Requested attribute {attribute} does not exist in schema for {}",
+            resource.resource_type
+        )
     })
 }
 
 /// The names sorted so that each comes after all that it refers to.
 pub(super) fn in_order<'a>(declarations: Vec<(&'a str, &'a Value)>) -> Vec<(&'a str, &'a Value)> {
-    let mut open: Vec<(&str, &Value, BTreeSet<String>)> =
-        declarations.into_iter().map(|(name, declaration)| (name, declaration, dependencies(declaration))).collect();
+    let mut open: Vec<(&str, &Value, BTreeSet<String>)> = declarations
+        .into_iter()
+        .map(|(name, declaration)| (name, declaration, dependencies(declaration)))
+        .collect();
     let mut sorted = Vec::with_capacity(open.len());
     while !open.is_empty() {
         let names: BTreeSet<String> = open.iter().map(|(name, _, _)| (*name).to_owned()).collect();
-        let (ready, rest): (Vec<_>, Vec<_>) =
-            open.into_iter().partition(|(_, _, needs)| needs.is_disjoint(&names));
+        let (ready, rest): (Vec<_>, Vec<_>) = open.into_iter().partition(|(_, _, needs)| needs.is_disjoint(&names));
         if ready.is_empty() {
             // A cycle; templates with one never come so far.
             break;
@@ -142,7 +148,9 @@ pub(super) fn same(left: &Value, right: &Value) -> bool {
         }
         (Value::Object(left), Value::Object(right)) => {
             left.len() == right.len()
-                && left.iter().all(|(key, value)| right.get(key).is_some_and(|other| same(value, other)))
+                && left
+                    .iter()
+                    .all(|(key, value)| right.get(key).is_some_and(|other| same(value, other)))
         }
         (left, right) => match (scalar(left), scalar(right)) {
             (Some(left), Some(right)) => left == right,
@@ -169,8 +177,14 @@ fn modification(
     leaf_differences("/Properties", Some(&old.properties), Some(evaluated), &mut leaves);
     for (path, before, now) in leaves {
         let segments: Vec<&str> = path.split('/').skip(2).collect();
-        let named: Vec<&str> = segments.iter().copied().filter(|part| part.parse::<usize>().is_err()).collect();
-        let recreation = schema.as_ref().map_or(Recreation::Never, |schema| schema.recreation(&named));
+        let named: Vec<&str> = segments
+            .iter()
+            .copied()
+            .filter(|part| part.parse::<usize>().is_err())
+            .collect();
+        let recreation = schema
+            .as_ref()
+            .map_or(Recreation::Never, |schema| schema.recreation(&named));
         let change_type = match (&before, &now) {
             (None, _) => "Add",
             (_, None) => "Remove",
@@ -187,10 +201,17 @@ fn modification(
             ..Detail::default()
         };
         let raw = declaration.get("Properties").map(|raw| descend(raw, &segments));
-        let raw_before = old_declaration.and_then(|old| old.get("Properties")).map(|raw| descend(raw, &segments));
+        let raw_before = old_declaration
+            .and_then(|old| old.get("Properties"))
+            .map(|raw| descend(raw, &segments));
         let open = now.as_ref().is_some_and(|now| now.to_string().contains(UNKNOWN));
         for (source, entity, evaluation) in causes(stack, after, raw, raw_before, open, unsettled) {
-            details.push(Detail { source, entity, evaluation, ..base.clone() });
+            details.push(Detail {
+                source,
+                entity,
+                evaluation,
+                ..base.clone()
+            });
         }
     }
     if kind != old.resource_type {
@@ -205,30 +226,46 @@ fn modification(
     for (attribute, before) in [
         ("Metadata", old.metadata.clone()),
         ("DeletionPolicy", old.deletion_policy.clone().map(Value::String)),
-        ("UpdateReplacePolicy", old.update_replace_policy.clone().map(Value::String)),
+        (
+            "UpdateReplacePolicy",
+            old.update_replace_policy.clone().map(Value::String),
+        ),
     ] {
         let now = declaration.get(attribute).cloned();
         if before != now {
-            details.push(attribute_detail(attribute, before.as_ref().map(display), now.as_ref().map(display)));
+            details.push(attribute_detail(
+                attribute,
+                before.as_ref().map(display),
+                now.as_ref().map(display),
+            ));
         }
     }
     if old.tags != after.tags && schema.as_ref().is_some_and(|schema| schema.tag_property().is_some()) {
         let shown = |tags: &[(String, String)]| {
-            let tags: Vec<Value> = tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect();
+            let tags: Vec<Value> = tags
+                .iter()
+                .map(|(key, value)| json!({"Key": key, "Value": value}))
+                .collect();
             Value::Array(tags).to_string()
         };
-        details.push(attribute_detail("Tags", Some(shown(&old.tags)), Some(shown(&after.tags))));
+        details.push(attribute_detail(
+            "Tags",
+            Some(shown(&old.tags)),
+            Some(shown(&after.tags)),
+        ));
     }
     if details.is_empty() {
         return None;
     }
     let replacement = details
         .iter()
-        .map(|detail| match (detail.recreation.as_str(), detail.evaluation.as_str()) {
-            ("Always", "Static") => Recreation::Always,
-            ("Always" | "Conditionally", _) => Recreation::Conditionally,
-            _ => Recreation::Never,
-        })
+        .map(
+            |detail| match (detail.recreation.as_str(), detail.evaluation.as_str()) {
+                ("Always", "Static") => Recreation::Always,
+                ("Always" | "Conditionally", _) => Recreation::Conditionally,
+                _ => Recreation::Never,
+            },
+        )
         .max()
         .unwrap_or(Recreation::Never);
     let mut scope: Vec<String> = Vec::new();
@@ -319,7 +356,10 @@ fn leaf_differences(
 ) {
     match (before, after) {
         (Some(Value::Object(left)), Some(Value::Object(right))) => {
-            let keys: Vec<&String> = left.keys().chain(right.keys().filter(|key| !left.contains_key(*key))).collect();
+            let keys: Vec<&String> = left
+                .keys()
+                .chain(right.keys().filter(|key| !left.contains_key(*key)))
+                .collect();
             for key in keys {
                 leaf_differences(&format!("{path}/{key}"), left.get(key), right.get(key), found);
             }
@@ -359,7 +399,10 @@ fn removal(old: &Resource) -> Change {
         Some("Snapshot") => "Snapshot",
         _ => "Delete",
     };
-    let declaration = old.metadata.as_ref().map_or(Value::Null, |metadata| json!({"Metadata": metadata}));
+    let declaration = old
+        .metadata
+        .as_ref()
+        .map_or(Value::Null, |metadata| json!({"Metadata": metadata}));
     Change {
         action: "Remove".to_owned(),
         policy_action: Some(policy.to_owned()),

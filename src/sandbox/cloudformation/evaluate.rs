@@ -10,6 +10,9 @@ use super::state::{Configuration, Parameter};
 use super::template::{placeholders, section};
 use super::world::{Lookup, World};
 
+/// What resources answer to `Ref` (no attribute) and to `Fn::GetAtt`; `Ok(None)`: not known yet.
+pub(super) type Answers<'a> = dyn Fn(&str, Option<&str>) -> Result<Option<Value>, String> + 'a;
+
 /// Where values come from.
 pub(super) struct Scope<'a> {
     pub template: &'a Value,
@@ -20,8 +23,7 @@ pub(super) struct Scope<'a> {
     pub stack_name: String,
     pub stack_id: String,
     pub notification_arns: &'a [String],
-    /// What `Ref` (no attribute) and `Fn::GetAtt` answer; `Ok(None)`: not known yet.
-    pub resource: &'a dyn Fn(&str, Option<&str>) -> Result<Option<Value>, String>,
+    pub resource: &'a Answers<'a>,
     pub exports: &'a BTreeMap<String, String>,
     /// The exports that were asked for.
     pub imported: BTreeSet<String>,
@@ -42,7 +44,7 @@ impl<'a> Scope<'a> {
         (account, region): (&str, &str),
         (stack_name, stack_id): (&str, &str),
         configuration: &'a Configuration,
-        resource: &'a dyn Fn(&str, Option<&str>) -> Result<Option<Value>, String>,
+        resource: &'a Answers<'a>,
         exports: &'a BTreeMap<String, String>,
         world: &'a mut dyn World,
     ) -> Result<Self, String> {
@@ -91,7 +93,9 @@ impl<'a> Scope<'a> {
                 }
                 Ok(Some(Value::Object(resolved)))
             }
-            Value::Null => Err("Template format error: [/Resources] 'null' values are not allowed in templates".to_owned()),
+            Value::Null => {
+                Err("Template format error: [/Resources] 'null' values are not allowed in templates".to_owned())
+            }
             other => Ok(Some(other.clone())),
         }
     }
@@ -140,7 +144,11 @@ impl<'a> Scope<'a> {
                 let resolved = self.resolve(argument)?.unwrap_or(Value::Null);
                 let parts = resolved.as_array().map(Vec::as_slice).unwrap_or_default();
                 let null = Value::Null;
-                function::cidr(parts.first().unwrap_or(&null), parts.get(1).unwrap_or(&null), parts.get(2))?
+                function::cidr(
+                    parts.first().unwrap_or(&null),
+                    parts.get(1).unwrap_or(&null),
+                    parts.get(2),
+                )?
             }
             "Fn::GetAZs" => {
                 let wanted = self.text(argument)?;
@@ -160,7 +168,11 @@ impl<'a> Scope<'a> {
             "Fn::Length" => {
                 self.extension(name)?;
                 let list = self.resolve(argument)?.unwrap_or(Value::Null);
-                if unknown(&list) { json!(UNKNOWN) } else { json!(list.as_array().map_or(0, Vec::len)) }
+                if unknown(&list) {
+                    json!(UNKNOWN)
+                } else {
+                    json!(list.as_array().map_or(0, Vec::len))
+                }
             }
             "Fn::ToJsonString" => {
                 self.extension(name)?;
@@ -177,7 +189,9 @@ impl<'a> Scope<'a> {
         if transform.is_some_and(|transform| transform.to_string().contains("AWS::LanguageExtensions")) {
             return Ok(());
         }
-        Err(format!("Template format error: {name} needs the transform AWS::LanguageExtensions"))
+        Err(format!(
+            "Template format error: {name} needs the transform AWS::LanguageExtensions"
+        ))
     }
 
     fn reference(&mut self, name: &str) -> Result<Option<Value>, String> {
@@ -188,7 +202,11 @@ impl<'a> Scope<'a> {
             "AWS::Partition" => json!(partition(&self.region)),
             "AWS::StackName" => json!(self.stack_name),
             "AWS::StackId" => json!(self.stack_id),
-            "AWS::URLSuffix" => json!(if partition(&self.region) == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" }),
+            "AWS::URLSuffix" => json!(if partition(&self.region) == "aws-cn" {
+                "amazonaws.com.cn"
+            } else {
+                "amazonaws.com"
+            }),
             "AWS::NotificationARNs" => json!(self.notification_arns),
             _ => match self.parameters.get(name) {
                 Some(parameter) => {
@@ -225,9 +243,19 @@ impl<'a> Scope<'a> {
             Value::String(text) => (text.as_str(), &nothing),
             Value::Array(parts) => match parts.as_slice() {
                 [Value::String(text), Value::Object(own)] => (text.as_str(), own),
-                _ => return Err("Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments.".to_owned()),
+                _ => {
+                    return Err(
+                        "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments."
+                            .to_owned(),
+                    );
+                }
             },
-            _ => return Err("Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments.".to_owned()),
+            _ => {
+                return Err(
+                    "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments."
+                        .to_owned(),
+                );
+            }
         };
         let mut result = String::new();
         let mut from = 0;
@@ -242,7 +270,11 @@ impl<'a> Scope<'a> {
                     }
                     None => {
                         let value = self.reference(name)?.unwrap_or(Value::Null);
-                        scalar(&value).ok_or_else(|| format!("Template error: variable {name} in Fn::Sub expression does not resolve to a string"))?
+                        scalar(&value).ok_or_else(|| {
+                            format!(
+                                "Template error: variable {name} in Fn::Sub expression does not resolve to a string"
+                            )
+                        })?
                     }
                 },
             };
@@ -259,11 +291,17 @@ impl<'a> Scope<'a> {
             return Err("Template error: every Fn::FindInMap object requires three parameters, the map name, map key and the attribute for return value".to_owned());
         };
         let (map, top, second) = (self.text(map)?, self.text(top)?, self.text(second)?);
-        let found = self.template.get("Mappings").and_then(|maps| maps.get(&map)?.get(&top)?.get(&second)).cloned();
+        let found = self
+            .template
+            .get("Mappings")
+            .and_then(|maps| maps.get(&map)?.get(&top)?.get(&second))
+            .cloned();
         match (found, rest.first().and_then(|options| options.get("DefaultValue"))) {
             (Some(found), _) => Ok(found),
             (None, Some(default)) => Ok(self.resolve(&default.clone())?.unwrap_or(Value::Null)),
-            (None, None) => Err(format!("Template error: Unable to get mapping for {map}::{top}::{second}")),
+            (None, None) => Err(format!(
+                "Template error: Unable to get mapping for {map}::{top}::{second}"
+            )),
         }
     }
 
@@ -280,10 +318,15 @@ impl<'a> Scope<'a> {
         if let Some(known) = self.conditions.get(name) {
             return Ok(*known);
         }
-        let declared = self.template.get("Conditions").and_then(|conditions| conditions.get(name));
+        let declared = self
+            .template
+            .get("Conditions")
+            .and_then(|conditions| conditions.get(name));
         let declared = declared.ok_or_else(|| format!("Template error: unresolved condition dependency: {name}"))?;
         if depth > 50 {
-            return Err(format!("Template error: Circular dependency between conditions: [{name}]"));
+            return Err(format!(
+                "Template error: Circular dependency between conditions: [{name}]"
+            ));
         }
         let holds = self.holds(declared, depth + 1)?;
         self.conditions.insert(name.to_owned(), holds);
@@ -303,17 +346,24 @@ impl<'a> Scope<'a> {
                     return Err("Template error: Fn::Equals cannot be partially collapsed".to_owned());
                 };
                 let (left, right) = (self.resolve(left)?, self.resolve(right)?);
-                Ok(left.as_ref().and_then(scalar) == right.as_ref().and_then(scalar) && (left == right || left.as_ref().and_then(scalar).is_some()))
+                Ok(left.as_ref().and_then(scalar) == right.as_ref().and_then(scalar)
+                    && (left == right || left.as_ref().and_then(scalar).is_some()))
             }
             "Fn::And" | "Fn::Or" => {
                 if !(2..=10).contains(&items.len()) {
-                    return Err(format!("Template error: every {key} object requires a list of at least 2 and at most 10 boolean parameters."));
+                    return Err(format!(
+                        "Template error: every {key} object requires a list of at least 2 and at most 10 boolean parameters."
+                    ));
                 }
                 let mut results = Vec::new();
                 for item in items {
                     results.push(self.holds(item, depth)?);
                 }
-                Ok(if key == "Fn::And" { results.iter().all(|one| *one) } else { results.iter().any(|one| *one) })
+                Ok(if key == "Fn::And" {
+                    results.iter().all(|one| *one)
+                } else {
+                    results.iter().any(|one| *one)
+                })
             }
             "Fn::Not" => match items {
                 [only] => Ok(!self.holds(only, depth)?),
@@ -328,7 +378,12 @@ impl<'a> Scope<'a> {
 pub(super) fn dynamic(value: &Value, world: &mut dyn World) -> Result<Value, String> {
     Ok(match value {
         Value::String(text) => Value::String(dynamic_text(text, world)?),
-        Value::Array(items) => Value::Array(items.iter().map(|item| dynamic(item, world)).collect::<Result<_, _>>()?),
+        Value::Array(items) => Value::Array(
+            items
+                .iter()
+                .map(|item| dynamic(item, world))
+                .collect::<Result<_, _>>()?,
+        ),
         Value::Object(entries) => {
             let mut resolved = Map::new();
             for (key, inner) in entries {
@@ -344,7 +399,9 @@ fn dynamic_text(text: &str, world: &mut dyn World) -> Result<String, String> {
     let mut result = String::new();
     let mut rest = text;
     while let Some(start) = rest.find("{{resolve:") {
-        let Some(end) = rest.get(start..).and_then(|tail| tail.find("}}")).map(|at| start + at) else { break };
+        let Some(end) = rest.get(start..).and_then(|tail| tail.find("}}")).map(|at| start + at) else {
+            break;
+        };
         result.push_str(rest.get(..start).unwrap_or_default());
         let reference = rest.get(start + 10..end).unwrap_or_default();
         result.push_str(&world.lookup(&parse(reference)?)?);
@@ -360,17 +417,28 @@ fn parse(reference: &str) -> Result<Lookup, String> {
     match service {
         "ssm" | "ssm-secure" => {
             let (name, version) = rest.split_once(':').unwrap_or((rest, ""));
-            Ok(Lookup::Parameter { name: name.to_owned(), version: some(version), secure: service == "ssm-secure" })
+            Ok(Lookup::Parameter {
+                name: name.to_owned(),
+                version: some(version),
+                secure: service == "ssm-secure",
+            })
         }
         "secretsmanager" => {
             // An ARN has seven parts of its own.
             let parts: Vec<&str> = rest.split(':').collect();
-            let own = if rest.starts_with("arn:") { 7.min(parts.len()) } else { 1 };
+            let own = if rest.starts_with("arn:") {
+                7.min(parts.len())
+            } else {
+                1
+            };
             let (id, options) = parts.split_at(own);
             Ok(Lookup::Secret {
                 id: id.join(":"),
                 key: options.get(1).and_then(|key| some(key)),
-                version: options.get(2).and_then(|stage| some(stage)).or_else(|| options.get(3).and_then(|id| some(id))),
+                version: options
+                    .get(2)
+                    .and_then(|stage| some(stage))
+                    .or_else(|| options.get(3).and_then(|id| some(id))),
             })
         }
         other => Err(format!("Invalid dynamic reference: unknown service {other}")),

@@ -18,7 +18,11 @@ pub(super) const BREATH: Millis = 900;
 pub(super) fn next_due(stack: &Stack) -> Option<Millis> {
     let change_sets = stack.change_sets.iter().filter_map(|change_set| change_set.due);
     let operation = stack.operation.iter().flat_map(|operation| {
-        let steps = operation.steps.iter().filter(|step| step.running()).map(|step| step.due);
+        let steps = operation
+            .steps
+            .iter()
+            .filter(|step| step.running())
+            .map(|step| step.due);
         operation.due.into_iter().chain(steps)
     });
     change_sets.chain(operation).min()
@@ -27,13 +31,26 @@ pub(super) fn next_due(stack: &Stack) -> Option<Millis> {
 /// One transition: the first that is due at `at`.
 pub(super) fn turn(service: &mut CloudFormation, at: Millis, world: &mut dyn World) {
     let due = |stack: &Stack| next_due(stack) == Some(at);
-    let Some(id) = service.stacks.iter().find(|(_, stack)| due(stack)).map(|(id, _)| id.clone()) else { return };
+    let Some(id) = service
+        .stacks
+        .iter()
+        .find(|(_, stack)| due(stack))
+        .map(|(id, _)| id.clone())
+    else {
+        return;
+    };
     with_stack(service, &id, |service, stack| {
-        if let Some(index) = stack.change_sets.iter().position(|change_set| change_set.due == Some(at)) {
+        if let Some(index) = stack
+            .change_sets
+            .iter()
+            .position(|change_set| change_set.due == Some(at))
+        {
             changeset::settle(service, stack, index, at, world);
             return;
         }
-        let Some(operation) = stack.operation.as_mut() else { return };
+        let Some(operation) = stack.operation.as_mut() else {
+            return;
+        };
         if operation.due == Some(at) {
             operation.due = None;
             if let Some(opening) = operation.opening.take() {
@@ -69,12 +86,21 @@ pub(super) fn with_stack<T>(
 /// Starts every step whose predecessors are done; when nothing runs and nothing can start, the phase is over.
 pub(super) fn schedule(service: &mut CloudFormation, stack: &mut Stack, at: Millis, world: &mut dyn World) {
     loop {
-        let Some(operation) = stack.operation.as_ref().filter(|operation| operation.due.is_none()) else { return };
+        let Some(operation) = stack.operation.as_ref().filter(|operation| operation.due.is_none()) else {
+            return;
+        };
         let running = operation.steps.iter().filter(|step| step.running()).count();
-        let Some(index) = startable(operation).filter(|_| running < PARALLEL) else { break };
+        let Some(index) = startable(operation).filter(|_| running < PARALLEL) else {
+            break;
+        };
         step::start(service, stack, index, at, world);
     }
-    let Some(operation) = stack.operation.as_mut() else { return };
+    if !stack.busy() {
+        return;
+    }
+    let Some(operation) = stack.operation.as_mut() else {
+        return;
+    };
     if !operation.steps.iter().any(super::state::Step::running) && operation.due.is_none() {
         operation.due = Some(at + BREATH);
     }
@@ -82,7 +108,10 @@ pub(super) fn schedule(service: &mut CloudFormation, stack: &mut Stack, at: Mill
 
 fn startable(operation: &Operation) -> Option<usize> {
     let done = |index: &usize| operation.steps.get(*index).is_none_or(|step| step.stage == Stage::Done);
-    operation.steps.iter().position(|step| step.stage == Stage::Waiting && step.needs.iter().all(done))
+    operation
+        .steps
+        .iter()
+        .position(|step| step.stage == Stage::Waiting && step.needs.iter().all(done))
 }
 
 /// Waiting steps remain, but each waits for something that failed.
@@ -96,12 +125,24 @@ pub(super) fn enter(service: &mut CloudFormation, stack: &mut Stack, at: Millis,
     stack.reason.clone_from(&reason);
     if !status.ends_with("_IN_PROGRESS") {
         let done = matches!(status, "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE");
-        for change_set in stack.change_sets.iter_mut().filter(|one| one.execution == "EXECUTE_IN_PROGRESS") {
+        for change_set in stack
+            .change_sets
+            .iter_mut()
+            .filter(|one| one.execution == "EXECUTE_IN_PROGRESS")
+        {
             change_set.execution = if done { "EXECUTE_COMPLETE" } else { "EXECUTE_FAILED" }.to_owned();
         }
     }
     let (name, id) = (stack.name.clone(), stack.id.clone());
-    record(service, stack, at, (&name, &id, "AWS::CloudFormation::Stack"), status, reason, None);
+    record(
+        service,
+        stack,
+        at,
+        (&name, &id, "AWS::CloudFormation::Stack"),
+        status,
+        reason,
+        None,
+    );
 }
 
 /// Adds an event.
@@ -124,8 +165,9 @@ pub(super) fn record(
             plain
         }
     };
-    let (token, operation) =
-        stack.operation.as_ref().map_or((None, String::new()), |operation| (operation.token.clone(), operation.id.clone()));
+    let (token, operation) = stack.operation.as_ref().map_or((None, String::new()), |operation| {
+        (operation.token.clone(), operation.id.clone())
+    });
     stack.events.push(StackEvent {
         id,
         logical_id: logical_id.to_owned(),
@@ -142,8 +184,14 @@ pub(super) fn record(
 
 /// All exports of the live stacks: name and value.
 pub(super) fn exports(service: &CloudFormation) -> BTreeMap<String, String> {
-    let outputs = service.stacks.values().filter(|stack| stack.live()).flat_map(|stack| &stack.outputs);
-    outputs.filter_map(|output| output.export.clone().map(|name| (name, output.value.clone()))).collect()
+    let outputs = service
+        .stacks
+        .values()
+        .filter(|stack| stack.live())
+        .flat_map(|stack| &stack.outputs);
+    outputs
+        .filter_map(|output| output.export.clone().map(|name| (name, output.value.clone())))
+        .collect()
 }
 
 /// Evaluates something against the stack as it stands.
@@ -156,16 +204,27 @@ pub(super) fn evaluate<T>(
     let exports = exports(service);
     let answer = |name: &str, attribute: Option<&str>| match stack.resources.get(name) {
         Some(resource) if resource.physical_id.is_some() => diff::known(resource, attribute),
-        _ => Err(format!("Unresolved resource dependencies [{name}] in the Resources block of the template")),
+        _ => Err(format!(
+            "Unresolved resource dependencies [{name}] in the Resources block of the template"
+        )),
     };
     let here = (service.account.as_str(), service.region.as_str());
-    let mut scope = Scope::new(here, (&stack.name, &stack.id), &stack.configuration, &answer, &exports, world)?;
+    let mut scope = Scope::new(
+        here,
+        (&stack.name, &stack.id),
+        &stack.configuration,
+        &answer,
+        &exports,
+        world,
+    )?;
     work(&mut scope)
 }
 
 /// The phase is over: on to the next, or to the end.
 fn finish(service: &mut CloudFormation, stack: &mut Stack, at: Millis, world: &mut dyn World) {
-    let Some(operation) = stack.operation.as_ref() else { return };
+    let Some(operation) = stack.operation.as_ref() else {
+        return;
+    };
     let failed: Vec<String> = operation
         .steps
         .iter()
@@ -178,7 +237,11 @@ fn finish(service: &mut CloudFormation, stack: &mut Stack, at: Millis, world: &m
             Err(reason) => rollback::give_up(service, stack, at, Some(reason), world),
             Ok(()) if kind == OperationKind::Update => begin_cleanup(service, stack, at),
             Ok(()) => {
-                let status = if kind == OperationKind::Import { "IMPORT_COMPLETE" } else { "CREATE_COMPLETE" };
+                let status = if kind == OperationKind::Import {
+                    "IMPORT_COMPLETE"
+                } else {
+                    "CREATE_COMPLETE"
+                };
                 end(service, stack, at, status, None);
             }
         },
@@ -242,9 +305,17 @@ fn complete_outputs(service: &CloudFormation, stack: &mut Stack, world: &mut dyn
 fn exports_agree(service: &CloudFormation, stack: &Stack, outputs: &[Output]) -> Result<(), String> {
     for name in outputs.iter().filter_map(|output| output.export.as_deref()) {
         let others = service.stacks.values().filter(|other| other.live());
-        let owner = others.into_iter().find(|other| other.outputs.iter().any(|output| output.export.as_deref() == Some(name)));
+        let owner = others.into_iter().find(|other| {
+            other
+                .outputs
+                .iter()
+                .any(|output| output.export.as_deref() == Some(name))
+        });
         if let Some(owner) = owner {
-            return Err(format!("Export with name {name} is already exported by stack {}.", owner.name));
+            return Err(format!(
+                "Export with name {name} is already exported by stack {}.",
+                owner.name
+            ));
         }
     }
     for old in &stack.outputs {
@@ -253,9 +324,17 @@ fn exports_agree(service: &CloudFormation, stack: &Stack, outputs: &[Output]) ->
         let now = outputs.iter().find(|output| output.export.as_deref() == Some(name));
         match now {
             _ if users.is_empty() => {}
-            None => return Err(format!("Export {name} cannot be deleted as it is in use by {}", users.join(" and "))),
+            None => {
+                return Err(format!(
+                    "Export {name} cannot be deleted as it is in use by {}",
+                    users.join(" and ")
+                ));
+            }
             Some(now) if now.value != old.value => {
-                return Err(format!("Export {name} cannot be updated as it is in use by {}", users.join(" and ")));
+                return Err(format!(
+                    "Export {name} cannot be updated as it is in use by {}",
+                    users.join(" and ")
+                ));
             }
             Some(_) => {}
         }
@@ -265,7 +344,10 @@ fn exports_agree(service: &CloudFormation, stack: &Stack, outputs: &[Output]) ->
 
 /// The names of the live stacks that import `export`.
 pub(super) fn importers(service: &CloudFormation, export: &str) -> Vec<String> {
-    let users = service.stacks.values().filter(|stack| stack.live() && stack.imports.contains(export));
+    let users = service
+        .stacks
+        .values()
+        .filter(|stack| stack.live() && stack.imports.contains(export));
     users.map(|stack| stack.name.clone()).collect()
 }
 
@@ -273,8 +355,15 @@ pub(super) fn importers(service: &CloudFormation, export: &str) -> Vec<String> {
 fn begin_cleanup(service: &mut CloudFormation, stack: &mut Stack, at: Millis) {
     let Ok(kept) = kept(service, stack) else { return };
     enter(service, stack, at, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", None);
-    let removed: Vec<Resource> = stack.resources.values().filter(|one| !kept.contains(&one.logical_id)).cloned().collect();
-    let Some(operation) = stack.operation.as_mut() else { return };
+    let removed: Vec<Resource> = stack
+        .resources
+        .values()
+        .filter(|one| !kept.contains(&one.logical_id))
+        .cloned()
+        .collect();
+    let Some(operation) = stack.operation.as_mut() else {
+        return;
+    };
     let mut leftovers = std::mem::take(&mut operation.leftovers);
     leftovers.extend(removed);
     operation.steps = rollback::deletions(leftovers);
@@ -286,5 +375,7 @@ fn begin_cleanup(service: &mut CloudFormation, stack: &mut Stack, at: Millis) {
 pub(super) fn kept(service: &CloudFormation, stack: &Stack) -> Result<std::collections::BTreeSet<String>, String> {
     let mut pretend = super::world::Pretend;
     let conditions = evaluate(service, stack, &mut pretend, |scope| Ok(scope.conditions.clone()))?;
-    Ok(template::resources(&stack.configuration.template, &conditions).map(|(name, _)| name.to_owned()).collect())
+    Ok(template::resources(&stack.configuration.template, &conditions)
+        .map(|(name, _)| name.to_owned())
+        .collect())
 }

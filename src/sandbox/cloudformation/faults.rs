@@ -75,7 +75,8 @@ pub(super) fn strike(
         {
             armed.seen += 1;
             let begins = spec.nth.max(1);
-            let strikes = armed.seen >= begins && spec.times.is_none_or(|times| armed.seen < begins.saturating_add(times));
+            let strikes =
+                armed.seen >= begins && spec.times.is_none_or(|times| armed.seen < begins.saturating_add(times));
             if strikes && message.is_none() {
                 message = Some(spec.message.clone());
             }

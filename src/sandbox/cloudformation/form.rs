@@ -13,7 +13,10 @@ impl<'a> Form<'a> {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&'a str> {
-        self.fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.fields
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub(super) fn owned(&self, name: &str) -> Option<String> {
@@ -21,7 +24,10 @@ impl<'a> Form<'a> {
     }
 
     pub(super) fn required(&self, name: &str) -> Answer<&'a str> {
-        let lower = name.chars().enumerate().map(|(at, c)| if at == 0 { c.to_ascii_lowercase() } else { c });
+        let lower = name
+            .chars()
+            .enumerate()
+            .map(|(at, c)| if at == 0 { c.to_ascii_lowercase() } else { c });
         self.get(name).ok_or_else(|| {
             Refusal::validation(format!(
                 "1 validation error detected: Value null at '{}' failed to satisfy constraint: Member must not be null",
@@ -49,7 +55,9 @@ impl<'a> Form<'a> {
 
     /// Whether a list was given at all, were it empty.
     pub(super) fn has_list(&self, name: &str) -> bool {
-        self.fields.iter().any(|(key, _)| key == name || key.starts_with(&format!("{name}.")))
+        self.fields
+            .iter()
+            .any(|(key, _)| key == name || key.starts_with(&format!("{name}.")))
     }
 
     /// The structures of a list, each as a form of its own.

@@ -42,7 +42,9 @@ pub(super) fn select(index: &Value, items: &Value) -> Result<Value, String> {
         return Err("Template error: every Fn::Select object requires a list as its second parameter".to_owned());
     };
     let picked = items.get(index).filter(|item| !item.is_null()).cloned();
-    picked.ok_or(format!("Template error: Fn::Select cannot select nonexistent value at index {index}"))
+    picked.ok_or(format!(
+        "Template error: Fn::Select cannot select nonexistent value at index {index}"
+    ))
 }
 
 pub(super) fn split(delimiter: &str, text: &Value) -> Result<Value, String> {
@@ -58,20 +60,32 @@ pub(super) fn cidr(block: &Value, count: &Value, bits: Option<&Value>) -> Result
     if unknown(block) {
         return Ok(json!(UNKNOWN));
     }
-    let wrong = || "Template error: every Fn::Cidr object requires two parameters, (1) a CIDR block and (2) a count, and an optional number of subnet bits".to_owned();
+    let wrong = || {
+        "Template error: every Fn::Cidr object requires two parameters, (1) a CIDR block and (2) a count, and an optional number of subnet bits".to_owned()
+    };
     let number = |value: &Value| scalar(value).and_then(|text| text.parse::<u32>().ok());
     let network: ipnet::IpNet = scalar(block).and_then(|text| text.parse().ok()).ok_or_else(wrong)?;
-    let count = number(count).filter(|count| (1..=256).contains(count)).ok_or_else(wrong)?;
+    let count = number(count)
+        .filter(|count| (1..=256).contains(count))
+        .ok_or_else(wrong)?;
     let width: u32 = if network.addr().is_ipv4() { 32 } else { 128 };
     let bits = match bits {
         Some(bits) => number(bits).ok_or_else(wrong)?,
         None => 8,
     };
-    let prefix = width.checked_sub(bits).and_then(|prefix| u8::try_from(prefix).ok()).ok_or_else(wrong)?;
+    let prefix = width
+        .checked_sub(bits)
+        .and_then(|prefix| u8::try_from(prefix).ok())
+        .ok_or_else(wrong)?;
     let blocks = network.trunc().subnets(prefix).map_err(|_| wrong())?;
-    let blocks: Vec<Value> = blocks.take(count as usize).map(|block| json!(block.to_string())).collect();
+    let blocks: Vec<Value> = blocks
+        .take(count as usize)
+        .map(|block| json!(block.to_string()))
+        .collect();
     if blocks.len() < count as usize {
-        return Err(format!("Template error: Fn::Cidr cannot make {count} blocks of {bits} bits from {network}"));
+        return Err(format!(
+            "Template error: Fn::Cidr cannot make {count} blocks of {bits} bits from {network}"
+        ));
     }
     Ok(Value::Array(blocks))
 }

@@ -53,7 +53,9 @@ pub(super) fn create_stack(
         return Err(Refusal::already_exists(format!("Stack [{name}] already exists")));
     }
     if form.get("OnFailure").is_some() && form.get("DisableRollback").is_some() {
-        return Err(Refusal::validation("Only one of DisableRollback or OnFailure may be specified"));
+        return Err(Refusal::validation(
+            "Only one of DisableRollback or OnFailure may be specified",
+        ));
     }
     let configuration = submit::read(form, None, world)?;
     let mut stack = new_stack(service, name, at);
@@ -90,7 +92,8 @@ pub(super) fn update_stack(
     world: &mut dyn World,
 ) -> Answer<Option<Xml>> {
     let name = form.required("StackName")?;
-    let stack = find_live(service, name).ok_or_else(|| Refusal::validation(format!("Stack [{name}] does not exist")))?;
+    let stack =
+        find_live(service, name).ok_or_else(|| Refusal::validation(format!("Stack [{name}] does not exist")))?;
     let id = stack.id.clone();
     let token = form.owned("ClientRequestToken");
     if token.as_ref().is_some_and(|token| stack.tokens.contains_key(token)) {
@@ -98,8 +101,13 @@ pub(super) fn update_stack(
     }
     check_updatable(stack)?;
     let configuration = submit::read(form, Some(stack), world)?;
-    let place = diff::Place { account: &service.account, region: &service.region, exports: &super::execute::exports(service) };
-    let comparison = diff::compare(&place, stack, &configuration, &Default::default(), world).map_err(Refusal::validation)?;
+    let place = diff::Place {
+        account: &service.account,
+        region: &service.region,
+        exports: &super::execute::exports(service),
+    };
+    let comparison =
+        diff::compare(&place, stack, &configuration, &Default::default(), world).map_err(Refusal::validation)?;
     if comparison.changes.is_empty() && !comparison.outputs && configuration.tags == stack.configuration.tags {
         return Err(Refusal::validation("No updates are to be performed."));
     }
@@ -134,7 +142,10 @@ pub(super) fn check_updatable(stack: &Stack) -> Answer<()> {
     if UPDATABLE.contains(&stack.status.as_str()) && !stack.busy() {
         return Ok(());
     }
-    Err(Refusal::validation(format!("Stack:{} is in {} state and can not be updated.", stack.id, stack.status)))
+    Err(Refusal::validation(format!(
+        "Stack:{} is in {} state and can not be updated.",
+        stack.id, stack.status
+    )))
 }
 
 /// A stack that holds nothing yet.
@@ -142,7 +153,10 @@ pub(super) fn new_stack(service: &mut CloudFormation, name: &str, at: Millis) ->
     let uuid = service.uuid(name);
     let partition = super::evaluate::partition(&service.region);
     Stack {
-        id: format!("arn:{partition}:cloudformation:{}:{}:stack/{name}/{uuid}", service.region, service.account),
+        id: format!(
+            "arn:{partition}:cloudformation:{}:{}:stack/{name}/{uuid}",
+            service.region, service.account
+        ),
         name: name.to_owned(),
         status: "REVIEW_IN_PROGRESS".to_owned(),
         reason: None,
@@ -173,7 +187,13 @@ pub(super) fn begin(
     at: Millis,
     world: &mut dyn World,
 ) {
-    let Beginning { kind, configuration, change_set_id, token, .. } = beginning;
+    let Beginning {
+        kind,
+        configuration,
+        change_set_id,
+        token,
+        ..
+    } = beginning;
     let status = match kind {
         OperationKind::Import => "IMPORT_IN_PROGRESS",
         OperationKind::Update => "UPDATE_IN_PROGRESS",
@@ -198,7 +218,11 @@ pub(super) fn begin(
             })
         })
     });
-    let opening = Opening { configuration, change_set_id, status: status.to_owned() };
+    let opening = Opening {
+        configuration,
+        change_set_id,
+        status: status.to_owned(),
+    };
     stack.operation = Some(Operation {
         id: service.uuid("operation"),
         token,
@@ -262,14 +286,22 @@ pub(super) fn open(
 }
 
 fn denied_removal(service: &CloudFormation, stack: &Stack) -> Option<String> {
-    let policy = stack.operation.as_ref().and_then(|operation| operation.policy.as_ref())?;
+    let policy = stack
+        .operation
+        .as_ref()
+        .and_then(|operation| operation.policy.as_ref())?;
     let kept = super::execute::kept(service, stack).ok()?;
-    let removed = stack.resources.values().filter(|resource| !kept.contains(&resource.logical_id));
+    let removed = stack
+        .resources
+        .values()
+        .filter(|resource| !kept.contains(&resource.logical_id));
     let denied = removed
         .filter(|one| policy::denies(Some(policy), "Update:Delete", &one.logical_id, &one.resource_type))
         .map(|one| format!("LogicalResourceId/{}", one.logical_id))
         .next()?;
-    Some(format!("Action denied by stack policy: Statement does not allow [Update:Delete] for resource [{denied}]"))
+    Some(format!(
+        "Action denied by stack policy: Statement does not allow [Update:Delete] for resource [{denied}]"
+    ))
 }
 
 pub(super) fn delete_stack(
@@ -280,7 +312,9 @@ pub(super) fn delete_stack(
 ) -> Answer<Option<Xml>> {
     let name = form.required("StackName")?;
     // Deleting what does not exist succeeds.
-    let Some(stack) = find_live(service, name) else { return Ok(None) };
+    let Some(stack) = find_live(service, name) else {
+        return Ok(None);
+    };
     let id = stack.id.clone();
     if stack.termination_protection {
         return Err(Refusal::validation(format!(
@@ -294,22 +328,41 @@ pub(super) fn delete_stack(
         return Ok(None);
     }
     if (!retain.is_empty() || force) && stack.status != "DELETE_FAILED" {
-        let what = if force { "DeletionMode FORCE_DELETE_STACK" } else { "Resources to retain" };
+        let what = if force {
+            "DeletionMode FORCE_DELETE_STACK"
+        } else {
+            "Resources to retain"
+        };
         return Err(Refusal::validation(format!(
             "Invalid operation on stack [{id}]. {what} can be specified only when the current stack status is DELETE_FAILED"
         )));
     }
     if let Some(stranger) = retain.iter().find(|one| !stack.resources.contains_key(*one)) {
-        return Err(Refusal::validation(format!("Resources [{stranger}] do not exist in stack [{}]", stack.name)));
+        return Err(Refusal::validation(format!(
+            "Resources [{stranger}] do not exist in stack [{}]",
+            stack.name
+        )));
     }
     let interruptible = matches!(stack.status.as_str(), "CREATE_IN_PROGRESS" | "REVIEW_IN_PROGRESS");
     if stack.busy() && !interruptible {
-        return Err(Refusal::validation(format!("Stack [{}] cannot be deleted while in status {}", stack.name, stack.status)));
+        return Err(Refusal::validation(format!(
+            "Stack [{}] cannot be deleted while in status {}",
+            stack.name, stack.status
+        )));
     }
-    let export_in_use = stack.outputs.iter().filter_map(|output| output.export.clone()).find_map(|export| {
-        let users = importers(service, &export);
-        (!users.is_empty()).then(|| format!("Export {export} cannot be deleted as it is in use by {}", users.join(" and ")))
-    });
+    let export_in_use = stack
+        .outputs
+        .iter()
+        .filter_map(|output| output.export.clone())
+        .find_map(|export| {
+            let users = importers(service, &export);
+            (!users.is_empty()).then(|| {
+                format!(
+                    "Export {export} cannot be deleted as it is in use by {}",
+                    users.join(" and ")
+                )
+            })
+        });
     let token = form.owned("ClientRequestToken");
     let role = form.owned("RoleARN");
     with_stack(service, &id, |service, stack| {
@@ -323,43 +376,28 @@ pub(super) fn delete_stack(
             recovery::cancel_running(service, stack, at);
         }
         stack.configuration.role_arn = role.or(stack.configuration.role_arn.take());
-        let leftovers = stack.operation.take().map(|operation| operation.leftovers).unwrap_or_default();
+        let leftovers = stack
+            .operation
+            .take()
+            .map(|operation| operation.leftovers)
+            .unwrap_or_default();
         stack.operation = Some(Operation {
             leftovers,
             retain: retain.into_iter().collect(),
             force,
             ..recovery::empty_operation(service, OperationKind::Delete, token, at)
         });
-        enter(service, stack, at, "DELETE_IN_PROGRESS", Some("User Initiated".to_owned()));
+        enter(
+            service,
+            stack,
+            at,
+            "DELETE_IN_PROGRESS",
+            Some("User Initiated".to_owned()),
+        );
         rollback::delete_all(stack, at, Phase::Delete);
         let _ = &world;
     });
     Ok(None)
-}
-
-pub(super) fn update_termination_protection(service: &mut CloudFormation, form: &Form<'_>) -> Answer<Option<Xml>> {
-    let name = form.required("StackName")?;
-    let enable = form.required("EnableTerminationProtection")?.eq_ignore_ascii_case("true");
-    let stack = live_mut(service, name)?;
-    stack.termination_protection = enable;
-    Ok(Some(Xml::new().text("StackId", &stack.id)))
-}
-
-pub(super) fn set_stack_policy(service: &mut CloudFormation, form: &Form<'_>, world: &mut dyn World) -> Answer<Option<Xml>> {
-    let name = form.required("StackName")?;
-    let text = match (form.owned("StackPolicyBody"), form.get("StackPolicyURL")) {
-        (Some(body), None) => body,
-        (None, Some(url)) => world.fetch(url).map_err(Refusal::validation)?,
-        _ => return Err(Refusal::validation("You must specify either StackPolicyBody or StackPolicyURL")),
-    };
-    let policy = policy::read(&text)?;
-    live_mut(service, name)?.policy = Some(policy);
-    Ok(None)
-}
-
-pub(super) fn get_stack_policy(service: &CloudFormation, form: &Form<'_>) -> Answer<Option<Xml>> {
-    let stack = live(service, form.required("StackName")?)?;
-    Ok(Some(Xml::new().maybe("StackPolicyBody", stack.policy.as_ref().map(ToString::to_string))))
 }
 
 /// The live stack of this name or ARN.
@@ -382,7 +420,11 @@ pub(super) fn live_mut<'a>(service: &'a mut CloudFormation, name: &str) -> Answe
 /// The stack by name while it lives, by ARN for ever.
 pub(super) fn any<'a>(service: &'a CloudFormation, name: &str) -> Answer<&'a Stack> {
     let missing = || Refusal::validation(format!("Stack with id {name} does not exist"));
-    service.stacks.get(name).or_else(|| find_live(service, name)).ok_or_else(missing)
+    service
+        .stacks
+        .get(name)
+        .or_else(|| find_live(service, name))
+        .ok_or_else(missing)
 }
 
 /// The number of resources that a template declares.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 mod actions;
 mod attributes;
 mod changeset;
+mod decide;
 mod describe;
 mod diff;
 mod drift;
@@ -21,13 +22,14 @@ mod execute;
 mod faults;
 mod form;
 mod function;
-mod intake;
+mod identifiers;
 mod lifecycle;
 mod listing;
 mod naming;
 mod parameters;
 mod policy;
 mod properties;
+mod protection;
 mod recovery;
 mod refusal;
 mod resource_types;
@@ -50,6 +52,9 @@ pub use world::{Lookup, Physical, Pretend, ResourceRequest, World};
 
 /// Milliseconds of simulated time since the Unix epoch.
 pub type Millis = u64;
+
+/// A stack's name, its status, and the types and physical ids of its resources.
+pub type StackSummary = (String, String, Vec<(String, String)>);
 
 /// The service of one account and region. Its whole state serialises.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -110,9 +115,15 @@ impl CloudFormation {
                     .text("Message", &refusal.message);
                 let body = format!(
                     "<ErrorResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">{}</ErrorResponse>",
-                    xml::Xml::new().child("Error", error).text("RequestId", &request_id).finish()
+                    xml::Xml::new()
+                        .child("Error", error)
+                        .text("RequestId", &request_id)
+                        .finish()
                 );
-                Reply { status: refusal.status, body }
+                Reply {
+                    status: refusal.status,
+                    body,
+                }
             }
         }
     }
@@ -135,18 +146,24 @@ impl CloudFormation {
         self.faults = faults
             .into_iter()
             .map(|spec| {
-                let seen = armed.iter().find(|armed| armed.spec == spec).map_or(0, |armed| armed.seen);
+                let seen = armed
+                    .iter()
+                    .find(|armed| armed.spec == spec)
+                    .map_or(0, |armed| armed.seen);
                 faults::Armed { spec, seen }
             })
             .collect();
     }
 
     /// Names, states and live resources of all stacks that are not deleted, for listings and tests.
-    pub fn inventory(&self) -> Vec<(String, String, Vec<(String, String)>)> {
+    pub fn inventory(&self) -> Vec<StackSummary> {
         let live = self.stacks.values().filter(|stack| stack.live());
         live.map(|stack| {
             let resources = stack.resources.values().filter_map(|resource| {
-                resource.physical_id.clone().map(|id| (resource.resource_type.clone(), id))
+                resource
+                    .physical_id
+                    .clone()
+                    .map(|id| (resource.resource_type.clone(), id))
             });
             (stack.name.clone(), stack.status.clone(), resources.collect())
         })

@@ -4,7 +4,10 @@ use sha2::{Digest, Sha256};
 
 /// SHA-256 in hexadecimal.
 pub(super) fn digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// A stretch of a seed.
@@ -14,20 +17,36 @@ pub(super) fn hex(seed: &str, from: usize, length: usize) -> &str {
 
 /// The form of a UUID.
 pub(super) fn uuid(seed: &str) -> String {
-    [hex(seed, 0, 8), hex(seed, 8, 4), hex(seed, 12, 4), hex(seed, 16, 4), hex(seed, 20, 12)].join("-")
+    [
+        hex(seed, 0, 8),
+        hex(seed, 8, 4),
+        hex(seed, 12, 4),
+        hex(seed, 16, 4),
+        hex(seed, 20, 12),
+    ]
+    .join("-")
 }
 
 /// `length` characters of A-Z and 0-9, as CloudFormation ends the names that it makes up.
 pub(super) fn suffix(seed: &str, length: usize) -> String {
     const LETTERS: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     let digest = Sha256::digest(seed.as_bytes());
-    let pick = |byte: &u8| LETTERS.get(usize::from(*byte) % LETTERS.len()).map_or('A', |letter| char::from(*letter));
+    let pick = |byte: &u8| {
+        LETTERS
+            .get(usize::from(*byte) % LETTERS.len())
+            .map_or('A', |letter| char::from(*letter))
+    };
     digest.iter().cycle().take(length).map(pick).collect()
 }
 
 /// `length` decimal digits.
 pub(super) fn digits(seed: &str, length: usize) -> String {
-    Sha256::digest(seed.as_bytes()).iter().cycle().take(length).map(|byte| char::from(b'0' + byte % 10)).collect()
+    Sha256::digest(seed.as_bytes())
+        .iter()
+        .cycle()
+        .take(length)
+        .map(|byte| char::from(b'0' + byte % 10))
+        .collect()
 }
 
 /// The name that CloudFormation gives to a resource that has none: `STACK-LOGICALID-RANDOM`, cut to what the type
@@ -39,9 +58,11 @@ pub fn physical_name(resource_type: &str, stack_name: &str, logical_id: &str, se
         "AWS::RDS::DBInstance" | "AWS::RDS::DBCluster" => (63, true, 12),
         "AWS::RDS::DBSubnetGroup" | "AWS::RDS::DBParameterGroup" => (255, true, 12),
         "AWS::ElasticLoadBalancingV2::LoadBalancer" | "AWS::ElasticLoadBalancingV2::TargetGroup" => (32, false, 12),
-        "AWS::IAM::Role" | "AWS::IAM::User" | "AWS::IAM::Group" | "AWS::Lambda::Function" | "AWS::SageMaker::Domain" => {
-            (64, false, 12)
-        }
+        "AWS::IAM::Role"
+        | "AWS::IAM::User"
+        | "AWS::IAM::Group"
+        | "AWS::Lambda::Function"
+        | "AWS::SageMaker::Domain" => (64, false, 12),
         "AWS::SageMaker::Endpoint" | "AWS::SageMaker::EndpointConfig" | "AWS::SageMaker::Model" => (63, false, 12),
         _ => (128, false, 12),
     };
@@ -50,7 +71,11 @@ pub fn physical_name(resource_type: &str, stack_name: &str, logical_id: &str, se
     let (mut stack, mut logical) = (stack_name.to_owned(), logical_id.to_owned());
     // Both parts give way, the longer one first.
     while stack.len() + logical.len() > room {
-        if stack.len() > logical.len() { stack.pop() } else { logical.pop() };
+        if stack.len() > logical.len() {
+            stack.pop()
+        } else {
+            logical.pop()
+        };
     }
     let name = format!("{stack}-{logical}-{tail_text}");
     if lower { name.to_lowercase() } else { name }

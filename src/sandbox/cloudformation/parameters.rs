@@ -34,10 +34,16 @@ pub(super) fn resolve(
         submitted.insert(key, value);
     }
     let declared: Vec<(&str, &Value)> = section(template, "Parameters").collect();
-    let strangers: Vec<&str> =
-        submitted.keys().map(String::as_str).filter(|key| !declared.iter().any(|(name, _)| name == key)).collect();
+    let strangers: Vec<&str> = submitted
+        .keys()
+        .map(String::as_str)
+        .filter(|key| !declared.iter().any(|(name, _)| name == key))
+        .collect();
     if !strangers.is_empty() {
-        return Err(Refusal::validation(format!("Parameters: [{}] do not exist in the template", strangers.join(", "))));
+        return Err(Refusal::validation(format!(
+            "Parameters: [{}] do not exist in the template",
+            strangers.join(", ")
+        )));
     }
     let mut resolved = IndexMap::new();
     let mut missing = Vec::new();
@@ -62,32 +68,53 @@ pub(super) fn resolve(
         }
     }
     if !missing.is_empty() {
-        return Err(Refusal::validation(format!("Parameters: [{}] must have values", missing.join(", "))));
+        return Err(Refusal::validation(format!(
+            "Parameters: [{}] must have values",
+            missing.join(", ")
+        )));
     }
     Ok(resolved)
 }
 
 fn parameter(name: &str, declaration: &Value, value: String, world: &mut dyn World) -> Answer<Parameter> {
     let kind = declaration.get("Type").and_then(Value::as_str).unwrap_or("String");
-    let ssm = kind.strip_prefix("AWS::SSM::Parameter::Value<").and_then(|inner| inner.strip_suffix('>'));
-    let no_echo = declaration.get("NoEcho").and_then(scalar).is_some_and(|flag| flag == "true");
+    let ssm = kind
+        .strip_prefix("AWS::SSM::Parameter::Value<")
+        .and_then(|inner| inner.strip_suffix('>'));
+    let no_echo = declaration
+        .get("NoEcho")
+        .and_then(scalar)
+        .is_some_and(|flag| flag == "true");
     if value.len() > 4096 {
-        return Err(Refusal::validation(format!("Parameter '{name}' exceeds the maximum length of 4096 bytes")));
+        return Err(Refusal::validation(format!(
+            "Parameter '{name}' exceeds the maximum length of 4096 bytes"
+        )));
     }
     check(name, declaration, kind, &value)?;
     let resolved = match ssm {
         None => None,
         Some(_) => {
-            let lookup = Lookup::Parameter { name: value.clone(), version: None, secure: false };
+            let lookup = Lookup::Parameter {
+                name: value.clone(),
+                version: None,
+                secure: false,
+            };
             let found = world.lookup(&lookup).map_err(|_| {
-                Refusal::validation(format!("Unable to fetch parameters [{value}] from parameter store for this account."))
+                Refusal::validation(format!(
+                    "Unable to fetch parameters [{value}] from parameter store for this account."
+                ))
             })?;
             Some(found)
         }
     };
     let effective = ssm.unwrap_or(kind);
     let list = effective == "CommaDelimitedList" || effective.starts_with("List<");
-    Ok(Parameter { value, resolved, no_echo, list })
+    Ok(Parameter {
+        value,
+        resolved,
+        no_echo,
+        list,
+    })
 }
 
 fn check(name: &str, declaration: &Value, kind: &str, value: &str) -> Answer<()> {
@@ -98,7 +125,12 @@ fn check(name: &str, declaration: &Value, kind: &str, value: &str) -> Answer<()>
             None => format!("Parameter '{name}' {fallback}"),
         }))
     };
-    let number = |key: &str| declaration.get(key).and_then(scalar).and_then(|text| text.parse::<f64>().ok());
+    let number = |key: &str| {
+        declaration
+            .get(key)
+            .and_then(scalar)
+            .and_then(|text| text.parse::<f64>().ok())
+    };
     let items: Vec<&str> = match kind {
         "CommaDelimitedList" => value.split(',').map(str::trim).collect(),
         kind if kind.starts_with("List<") => value.split(',').map(str::trim).collect(),
@@ -118,7 +150,9 @@ fn check(name: &str, declaration: &Value, kind: &str, value: &str) -> Answer<()>
         }
     }
     if let Some(allowed) = declaration.get("AllowedValues").and_then(Value::as_array)
-        && !items.iter().all(|item| allowed.iter().any(|one| scalar(one).as_deref() == Some(item)))
+        && !items
+            .iter()
+            .all(|item| allowed.iter().any(|one| scalar(one).as_deref() == Some(item)))
     {
         let allowed: Vec<String> = allowed.iter().filter_map(scalar).collect();
         return constraint(format!("must be one of AllowedValues [{}]", allowed.join(", ")));

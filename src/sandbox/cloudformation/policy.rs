@@ -49,7 +49,9 @@ fn matches(statement: &Value, key: &str, not_key: &str, actual: &str) -> bool {
 }
 
 fn condition(statement: &Value, resource_type: &str) -> bool {
-    let Some(condition) = statement.get("Condition").and_then(Value::as_object) else { return true };
+    let Some(condition) = statement.get("Condition").and_then(Value::as_object) else {
+        return true;
+    };
     condition.iter().all(|(operator, keys)| {
         let wanted = keys.get("ResourceType").map(texts).unwrap_or_default();
         match operator.as_str() {

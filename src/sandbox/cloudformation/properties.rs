@@ -24,7 +24,10 @@ pub(super) fn check(resource_type: &str, properties: &Value) -> Vec<Wrong> {
         for key in properties.as_object().into_iter().flat_map(|map| map.keys()) {
             if read_only.contains(key) {
                 let message = format!("#: extraneous key [{key}] is not permitted");
-                wrong.push(Wrong { path: String::new(), message });
+                wrong.push(Wrong {
+                    path: String::new(),
+                    message,
+                });
             }
         }
     }
@@ -34,22 +37,40 @@ pub(super) fn check(resource_type: &str, properties: &Value) -> Vec<Wrong> {
 /// The message of a failed resource, as the registry words it.
 pub(super) fn sentence(logical_id: &str, wrong: &[Wrong]) -> String {
     let messages: Vec<&str> = wrong.iter().map(|wrong| wrong.message.as_str()).collect();
-    format!("Properties validation failed for resource {logical_id} with message:\n[{}]", messages.join(", "))
+    format!(
+        "Properties validation failed for resource {logical_id} with message:\n[{}]",
+        messages.join(", ")
+    )
 }
 
 fn object(root: &ResourceType, schema: &Value, value: &Value, path: &str, depth: usize, wrong: &mut Vec<Wrong>) {
     let Some(entries) = value.as_object() else { return };
     let declared = schema.get("properties").and_then(Value::as_object);
-    let place = if path.is_empty() { "#".to_owned() } else { format!("#{path}") };
-    for key in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+    let place = if path.is_empty() {
+        "#".to_owned()
+    } else {
+        format!("#{path}")
+    };
+    for key in schema
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+    {
         if !entries.contains_key(key) {
             let message = format!("{place}: required key [{key}] not found");
-            wrong.push(Wrong { path: path.to_owned(), message });
+            wrong.push(Wrong {
+                path: path.to_owned(),
+                message,
+            });
         }
     }
     let Some(declared) = declared else { return };
     let open = schema.get("patternProperties").is_some()
-        || schema.get("additionalProperties").is_some_and(|additional| additional != &Value::Bool(false));
+        || schema
+            .get("additionalProperties")
+            .is_some_and(|additional| additional != &Value::Bool(false));
     for (key, inner) in entries {
         let inner_path = format!("{path}/{key}");
         match declared.get(key) {
@@ -57,7 +78,10 @@ fn object(root: &ResourceType, schema: &Value, value: &Value, path: &str, depth:
             None if open && depth > 0 => {}
             None => {
                 let message = format!("{place}: extraneous key [{key}] is not permitted");
-                wrong.push(Wrong { path: inner_path, message });
+                wrong.push(Wrong {
+                    path: inner_path,
+                    message,
+                });
             }
         }
     }
@@ -68,7 +92,9 @@ fn any(root: &ResourceType, schema: &Value, value: &Value, path: &str, depth: us
         return;
     }
     if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
-        let target = reference.strip_prefix('#').and_then(|pointer| root.json().pointer(pointer));
+        let target = reference
+            .strip_prefix('#')
+            .and_then(|pointer| root.json().pointer(pointer));
         if let Some(target) = target {
             any(root, target, value, path, depth + 1, wrong);
         }
@@ -84,14 +110,20 @@ fn any(root: &ResourceType, schema: &Value, value: &Value, path: &str, depth: us
             }
         }
         other => {
-            let Some(text) = scalar(other).filter(|text| !text.contains(UNKNOWN) && !text.contains("{{resolve:")) else {
+            let Some(text) = scalar(other).filter(|text| !text.contains(UNKNOWN) && !text.contains("{{resolve:"))
+            else {
                 return;
             };
             if let Some(allowed) = schema.get("enum").and_then(Value::as_array)
-                && !allowed.iter().any(|one| scalar(one).is_some_and(|one| one.eq_ignore_ascii_case(&text)))
+                && !allowed
+                    .iter()
+                    .any(|one| scalar(one).is_some_and(|one| one.eq_ignore_ascii_case(&text)))
             {
                 let message = format!("#{path}: {text} is not a valid enum value");
-                wrong.push(Wrong { path: path.to_owned(), message });
+                wrong.push(Wrong {
+                    path: path.to_owned(),
+                    message,
+                });
             }
             let structured = matches!(schema.get("type").and_then(Value::as_str), Some("array"))
                 || schema.get("type") == Some(&Value::from("object")) && schema.get("properties").is_some();
@@ -99,7 +131,10 @@ fn any(root: &ResourceType, schema: &Value, value: &Value, path: &str, depth: us
                 let kind = schema.get("type").and_then(Value::as_str).unwrap_or_default();
                 let expected = if kind == "array" { "JSONArray" } else { "JSONObject" };
                 let message = format!("#{path}: expected type: {expected}, found: String");
-                wrong.push(Wrong { path: path.to_owned(), message });
+                wrong.push(Wrong {
+                    path: path.to_owned(),
+                    message,
+                });
             }
         }
     }

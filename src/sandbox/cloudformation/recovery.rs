@@ -10,10 +10,17 @@ use super::world::World;
 use super::xml::Xml;
 use super::{CloudFormation, Millis, step};
 
-pub(super) fn cancel_update_stack(service: &mut CloudFormation, form: &Form<'_>, at: Millis, world: &mut dyn World) -> Answer<Option<Xml>> {
+pub(super) fn cancel_update_stack(
+    service: &mut CloudFormation,
+    form: &Form<'_>,
+    at: Millis,
+    world: &mut dyn World,
+) -> Answer<Option<Xml>> {
     let stack = live(service, form.required("StackName")?)?;
     if stack.status != "UPDATE_IN_PROGRESS" {
-        return Err(Refusal::validation("CancelUpdateStack cannot be called from current stack status"));
+        return Err(Refusal::validation(
+            "CancelUpdateStack cannot be called from current stack status",
+        ));
     }
     let id = stack.id.clone();
     with_stack(service, &id, |service, stack| {
@@ -25,7 +32,11 @@ pub(super) fn cancel_update_stack(service: &mut CloudFormation, form: &Form<'_>,
     Ok(None)
 }
 
-pub(super) fn continue_update_rollback(service: &mut CloudFormation, form: &Form<'_>, at: Millis) -> Answer<Option<Xml>> {
+pub(super) fn continue_update_rollback(
+    service: &mut CloudFormation,
+    form: &Form<'_>,
+    at: Millis,
+) -> Answer<Option<Xml>> {
     let stack = live(service, form.required("StackName")?)?;
     if stack.status != "UPDATE_ROLLBACK_FAILED" {
         return Err(Refusal::validation(format!(
@@ -34,9 +45,15 @@ pub(super) fn continue_update_rollback(service: &mut CloudFormation, form: &Form
         )));
     }
     let skip = form.strings("ResourcesToSkip");
-    let steps = stack.operation.as_ref().map(|operation| operation.steps.as_slice()).unwrap_or_default();
+    let steps = stack
+        .operation
+        .as_ref()
+        .map(|operation| operation.steps.as_slice())
+        .unwrap_or_default();
     for name in &skip {
-        let failed = steps.iter().any(|step| &step.logical_id == name && step.stage == Stage::Failed);
+        let failed = steps
+            .iter()
+            .any(|step| &step.logical_id == name && step.stage == Stage::Failed);
         if !failed {
             return Err(Refusal::validation(format!(
                 "Resources [{name}] can not be skipped. Only resources in UPDATE_FAILED state because of the rollback can be skipped."
@@ -49,7 +66,13 @@ pub(super) fn continue_update_rollback(service: &mut CloudFormation, form: &Form
         if let Some(operation) = stack.operation.as_mut() {
             operation.token = token;
         }
-        enter(service, stack, at, "UPDATE_ROLLBACK_IN_PROGRESS", Some("User Initiated".to_owned()));
+        enter(
+            service,
+            stack,
+            at,
+            "UPDATE_ROLLBACK_IN_PROGRESS",
+            Some("User Initiated".to_owned()),
+        );
         let skipped: Vec<_> = stack
             .operation
             .iter_mut()
@@ -67,8 +90,20 @@ pub(super) fn continue_update_rollback(service: &mut CloudFormation, form: &Form
             .collect();
         for resource in skipped {
             let physical = resource.physical_id.clone().unwrap_or_default();
-            let subject = (resource.logical_id.as_str(), physical.as_str(), resource.resource_type.as_str());
-            record(service, stack, at, subject, "UPDATE_COMPLETE", Some("Resource skipped during rollback".to_owned()), None);
+            let subject = (
+                resource.logical_id.as_str(),
+                physical.as_str(),
+                resource.resource_type.as_str(),
+            );
+            record(
+                service,
+                stack,
+                at,
+                subject,
+                "UPDATE_COMPLETE",
+                Some("Resource skipped during rollback".to_owned()),
+                None,
+            );
             let mut resource = resource.clone();
             resource.status = "UPDATE_COMPLETE".to_owned();
             resource.updated = at;
@@ -88,7 +123,9 @@ pub(super) fn rollback_stack(service: &mut CloudFormation, form: &Form<'_>, at: 
     let token = form.owned("ClientRequestToken");
     let retain_except_on_create = form.flag("RetainExceptOnCreate");
     if !matches!(status.as_str(), "CREATE_FAILED" | "UPDATE_FAILED") {
-        return Err(Refusal::validation(format!("Stack:{id} is in {status} state and can not be rolled back.")));
+        return Err(Refusal::validation(format!(
+            "Stack:{id} is in {status} state and can not be rolled back."
+        )));
     }
     with_stack(service, &id, |service, stack| {
         if let Some(operation) = stack.operation.as_mut() {
@@ -122,7 +159,12 @@ pub(super) fn cancel_running(service: &mut CloudFormation, stack: &mut Stack, at
 }
 
 /// An operation without steps.
-pub(super) fn empty_operation(service: &mut CloudFormation, kind: OperationKind, token: Option<String>, at: Millis) -> Operation {
+pub(super) fn empty_operation(
+    service: &mut CloudFormation,
+    kind: OperationKind,
+    token: Option<String>,
+    at: Millis,
+) -> Operation {
     Operation {
         id: service.uuid("operation"),
         token,

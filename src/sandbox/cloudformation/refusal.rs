@@ -12,7 +12,11 @@ pub(super) type Answer<T> = Result<T, Refusal>;
 
 impl Refusal {
     pub(super) fn new(code: &'static str, status: u16, message: impl Into<String>) -> Self {
-        Self { code, status, message: message.into() }
+        Self {
+            code,
+            status,
+            message: message.into(),
+        }
     }
 
     /// The code that CloudFormation gives to nearly everything.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::template::schema::{self, ResourceSchema};
+use crate::template::schema::{self, ResourceSchema, Update};
 
 /// A resource type of the registry.
 pub(super) struct ResourceType {
@@ -61,43 +61,28 @@ impl ResourceType {
         self.paths("primaryIdentifier")
     }
 
-    pub(super) fn properties(&self) -> Option<&Map<String, Value>> {
-        self.json().get("properties").and_then(Value::as_object)
-    }
-
-    pub(super) fn required(&self) -> Vec<&str> {
-        strings(self.json().get("required"))
-    }
-
     /// The property that holds tags, if the type can carry them.
     pub(super) fn tag_property(&self) -> Option<String> {
-        let tagging = self.json().get("tagging");
-        if tagging.and_then(|tagging| tagging.get("taggable")) == Some(&Value::Bool(false)) {
-            return None;
-        }
-        let declared = tagging
-            .and_then(|tagging| tagging.get("tagProperty"))
-            .and_then(Value::as_str)
-            .and_then(|path| path.strip_prefix("/properties/"));
-        let name = declared.unwrap_or("Tags");
-        self.properties()?.contains_key(name).then(|| name.to_owned())
+        self.schema.taggable()
     }
 
-    /// What a change at this path (`["SourceSecurityGroup", "OwnerAlias"]`, list indices left out) leads to.
+    /// What a change at this path (list indices left out or not) leads to.
     pub(super) fn recreation(&self, path: &[&str]) -> Recreation {
-        let touches = |key: &str| {
-            self.paths(key).iter().any(|declared| {
-                let declared: Vec<&str> = declared.split('.').filter(|part| *part != "*").collect();
-                declared.starts_with(path) || path.starts_with(&declared)
-            })
-        };
-        if touches("createOnlyProperties") {
-            Recreation::Always
-        } else if touches("conditionalCreateOnlyProperties") {
-            Recreation::Conditionally
-        } else {
-            Recreation::Never
+        match self.schema.replacement(path) {
+            Update::InPlace => Recreation::Never,
+            Update::Conditional => Recreation::Conditionally,
+            Update::Replace => Recreation::Always,
         }
+    }
+
+    /// What `Fn::GetAtt` may name.
+    pub(super) fn attributes(&self) -> Vec<String> {
+        self.schema.attributes()
+    }
+
+    /// Whether `Fn::GetAtt` answers this attribute.
+    pub(super) fn has_attribute(&self, attribute: &str) -> bool {
+        self.schema.has_attribute(attribute)
     }
 
     fn paths(&self, key: &str) -> Vec<String> {
@@ -107,5 +92,7 @@ impl ResourceType {
 }
 
 fn strings(list: Option<&Value>) -> Vec<&str> {
-    list.and_then(Value::as_array).map(|list| list.iter().filter_map(Value::as_str).collect()).unwrap_or_default()
+    list.and_then(Value::as_array)
+        .map(|list| list.iter().filter_map(Value::as_str).collect())
+        .unwrap_or_default()
 }

@@ -19,12 +19,18 @@ pub(super) fn give_up(
     let _ = world;
     let count = stack.operation.as_ref().map_or(0, |operation| operation.steps.len());
     for index in 0..count {
-        let over = stack.operation.as_ref().and_then(|operation| operation.steps.get(index)).is_none_or(Step::over);
+        let over = stack
+            .operation
+            .as_ref()
+            .and_then(|operation| operation.steps.get(index))
+            .is_none_or(Step::over);
         if !over {
             step::cancel(service, stack, index, at);
         }
     }
-    let Some(operation) = stack.operation.as_mut() else { return };
+    let Some(operation) = stack.operation.as_mut() else {
+        return;
+    };
     operation.due = None;
     let (kind, on_failure) = (operation.kind, operation.on_failure);
     let why = because.unwrap_or_else(|| failed_sentence(&operation.steps));
@@ -32,7 +38,13 @@ pub(super) fn give_up(
         (OperationKind::Create, OnFailure::Keep) => enter(service, stack, at, "CREATE_FAILED", Some(why)),
         (OperationKind::Update, OnFailure::Keep) => enter(service, stack, at, "UPDATE_FAILED", Some(why)),
         (OperationKind::Create, OnFailure::Delete) => {
-            enter(service, stack, at, "DELETE_IN_PROGRESS", Some(format!("{why}Delete requested by user.")));
+            enter(
+                service,
+                stack,
+                at,
+                "DELETE_IN_PROGRESS",
+                Some(format!("{why}Delete requested by user.")),
+            );
             delete_all(stack, at, Phase::Delete);
         }
         (OperationKind::Update, _) => {
@@ -44,7 +56,13 @@ pub(super) fn give_up(
             forget_imports(stack, at);
         }
         (OperationKind::Create | OperationKind::Delete, _) => {
-            enter(service, stack, at, "ROLLBACK_IN_PROGRESS", Some(format!("{why}Rollback requested by user.")));
+            enter(
+                service,
+                stack,
+                at,
+                "ROLLBACK_IN_PROGRESS",
+                Some(format!("{why}Rollback requested by user.")),
+            );
             delete_all(stack, at, Phase::Rollback);
         }
     }
@@ -55,7 +73,10 @@ fn failed_sentence(steps: &[Step]) -> String {
     let failed = |tasks: &[Task]| -> Vec<&str> {
         steps
             .iter()
-            .filter(|step| tasks.contains(&step.task) && (step.stage == Stage::Failed || step.stage == Stage::Cancelled && step.made.is_some()))
+            .filter(|step| {
+                tasks.contains(&step.task)
+                    && (step.stage == Stage::Failed || step.stage == Stage::Cancelled && step.made.is_some())
+            })
             .map(|step| step.logical_id.as_str())
             .collect()
     };
@@ -65,7 +86,10 @@ fn failed_sentence(steps: &[Step]) -> String {
     let mut sentence = String::new();
     for (verb, names) in [("create", created), ("update", updated), ("import", imported)] {
         if !names.is_empty() {
-            sentence.push_str(&format!("The following resource(s) failed to {verb}: [{}]. ", names.join(", ")));
+            sentence.push_str(&format!(
+                "The following resource(s) failed to {verb}: [{}]. ",
+                names.join(", ")
+            ));
         }
     }
     sentence
@@ -73,9 +97,15 @@ fn failed_sentence(steps: &[Step]) -> String {
 
 /// Deletes everything that the stack holds.
 pub(super) fn delete_all(stack: &mut Stack, at: Millis, phase: Phase) {
-    let mut resources: Vec<Resource> =
-        stack.resources.values().filter(|resource| !over(&resource.status)).cloned().collect();
-    let Some(operation) = stack.operation.as_mut() else { return };
+    let mut resources: Vec<Resource> = stack
+        .resources
+        .values()
+        .filter(|resource| !over(&resource.status))
+        .cloned()
+        .collect();
+    let Some(operation) = stack.operation.as_mut() else {
+        return;
+    };
     resources.append(&mut operation.leftovers);
     operation.steps = deletions(resources);
     operation.phase = phase;
@@ -97,12 +127,19 @@ pub(super) fn deletions(resources: Vec<Resource>) -> Vec<Step> {
             dependents.map(|(index, _)| index).collect()
         })
         .collect();
-    resources.into_iter().zip(needs).map(|(resource, needs)| new_step(Task::Delete, Some(resource), needs)).collect()
+    resources
+        .into_iter()
+        .zip(needs)
+        .map(|(resource, needs)| new_step(Task::Delete, Some(resource), needs))
+        .collect()
 }
 
 fn new_step(task: Task, subject: Option<Resource>, needs: BTreeSet<usize>) -> Step {
     Step {
-        logical_id: subject.as_ref().map(|subject| subject.logical_id.clone()).unwrap_or_default(),
+        logical_id: subject
+            .as_ref()
+            .map(|subject| subject.logical_id.clone())
+            .unwrap_or_default(),
         task,
         stage: Stage::Waiting,
         due: 0,
@@ -116,7 +153,9 @@ fn new_step(task: Task, subject: Option<Resource>, needs: BTreeSet<usize>) -> St
 /// Undoes an update: old properties and old physical resources again; what it had made is deleted afterwards.
 pub(super) fn restore(service: &CloudFormation, stack: &mut Stack, at: Millis) {
     let _ = service;
-    let Some(operation) = stack.operation.as_mut() else { return };
+    let Some(operation) = stack.operation.as_mut() else {
+        return;
+    };
     let forward = std::mem::take(&mut operation.steps);
     operation.leftovers.clear();
     let mut steps: Vec<Step> = Vec::new();
@@ -130,7 +169,10 @@ pub(super) fn restore(service: &CloudFormation, stack: &mut Stack, at: Millis) {
             },
             (Task::Update, Some(before)) => steps.push(new_step(Task::Restore, Some(before), BTreeSet::new())),
             (Task::Replace, Some(before)) => {
-                operation.leftovers.extend(made.map(|made| Resource { deletion_policy: None, ..made }));
+                operation.leftovers.extend(made.map(|made| Resource {
+                    deletion_policy: None,
+                    ..made
+                }));
                 steps.push(new_step(Task::Reinstate, Some(before), BTreeSet::new()));
             }
             // Failed before it was decided.
@@ -138,8 +180,11 @@ pub(super) fn restore(service: &CloudFormation, stack: &mut Stack, at: Millis) {
             _ => {}
         }
     }
-    let index: BTreeMap<String, usize> =
-        steps.iter().enumerate().map(|(index, step)| (step.logical_id.clone(), index)).collect();
+    let index: BTreeMap<String, usize> = steps
+        .iter()
+        .enumerate()
+        .map(|(index, step)| (step.logical_id.clone(), index))
+        .collect();
     for step in &mut steps {
         let depends_on = step.subject.iter().flat_map(|subject| &subject.depends_on);
         step.needs = depends_on.filter_map(|name| index.get(name).copied()).collect();
@@ -155,7 +200,11 @@ pub(super) fn restore(service: &CloudFormation, stack: &mut Stack, at: Millis) {
         stack.change_set_id.clone_from(&previous.change_set_id);
         // What CloudFormation itself keeps of resources that needed nothing.
         for (name, before) in &previous.resources {
-            if let Some(resource) = stack.resources.get_mut(name).filter(|now| now.physical_id == before.physical_id) {
+            if let Some(resource) = stack
+                .resources
+                .get_mut(name)
+                .filter(|now| now.physical_id == before.physical_id)
+            {
                 resource.depends_on.clone_from(&before.depends_on);
                 resource.deletion_policy.clone_from(&before.deletion_policy);
                 resource.update_replace_policy.clone_from(&before.update_replace_policy);
@@ -171,14 +220,18 @@ pub(super) fn restore(service: &CloudFormation, stack: &mut Stack, at: Millis) {
 /// The old state is back: what the update had made is deleted.
 pub(super) fn begin_cleanup(service: &mut CloudFormation, stack: &mut Stack, at: Millis) {
     enter(service, stack, at, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", None);
-    let Some(operation) = stack.operation.as_mut() else { return };
+    let Some(operation) = stack.operation.as_mut() else {
+        return;
+    };
     operation.steps = deletions(std::mem::take(&mut operation.leftovers));
     operation.phase = Phase::RollbackCleanup;
     operation.due = Some(at + BREATH);
 }
 
 fn forget_imports(stack: &mut Stack, at: Millis) {
-    let Some(operation) = stack.operation.as_mut() else { return };
+    let Some(operation) = stack.operation.as_mut() else {
+        return;
+    };
     for name in operation.imports.keys() {
         stack.resources.shift_remove(name);
     }
@@ -221,16 +274,23 @@ pub(super) fn mark(stack: &mut Stack, resource: &Resource, status: &str, reason:
 /// The steps of a forward phase: one for every declared resource, after those that it refers to.
 pub(super) fn forward(service: &CloudFormation, stack: &Stack) -> Result<Vec<Step>, String> {
     let kept = kept(service, stack)?;
-    let declared: Vec<(&str, &serde_json::Value)> = super::template::section(&stack.configuration.template, "Resources")
-        .filter(|(name, _)| kept.contains(*name))
-        .collect();
+    let declared: Vec<(&str, &serde_json::Value)> =
+        super::template::section(&stack.configuration.template, "Resources")
+            .filter(|(name, _)| kept.contains(*name))
+            .collect();
     let index: BTreeMap<&str, usize> = declared.iter().enumerate().map(|(at, (name, _))| (*name, at)).collect();
     Ok(declared
         .iter()
         .map(|(name, declaration)| {
             let needs = super::template::dependencies(declaration);
-            let needs = needs.iter().filter_map(|need| index.get(need.as_str()).copied()).collect();
-            Step { logical_id: (*name).to_owned(), ..new_step(Task::Apply, None, needs) }
+            let needs = needs
+                .iter()
+                .filter_map(|need| index.get(need.as_str()).copied())
+                .collect();
+            Step {
+                logical_id: (*name).to_owned(),
+                ..new_step(Task::Apply, None, needs)
+            }
         })
         .collect())
 }

@@ -318,7 +318,10 @@ impl Stack {
     }
 
     pub(super) fn busy(&self) -> bool {
-        let opening = self.operation.as_ref().is_some_and(|operation| operation.opening.is_some());
+        let opening = self
+            .operation
+            .as_ref()
+            .is_some_and(|operation| operation.opening.is_some());
         opening || self.operation.is_some() && self.status.ends_with("_IN_PROGRESS")
     }
 }

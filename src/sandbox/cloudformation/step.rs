@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::decide::{decide, taken, undeclared};
 use super::durations::{creation_millis, deletion_millis, update_millis};
-use super::execute::{evaluate, record};
+use super::execute::record;
 use super::faults::{FaultTask, strike};
-use super::refusal::Refusal;
-use super::resource_types::{self, Recreation};
 use super::state::{Phase, Resource, Stack, Stage, Step, Task};
-use super::template::{dependencies, resource_type, section};
 use super::world::{ResourceRequest, World};
-use super::{CloudFormation, Millis, attributes, diff, evaluate as evaluation, policy, properties, rollback};
+use super::{CloudFormation, Millis, evaluate as evaluation, rollback};
 
 /// From a resource's announcement to the request to its service.
 const ANNOUNCEMENT: Millis = 700;
@@ -57,7 +55,14 @@ pub(super) fn turn(service: &mut CloudFormation, stack: &mut Stack, index: usize
 }
 
 /// Marks a step and its resource as failed; in the forward phase the whole operation gives up.
-fn fail(service: &mut CloudFormation, stack: &mut Stack, index: usize, at: Millis, reason: String, world: &mut dyn World) {
+fn fail(
+    service: &mut CloudFormation,
+    stack: &mut Stack,
+    index: usize,
+    at: Millis,
+    reason: String,
+    world: &mut dyn World,
+) {
     let Some(current) = step(stack, index) else { return };
     if current.task == Task::Delete {
         fail_deletion(service, stack, index, at, reason);
@@ -69,10 +74,15 @@ fn fail(service: &mut CloudFormation, stack: &mut Stack, index: usize, at: Milli
     let resource = current.made.clone().or_else(|| current.subject.clone());
     let resource = resource.unwrap_or_else(|| undeclared(stack, &logical_id));
     let failed = format!("{verb}_FAILED");
-    stack.resources.entry(logical_id.clone()).or_insert_with(|| resource.clone());
+    stack
+        .resources
+        .entry(logical_id.clone())
+        .or_insert_with(|| resource.clone());
     event(service, stack, at, &resource, &failed, Some(reason.clone()));
     status(stack, &logical_id, &failed, Some(reason.clone()), at);
-    let Some(operation) = stack.operation.as_mut() else { return };
+    let Some(operation) = stack.operation.as_mut() else {
+        return;
+    };
     operation.failed.push((logical_id, reason));
     if operation.phase == Phase::Forward {
         rollback::give_up(service, stack, at, None, world);
@@ -84,7 +94,9 @@ fn fail_deletion(service: &mut CloudFormation, stack: &mut Stack, index: usize, 
     let forced = stack.operation.as_ref().is_some_and(|operation| operation.force);
     let Some(current) = step(stack, index) else { return };
     current.stage = if forced { Stage::Done } else { Stage::Failed };
-    let Some(resource) = current.subject.clone() else { return };
+    let Some(resource) = current.subject.clone() else {
+        return;
+    };
     event(service, stack, at, &resource, "DELETE_FAILED", Some(reason.clone()));
     if forced {
         rollback::gone(stack, &resource, "DELETE_SKIPPED", at);
@@ -108,156 +120,17 @@ pub(super) fn cancel(service: &mut CloudFormation, stack: &mut Stack, index: usi
     }
 }
 
-/// Decides what a declared resource needs.
-fn decide(
+/// Asks the service.
+fn work(
     service: &mut CloudFormation,
     stack: &mut Stack,
     index: usize,
-    logical_id: &str,
     at: Millis,
     world: &mut dyn World,
 ) -> Result<(), String> {
-    let declaration = declaration(stack, logical_id);
-    let kind = resource_type(&declaration).to_owned();
-    let mut old = stack.resources.get(logical_id).filter(|old| old.physical_id.is_some()).cloned();
-    // What a failed creation left behind is made anew, and the remains are deleted at the end.
-    if let Some(remains) = old.take_if(|old| old.status == "CREATE_FAILED")
-        && let Some(operation) = stack.operation.as_mut()
-    {
-        operation.leftovers.push(remains);
-    }
-    let import = stack.operation.as_ref().and_then(|operation| operation.imports.get(logical_id)).cloned();
-    let mut made = Resource {
-        resource_type: kind.clone(),
-        deletion_policy: text(&declaration, "DeletionPolicy"),
-        update_replace_policy: text(&declaration, "UpdateReplacePolicy"),
-        metadata: declaration.get("Metadata").cloned(),
-        depends_on: dependencies(&declaration),
-        ..undeclared(stack, logical_id)
+    let Some(current) = step(stack, index) else {
+        return Ok(());
     };
-    made.updated = at;
-    if let Some(current) = step(stack, index) {
-        current.task = match (&old, &import) {
-            (Some(_), _) => Task::Update,
-            (None, Some(_)) => Task::Import,
-            (None, None) => Task::Create,
-        };
-        current.subject.clone_from(&old);
-        current.made = Some(made.clone());
-    }
-    let raw = declaration.get("Properties").cloned().unwrap_or_else(|| json!({}));
-    made.properties = evaluate(service, stack, world, |scope| scope.resolve(&raw))?.unwrap_or_else(|| json!({}));
-    if schema_takes_tags(&kind) {
-        made.tags.clone_from(&stack.configuration.tags);
-    }
-    let (task, status_text, reason) = match &old {
-        None if import.is_some() => {
-            made.physical_id = import.and_then(|import| import.identifier.into_values().next());
-            (Task::Import, "IMPORT_IN_PROGRESS", Some("Resource import started.".to_owned()))
-        }
-        None => (Task::Create, "CREATE_IN_PROGRESS", None),
-        Some(old) => match difference(old, &made) {
-            None => {
-                // Nothing for the service to do; what CloudFormation itself keeps is taken over.
-                if let Some(resource) = stack.resources.get_mut(logical_id) {
-                    resource.depends_on = made.depends_on;
-                    resource.deletion_policy = made.deletion_policy;
-                    resource.update_replace_policy = made.update_replace_policy;
-                    resource.metadata = made.metadata;
-                }
-                if let Some(current) = step(stack, index) {
-                    current.task = Task::Apply;
-                    current.stage = Stage::Done;
-                }
-                return Ok(());
-            }
-            Some(Recreation::Always) => {
-                custom_name_is_free(old, &made)?;
-                let reason = "Requested update requires the creation of a new physical resource; hence creating one.";
-                (Task::Replace, "UPDATE_IN_PROGRESS", Some(reason.to_owned()))
-            }
-            Some(_) => {
-                made.physical_id.clone_from(&old.physical_id);
-                made.attributes.clone_from(&old.attributes);
-                (Task::Update, "UPDATE_IN_PROGRESS", None)
-            }
-        },
-    };
-    if let Some(current) = step(stack, index) {
-        current.task = task;
-        current.made = Some(made.clone());
-    }
-    let action = match task {
-        Task::Update => Some("Update:Modify"),
-        Task::Replace => Some("Update:Replace"),
-        _ => None,
-    };
-    let policy = stack.operation.as_ref().and_then(|operation| operation.policy.as_ref());
-    if let Some(action) = action.filter(|action| policy::denies(policy, action, logical_id, &kind)) {
-        return Err(format!(
-            "Action denied by stack policy: Statement does not allow [{action}] for resource [LogicalResourceId/{logical_id}]"
-        ));
-    }
-    if old.is_none() {
-        stack.resources.insert(logical_id.to_owned(), Resource { physical_id: None, ..made.clone() });
-    }
-    let shown = old.map_or_else(|| Resource { physical_id: None, ..made.clone() }, |old| Resource { properties: made.properties.clone(), ..old });
-    announce(service, stack, index, at, &shown, status_text, reason);
-    status(stack, logical_id, status_text, None, at);
-    let wrong = properties::check(&kind, &made.properties);
-    if wrong.is_empty() { Ok(()) } else { Err(properties::sentence(logical_id, &wrong)) }
-}
-
-/// How far apart the properties are; none if there is nothing to do.
-fn difference(old: &Resource, new: &Resource) -> Option<Recreation> {
-    if old.resource_type != new.resource_type {
-        return Some(Recreation::Always);
-    }
-    let schema = resource_types::get(&new.resource_type);
-    let empty = serde_json::Map::new();
-    let (left, right) = (old.properties.as_object().unwrap_or(&empty), new.properties.as_object().unwrap_or(&empty));
-    let mut changed: Vec<Vec<String>> = Vec::new();
-    for key in left.keys().chain(right.keys()) {
-        paths(vec![key.clone()], left.get(key), right.get(key), &mut changed);
-    }
-    let recreation = changed.iter().map(|path| {
-        let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        schema.as_ref().map_or(Recreation::Never, |schema| schema.recreation(&path))
-    });
-    let tags = (old.tags != new.tags).then_some(Recreation::Never);
-    // An update whose need is conditional is made in place here.
-    recreation.chain(tags).max()
-}
-
-fn paths(at: Vec<String>, left: Option<&Value>, right: Option<&Value>, found: &mut Vec<Vec<String>>) {
-    match (left, right) {
-        (Some(Value::Object(left)), Some(Value::Object(right))) => {
-            for key in left.keys().chain(right.keys()) {
-                let mut inner = at.clone();
-                inner.push(key.clone());
-                paths(inner, left.get(key), right.get(key), found);
-            }
-        }
-        (Some(left), Some(right)) if diff::same(left, right) => {}
-        (None, None) => {}
-        _ => found.push(at),
-    }
-}
-
-fn custom_name_is_free(old: &Resource, new: &Resource) -> Result<(), String> {
-    let Some(property) = attributes::name_property(&new.resource_type) else { return Ok(()) };
-    match (old.properties.get(&property), new.properties.get(&property)) {
-        (Some(before), Some(after)) if diff::same(before, after) => Err(format!(
-            "CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename {} and update the stack again.",
-            after.as_str().unwrap_or_default()
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// Asks the service.
-fn work(service: &mut CloudFormation, stack: &mut Stack, index: usize, at: Millis, world: &mut dyn World) -> Result<(), String> {
-    let Some(current) = step(stack, index) else { return Ok(()) };
     let (task, logical_id) = (current.task, current.logical_id.clone());
     let (made, subject) = (current.made.clone(), current.subject.clone());
     let phase_made = match task {
@@ -273,7 +146,9 @@ fn work(service: &mut CloudFormation, stack: &mut Stack, index: usize, at: Milli
         _ => Some(FaultTask::Create),
     };
     let kind = resource.resource_type.clone();
-    if let Some(message) = fault.and_then(|fault| strike(&mut service.faults, (&stack.name, &logical_id, &kind), fault, false)) {
+    if let Some(message) =
+        fault.and_then(|fault| strike(&mut service.faults, (&stack.name, &logical_id, &kind), fault, false))
+    {
         return Err(message);
     }
     let resolved = match task {
@@ -304,7 +179,11 @@ fn work(service: &mut CloudFormation, stack: &mut Stack, index: usize, at: Milli
         },
         properties: &resolved,
         previous,
-        attributes: if matches!(task, Task::Create | Task::Replace) { &empty } else { &resource.attributes },
+        attributes: if matches!(task, Task::Create | Task::Replace) {
+            &empty
+        } else {
+            &resource.attributes
+        },
         tags: &tags,
         account: &service.account,
         region: &service.region,
@@ -329,7 +208,14 @@ fn work(service: &mut CloudFormation, stack: &mut Stack, index: usize, at: Milli
         let verb = verb(task);
         let in_progress = format!("{verb}_IN_PROGRESS");
         resource.status.clone_from(&in_progress);
-        event(service, stack, at, &resource, &in_progress, Some("Resource creation Initiated".to_owned()));
+        event(
+            service,
+            stack,
+            at,
+            &resource,
+            &in_progress,
+            Some("Resource creation Initiated".to_owned()),
+        );
         stack.resources.insert(logical_id, resource.clone());
     }
     if let Some(current) = step(stack, index) {
@@ -343,10 +229,22 @@ fn work(service: &mut CloudFormation, stack: &mut Stack, index: usize, at: Milli
 }
 
 /// The service has finished.
-fn complete(service: &mut CloudFormation, stack: &mut Stack, index: usize, at: Millis, world: &mut dyn World) -> Result<(), String> {
-    let Some(current) = step(stack, index) else { return Ok(()) };
+fn complete(
+    service: &mut CloudFormation,
+    stack: &mut Stack,
+    index: usize,
+    at: Millis,
+    world: &mut dyn World,
+) -> Result<(), String> {
+    let Some(current) = step(stack, index) else {
+        return Ok(());
+    };
     let (task, logical_id) = (current.task, current.logical_id.clone());
-    let Some(mut resource) = (if task == Task::Delete { current.subject.clone() } else { current.made.clone() }) else {
+    let Some(mut resource) = (if task == Task::Delete {
+        current.subject.clone()
+    } else {
+        current.made.clone()
+    }) else {
         return Ok(());
     };
     let fault = match task {
@@ -402,7 +300,9 @@ fn complete(service: &mut CloudFormation, stack: &mut Stack, index: usize, at: M
 }
 
 fn start_deletion(service: &mut CloudFormation, stack: &mut Stack, index: usize, resource: &Resource, at: Millis) {
-    let Some(operation) = stack.operation.as_ref() else { return };
+    let Some(operation) = stack.operation.as_ref() else {
+        return;
+    };
     let creation_undone = matches!(operation.phase, Phase::Rollback | Phase::RollbackCleanup);
     let retained = operation.retain.contains(&resource.logical_id)
         || match resource.deletion_policy.as_deref() {
@@ -423,7 +323,7 @@ fn start_deletion(service: &mut CloudFormation, stack: &mut Stack, index: usize,
     }
 }
 
-fn announce(
+pub(super) fn announce(
     service: &mut CloudFormation,
     stack: &mut Stack,
     index: usize,
@@ -439,14 +339,25 @@ fn announce(
     }
 }
 
-fn event(service: &mut CloudFormation, stack: &mut Stack, at: Millis, resource: &Resource, status: &str, reason: Option<String>) {
+fn event(
+    service: &mut CloudFormation,
+    stack: &mut Stack,
+    at: Millis,
+    resource: &Resource,
+    status: &str,
+    reason: Option<String>,
+) {
     let physical = resource.physical_id.clone().unwrap_or_default();
     let properties = resource.properties.to_string();
-    let subject = (resource.logical_id.as_str(), physical.as_str(), resource.resource_type.as_str());
+    let subject = (
+        resource.logical_id.as_str(),
+        physical.as_str(),
+        resource.resource_type.as_str(),
+    );
     record(service, stack, at, subject, status, reason, Some(properties));
 }
 
-fn status(stack: &mut Stack, logical_id: &str, status: &str, reason: Option<String>, at: Millis) {
+pub(super) fn status(stack: &mut Stack, logical_id: &str, status: &str, reason: Option<String>, at: Millis) {
     if let Some(resource) = stack.resources.get_mut(logical_id) {
         resource.status = status.to_owned();
         resource.reason = reason;
@@ -454,8 +365,11 @@ fn status(stack: &mut Stack, logical_id: &str, status: &str, reason: Option<Stri
     }
 }
 
-fn step(stack: &mut Stack, index: usize) -> Option<&mut Step> {
-    stack.operation.as_mut().and_then(|operation| operation.steps.get_mut(index))
+pub(super) fn step(stack: &mut Stack, index: usize) -> Option<&mut Step> {
+    stack
+        .operation
+        .as_mut()
+        .and_then(|operation| operation.steps.get_mut(index))
 }
 
 fn set_stage(stack: &mut Stack, index: usize, stage: Stage) {
@@ -473,62 +387,10 @@ fn verb(task: Task) -> &'static str {
     }
 }
 
-fn declaration(stack: &Stack, logical_id: &str) -> Value {
-    let mut resources = section(&stack.configuration.template, "Resources");
-    resources.find(|(name, _)| *name == logical_id).map_or(Value::Null, |(_, declaration)| declaration.clone())
-}
-
-fn text(declaration: &Value, key: &str) -> Option<String> {
-    declaration.get(key).and_then(Value::as_str).map(str::to_owned)
-}
-
-fn schema_takes_tags(resource_type: &str) -> bool {
-    resource_types::get(resource_type).is_some_and(|schema| schema.tag_property().is_some())
-}
-
-fn undeclared(stack: &Stack, logical_id: &str) -> Resource {
-    Resource {
-        logical_id: logical_id.to_owned(),
-        resource_type: resource_type(&declaration(stack, logical_id)).to_owned(),
-        physical_id: None,
-        status: String::new(),
-        reason: None,
-        updated: 0,
-        properties: json!({}),
-        attributes: BTreeMap::new(),
-        depends_on: Default::default(),
-        deletion_policy: None,
-        update_replace_policy: None,
-        metadata: None,
-        tags: Vec::new(),
-        drift: None,
-    }
-}
-
 fn all_tags(stack: &Stack, logical_id: &str) -> Vec<(String, String)> {
     let mut tags = stack.configuration.tags.clone();
     tags.push(("aws:cloudformation:stack-name".to_owned(), stack.name.clone()));
     tags.push(("aws:cloudformation:stack-id".to_owned(), stack.id.clone()));
     tags.push(("aws:cloudformation:logical-id".to_owned(), logical_id.to_owned()));
     tags
-}
-
-/// A name that the author chose may be taken by another live resource of the same type.
-fn taken(service: &CloudFormation, own: &Stack, resource: &Resource, properties: &Value) -> Result<(), String> {
-    let Some(property) = attributes::name_property(&resource.resource_type) else { return Ok(()) };
-    let Some(name) = properties.get(&property).and_then(Value::as_str) else { return Ok(()) };
-    let stacks = service.stacks.values().chain(std::iter::once(own)).filter(|stack| stack.live());
-    for stack in stacks {
-        let same = stack.resources.values().find(|other| {
-            other.resource_type == resource.resource_type
-                && other.physical_id.is_some()
-                && !other.status.starts_with("DELETE_COMPLETE")
-                && (stack.id != own.id || other.logical_id != resource.logical_id)
-                && other.properties.get(&property).and_then(Value::as_str) == Some(name)
-        });
-        if same.is_some() {
-            return Err(Refusal::validation(format!("{name} already exists in stack {}", stack.id)).message);
-        }
-    }
-    Ok(())
 }

@@ -36,7 +36,9 @@ pub(super) fn read(form: &Form<'_>, stack: Option<&Stack>, world: &mut dyn World
         tags,
         capabilities,
         notification_arns,
-        role_arn: form.owned("RoleARN").or_else(|| previous.and_then(|previous| previous.role_arn.clone())),
+        role_arn: form
+            .owned("RoleARN")
+            .or_else(|| previous.and_then(|previous| previous.role_arn.clone())),
         timeout_minutes: form.owned("TimeoutInMinutes"),
     })
 }
@@ -73,8 +75,12 @@ pub(super) fn template_of(
             Ok((body, template))
         }
         (None, None) => match previous {
-            Some(previous) if form.flag("UsePreviousTemplate") => Ok((previous.body.clone(), previous.template.clone())),
-            _ => Err(Refusal::validation("Either Template URL or Template Body must be specified.")),
+            Some(previous) if form.flag("UsePreviousTemplate") => {
+                Ok((previous.body.clone(), previous.template.clone()))
+            }
+            _ => Err(Refusal::validation(
+                "Either Template URL or Template Body must be specified.",
+            )),
         },
     }
 }
@@ -98,7 +104,11 @@ fn tags(form: &Form<'_>) -> Answer<Vec<(String, String)>> {
         tags.push((key.to_owned(), value.to_owned()));
     }
     if tags.len() > 50 {
-        return Err(Refusal::constraint("[...]", "tags", "Member must have length less than or equal to 50"));
+        return Err(Refusal::constraint(
+            "[...]",
+            "tags",
+            "Member must have length less than or equal to 50",
+        ));
     }
     Ok(tags)
 }
@@ -119,11 +129,18 @@ pub(super) fn needed_capabilities(template: &Value) -> Vec<&'static str> {
             _ => continue,
         };
         iam = true;
-        named |= declaration.get("Properties").and_then(|properties| properties.get(name)).is_some();
+        named |= declaration
+            .get("Properties")
+            .and_then(|properties| properties.get(name))
+            .is_some();
     }
     let mut needed = Vec::new();
     if iam {
-        needed.push(if named { "CAPABILITY_NAMED_IAM" } else { "CAPABILITY_IAM" });
+        needed.push(if named {
+            "CAPABILITY_NAMED_IAM"
+        } else {
+            "CAPABILITY_IAM"
+        });
     }
     if template.get("Transform").is_some() {
         needed.push("CAPABILITY_AUTO_EXPAND");
@@ -134,7 +151,8 @@ pub(super) fn needed_capabilities(template: &Value) -> Vec<&'static str> {
 fn acknowledge(template: &Value, given: &[String]) -> Answer<()> {
     let known = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"];
     if let Some(stranger) = given.iter().find(|one| !known.contains(&one.as_str())) {
-        let constraint = "Member must satisfy enum value set: [CAPABILITY_IAM, CAPABILITY_NAMED_IAM, CAPABILITY_AUTO_EXPAND]";
+        let constraint =
+            "Member must satisfy enum value set: [CAPABILITY_IAM, CAPABILITY_NAMED_IAM, CAPABILITY_AUTO_EXPAND]";
         return Err(Refusal::constraint(stranger, "capabilities", constraint));
     }
     let has = |name: &str| given.iter().any(|one| one == name);
@@ -161,7 +179,11 @@ pub(super) fn check_name(name: &str, field: &str) -> Answer<()> {
         ));
     }
     if name.len() > 128 {
-        return Err(Refusal::constraint(name, field, "Member must have length less than or equal to 128"));
+        return Err(Refusal::constraint(
+            name,
+            field,
+            "Member must have length less than or equal to 128",
+        ));
     }
     Ok(())
 }
@@ -176,7 +198,9 @@ pub(super) fn outputs(scope: &mut Scope<'_>) -> Result<Vec<super::state::Output>
             continue;
         }
         let null = json!(null);
-        let Some(value) = scope.resolve(declaration.get("Value").unwrap_or(&null))? else { continue };
+        let Some(value) = scope.resolve(declaration.get("Value").unwrap_or(&null))? else {
+            continue;
+        };
         let value = match &value {
             Value::Array(items) => items.iter().filter_map(super::function::scalar).collect::<Vec<_>>().join(","),
             other => super::function::scalar(other).ok_or_else(|| {
@@ -187,8 +211,16 @@ pub(super) fn outputs(scope: &mut Scope<'_>) -> Result<Vec<super::state::Output>
             Some(name) => Some(scope.text(name)?),
             None => None,
         };
-        let description = declaration.get("Description").and_then(Value::as_str).map(str::to_owned);
-        outputs.push(super::state::Output { key: key.to_owned(), value, description, export });
+        let description = declaration
+            .get("Description")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        outputs.push(super::state::Output {
+            key: key.to_owned(),
+            value,
+            description,
+            export,
+        });
     }
     Ok(outputs)
 }

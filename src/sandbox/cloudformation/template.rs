@@ -39,9 +39,16 @@ const ATTRIBUTES: [&str; 11] = [
 
 /// Reads a template and refuses what CloudFormation refuses at once: syntax, sections, types, references, limits.
 pub(super) fn read(body: &str) -> Answer<Value> {
-    let source = Arc::new(Source { path: "template".to_owned(), text: body.to_owned() });
+    let source = Arc::new(Source {
+        path: "template".to_owned(),
+        text: body.to_owned(),
+    });
     let document = crate::template::read(&source).map_err(|problems| {
-        let first = problems.first().map(|problem| problem.message.clone()).unwrap_or_default();
+        let first = problems
+            .0
+            .first()
+            .map(|problem| problem.message.clone())
+            .unwrap_or_default();
         Refusal::validation(format!("Template format error: {first}"))
     })?;
     let template = document.root.to_json();
@@ -63,7 +70,10 @@ pub(super) fn resources<'a>(
 /// The entries of a section.
 pub(super) fn section<'a>(template: &'a Value, name: &str) -> impl Iterator<Item = (&'a str, &'a Value)> + use<'a> {
     let entries = template.get(name).and_then(Value::as_object);
-    entries.into_iter().flat_map(Map::iter).map(|(key, value)| (key.as_str(), value))
+    entries
+        .into_iter()
+        .flat_map(Map::iter)
+        .map(|(key, value)| (key.as_str(), value))
 }
 
 /// The type of a resource's declaration.
@@ -110,7 +120,10 @@ pub(super) fn references(value: &Value, tell: &mut dyn FnMut(&str, Option<&str>)
                     }
                     ("Fn::Sub", Value::String(text)) => substitutions(text, &[], tell),
                     ("Fn::Sub", Value::Array(parts)) => {
-                        let own: Vec<&str> = parts.get(1).and_then(Value::as_object).map_or_else(Vec::new, |own| own.keys().map(String::as_str).collect());
+                        let own: Vec<&str> = parts
+                            .get(1)
+                            .and_then(Value::as_object)
+                            .map_or_else(Vec::new, |own| own.keys().map(String::as_str).collect());
                         if let Some(Value::String(text)) = parts.first() {
                             substitutions(text, &own, tell);
                         }
@@ -141,7 +154,9 @@ pub(super) fn placeholders(text: &str) -> Vec<(&str, std::ops::Range<usize>)> {
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(start) = text.get(from..).and_then(|rest| rest.find("${")).map(|at| at + from) {
-        let Some(end) = text.get(start..).and_then(|rest| rest.find('}')).map(|at| at + start) else { break };
+        let Some(end) = text.get(start..).and_then(|rest| rest.find('}')).map(|at| at + start) else {
+            break;
+        };
         let name = text.get(start + 2..end).unwrap_or_default();
         if !name.starts_with('!') {
             found.push((name.trim(), start..end + 1));
@@ -156,7 +171,11 @@ fn validate(template: &Value) -> Answer<()> {
     let Some(top) = template.as_object() else {
         return format("unsupported structure.".to_owned());
     };
-    let unknown: Vec<&str> = top.keys().map(String::as_str).filter(|key| !SECTIONS.contains(key)).collect();
+    let unknown: Vec<&str> = top
+        .keys()
+        .map(String::as_str)
+        .filter(|key| !SECTIONS.contains(key))
+        .collect();
     if !unknown.is_empty() {
         return Err(Refusal::validation(format!(
             "Invalid template property or properties [{}]",
@@ -191,10 +210,14 @@ fn validate(template: &Value) -> Answer<()> {
             return format("Any Resources member must be an object.".to_owned());
         };
         if let Some(key) = entries.keys().find(|key| !ATTRIBUTES.contains(&key.as_str())) {
-            return Err(Refusal::validation(format!("Invalid template resource property '{key}'")));
+            return Err(Refusal::validation(format!(
+                "Invalid template resource property '{key}'"
+            )));
         }
         let Some(resource_type) = entries.get("Type").and_then(Value::as_str) else {
-            return format(format!("[/Resources/{name}] Every Resources object must contain a Type member."));
+            return format(format!(
+                "[/Resources/{name}] Every Resources object must contain a Type member."
+            ));
         };
         if !resource_types::known(resource_type) {
             unrecognised.insert(resource_type);
@@ -218,7 +241,11 @@ fn validate(template: &Value) -> Answer<()> {
 
 /// "Understand CloudFormation quotas".
 fn counts(template: &Value, resources: usize) -> Answer<()> {
-    let limits = [("Parameters", 200, "parameters"), ("Outputs", 200, "outputs"), ("Mappings", 200, "mappings")];
+    let limits = [
+        ("Parameters", 200, "parameters"),
+        ("Outputs", 200, "outputs"),
+        ("Mappings", 200, "mappings"),
+    ];
     for (name, limit, word) in limits {
         let count = section(template, name).count();
         if count > limit {
@@ -279,15 +306,15 @@ fn names(template: &Value) -> Answer<()> {
 fn attributes_exist(template: &Value, owner: &str, declaration: &Value) -> Answer<()> {
     let mut wrong = None;
     references(declaration, &mut |name, attribute| {
-        let Some(attribute) = attribute.filter(|attribute| !attribute.is_empty()) else { return };
+        let Some(attribute) = attribute.filter(|attribute| !attribute.is_empty()) else {
+            return;
+        };
         let target = template.get("Resources").and_then(|resources| resources.get(name));
         let Some(target) = target else { return };
-        let Some(schema) = resource_types::get(resource_type(target)) else { return };
-        let top = attribute.split('.').next().unwrap_or(attribute);
-        let known = schema.properties().is_some_and(|properties| properties.contains_key(top))
-            || schema.read_only().iter().any(|path| path == attribute)
-            || (resource_type(target), attribute) == ("AWS::EC2::SecurityGroup", "GroupId");
-        if !known && wrong.is_none() {
+        let Some(schema) = resource_types::get(resource_type(target)) else {
+            return;
+        };
+        if !schema.has_attribute(attribute) && wrong.is_none() {
             wrong = Some(Refusal::validation(format!(
                 "Template error: resource {name} does not support attribute type {attribute} in Fn::GetAtt"
             )));
@@ -306,8 +333,9 @@ fn depends_on(declaration: &Value) -> Vec<&str> {
 }
 
 fn cycles(template: &Value) -> Answer<()> {
-    let mut open: BTreeMap<&str, BTreeSet<String>> =
-        section(template, "Resources").map(|(name, declaration)| (name, dependencies(declaration))).collect();
+    let mut open: BTreeMap<&str, BTreeSet<String>> = section(template, "Resources")
+        .map(|(name, declaration)| (name, dependencies(declaration)))
+        .collect();
     loop {
         let free: Vec<&str> = open
             .iter()
@@ -325,5 +353,8 @@ fn cycles(template: &Value) -> Answer<()> {
         return Ok(());
     }
     let names: Vec<&str> = open.into_keys().collect();
-    Err(Refusal::validation(format!("Circular dependency between resources: [{}]", names.join(", "))))
+    Err(Refusal::validation(format!(
+        "Circular dependency between resources: [{}]",
+        names.join(", ")
+    )))
 }

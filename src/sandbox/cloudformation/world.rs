@@ -109,7 +109,9 @@ pub trait World {
     /// A value from the parameter store or a vault.
     fn lookup(&mut self, lookup: &Lookup) -> Result<String, String> {
         Err(match lookup {
-            Lookup::Parameter { name, .. } => format!("Unable to fetch parameters [{name}] from parameter store for this account."),
+            Lookup::Parameter { name, .. } => {
+                format!("Unable to fetch parameters [{name}] from parameter store for this account.")
+            }
             Lookup::Secret { .. } => "Secrets Manager can't find the specified secret.".to_owned(),
         })
     }

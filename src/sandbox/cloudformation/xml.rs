@@ -3,7 +3,7 @@
 use super::Millis;
 
 /// An element's content under construction. Absent optional values leave no element behind.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Xml {
     text: String,
 }
@@ -14,7 +14,8 @@ impl Xml {
     }
 
     pub(super) fn text(mut self, name: &str, value: impl AsRef<str>) -> Self {
-        self.text.push_str(&format!("<{name}>{}</{name}>", escape(value.as_ref())));
+        self.text
+            .push_str(&format!("<{name}>{}</{name}>", escape(value.as_ref())));
         self
     }
 
@@ -44,14 +45,25 @@ impl Xml {
 
     /// A list; an empty one is an empty element, as AWS writes it.
     pub(super) fn list(mut self, name: &str, items: impl IntoIterator<Item = Xml>) -> Self {
-        let items: String = items.into_iter().map(|item| format!("<member>{}</member>", item.text)).collect();
+        let items: String = items
+            .into_iter()
+            .map(|item| format!("<member>{}</member>", item.text))
+            .collect();
         self.text.push_str(&format!("<{name}>{items}</{name}>"));
         self
     }
 
     pub(super) fn strings(self, name: &str, items: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        let items = items.into_iter().map(|item| Xml { text: escape(item.as_ref()) });
+        let items = items.into_iter().map(|item| Xml {
+            text: escape(item.as_ref()),
+        });
         self.list(name, items.collect::<Vec<_>>())
+    }
+
+    /// Takes the content of another.
+    pub(super) fn raw(mut self, other: &Xml) -> Self {
+        self.text.push_str(&other.text);
+        self
     }
 
     pub(super) fn finish(self) -> String {
