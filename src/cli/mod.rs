@@ -1,1 +1,127 @@
-//! The cli room.
+//! The command line: structs that clap fills in. The doc comments are the help text; nothing here decides or runs.
+
+mod apply;
+mod global;
+mod lock;
+mod module;
+mod plan;
+mod project;
+mod sandbox;
+mod shell;
+mod values;
+
+use clap::builder::Styles;
+use clap::builder::styling::AnsiColor;
+use clap::{Parser, Subcommand};
+
+pub use apply::{ApplyArgs, DestroyArgs};
+pub use global::{Color, Format, Global};
+pub use lock::{LockCommand, LockReleaseArgs, LockStatusArgs};
+pub use module::{ModuleCommand, ModuleListArgs, ModuleShowArgs};
+pub use plan::PlanArgs;
+pub use project::{BootstrapArgs, InitArgs, OutputsArgs, RenderArgs, StatusArgs, ValidateArgs};
+pub use sandbox::{SandboxCommand, SandboxListArgs, SandboxResetArgs, SandboxServeArgs};
+pub use shell::{CompletionsArgs, ManArgs};
+pub use values::time_scale;
+
+/// Machine-learning environments on AWS: planned, locked, applied through CloudFormation.
+///
+/// mlinfra reads environments/NAME.toml, renders modules into CloudFormation stacks, shows what would change, and
+/// applies it in parallel under a lock. CloudFormation does the work and holds the resources; mlinfra decides,
+/// explains, guards and watches.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mlinfra",
+    bin_name = "mlinfra",
+    version,
+    styles = STYLES,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = START,
+    after_long_help = AFTER_LONG_HELP
+)]
+pub struct Cli {
+    /// What every verb understands.
+    #[command(flatten)]
+    pub global: Global,
+    /// The verb.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start a project in an empty folder
+    Init(InitArgs),
+    /// Create the bucket, the table and the key that hold state and locks
+    Bootstrap(BootstrapArgs),
+    /// Check environment files, modules and templates without touching AWS
+    Validate(ValidateArgs),
+    /// Print the CloudFormation templates that an environment renders to
+    Render(RenderArgs),
+    /// Show what would change, property by property, and why
+    Plan(PlanArgs),
+    /// Bring an environment to what its file says
+    Apply(ApplyArgs),
+    /// Delete every stack of an environment
+    Destroy(DestroyArgs),
+    /// Show the stacks of an environment, its lock and its last operation
+    Status(StatusArgs),
+    /// Print the outputs of an environment's stacks
+    Outputs(OutputsArgs),
+    /// Look at the lock of an environment, or take it from a dead holder
+    #[command(subcommand)]
+    Lock(LockCommand),
+    /// List the modules, or show the inputs and outputs of one
+    #[command(subcommand)]
+    Module(ModuleCommand),
+    /// Serve, list or reset the embedded AWS
+    #[command(subcommand)]
+    Sandbox(SandboxCommand),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Write the manual pages
+    Man(ManArgs),
+}
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const START: &str = "\
+Start here, without an AWS account:
+  mlinfra init my-project && cd my-project
+  mlinfra apply dev --sandbox";
+
+const AFTER_LONG_HELP: &str = "\
+Start here, without an AWS account:
+  mlinfra init my-project && cd my-project
+  mlinfra apply dev --sandbox
+
+On AWS:
+  mlinfra bootstrap dev          once for each account and region
+  mlinfra plan dev --out dev.plan
+  mlinfra apply dev.plan
+
+Exit codes:
+    0  fine
+    1  failed
+    2  changes are present (plan --detailed-exitcode only)
+    3  somebody else holds the lock
+    4  the saved plan is stale
+    5  refused by a guard: account, protection or policy
+    6  partly applied
+    7  a rollout failed
+   64  the command line is wrong, or an answer was needed and nobody could be asked
+  130  interrupted (143: terminated); the lock was released
+
+Data goes to stdout, everything else to stderr. Each option can also be given as the environment
+variable named beside it.";
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,7 @@ codes! {
     FILE_UNREADABLE = 1, "a file cannot be read";
     TOML_SYNTAX = 2, "a file is not valid TOML";
     TEMPLATE_SYNTAX = 3, "a template is not valid YAML or Jinja";
+
     ENVIRONMENT_NAME = 101, "an environment has an unusable name";
     EXTENDS_INVALID = 102, "`extends` names something that cannot be extended";
     EXTENDS_CYCLE = 103, "environment files extend each other in a circle";
@@ -34,6 +35,7 @@ codes! {
     INVALID_CHOICE = 113, "a value that is not one of the choices";
     NUMBER_TOO_LARGE = 114, "a number that does not fit into 64 bits";
     WORKLOAD_TARGET = 115, "a workload runs on a stack that does not exist";
+
     CONTRACT_INVALID = 201, "a module's contract is wrong";
     CONTRACT_UNKNOWN_KEY = 202, "a module's contract has a key that nothing reads";
     UNKNOWN_MODULE = 203, "a module that does not exist";
@@ -51,6 +53,7 @@ codes! {
     WIRE_CYCLE = 215, "stacks depend on each other in a circle";
     WIRE_OUTPUT_ABSENT = 216, "a reference to an output that the stack does not make as it is configured";
     TEMPLATE_MISSING = 217, "a module has no template";
+
     RENDER_FAILED = 301, "a template cannot be rendered";
     RENDER_UNDEFINED = 302, "a template uses a name that is not defined";
     DEFERRED_VALUE = 303, "a template needs a value that is known only after a deployment";
@@ -59,6 +62,7 @@ codes! {
     EXPRESSION_IN_TEXT = 306, "an expression in the middle of a string";
     PARAMETER_WITHOUT_VALUE = 307, "a template declares a parameter that nothing fills";
     PARAMETER_CONFLICT = 308, "a template uses a name that an input needs";
+
     TEMPLATE_TOO_LARGE = 401, "a template is larger than CloudFormation takes";
     TEMPLATE_TOO_DEEP = 402, "a template nests too deeply";
     UNKNOWN_TAG = 403, "a YAML tag is unknown to CloudFormation";
@@ -90,6 +94,7 @@ codes! {
     INTRINSIC_FORM = 435, "an intrinsic function has the wrong arguments";
     UNKNOWN_INTRINSIC = 436, "an intrinsic function is unknown";
     UNUSED_DECLARATION = 437, "a parameter, condition or mapping is never used";
+
     PUBLIC_BUCKET = 501, "a bucket is open to the public";
     BUCKET_WITHOUT_ACCESS_BLOCK = 502, "a bucket does not block public access";
     OPEN_INGRESS = 503, "a port is open to the whole internet";
@@ -98,10 +103,12 @@ codes! {
     PUBLIC_DATABASE = 506, "a database is reachable from the internet";
     LITERAL_SECRET = 507, "a secret stands in a template as text";
     OPEN_TRUST = 508, "a role or resource trusts everybody";
+
     DESTROY_UNCONFIRMED = 601, "a protected environment is not destroyed without its name";
     STATEFUL_LOSS = 602, "a change would lose data";
     PLAN_UNREADABLE = 603, "a saved plan cannot be read";
     PLAN_STALE = 604, "something moved since the plan was made";
+
     LOCK_HELD = 700, "the lock is held by somebody else";
     LOCK_TABLE_MISSING = 701, "the lock table does not exist";
     LOCK_LOST = 702, "the lock was lost while working";
@@ -117,6 +124,7 @@ codes! {
     PLAN_APPLIED = 715, "the plan has been applied already";
     NO_CONDITIONAL_WRITES = 716, "the object store ignores conditions on writes";
     RECORD_EXISTS = 717, "an immutable record exists already with other content";
+
     STACK_FAILED = 801, "a stack failed";
     CHANGE_SET_FAILED = 802, "CloudFormation refuses a change set";
     UNSEEN_CHANGE = 803, "a replacement or removal that nobody reviewed";
@@ -124,6 +132,7 @@ codes! {
     DELETE_FAILED = 805, "a stack cannot be deleted";
     CLOUDFORMATION_CALL = 806, "a call to CloudFormation failed";
     STACK_STUCK = 807, "a stack stays stuck";
+
     NO_CREDENTIALS = 900, "no usable AWS credentials";
     CREDENTIALS_EXPIRED = 901, "the AWS credentials have expired";
     ENDPOINT_UNREACHABLE = 902, "the AWS endpoint cannot be reached";
@@ -134,4 +143,20 @@ codes! {
     AWS_TIMEOUT = 907, "AWS did not answer in time";
     AWS_NOT_FOUND = 908, "something in AWS does not exist";
     AWS_REFUSED = 909, "AWS refused a call";
+
+    NO_PROJECT = 1001, "no project is here";
+    UNKNOWN_ENVIRONMENT = 1002, "an environment that does not exist";
+    UNKNOWN_STACK = 1003, "a stack that the environment does not have";
+    UNKNOWN_OUTPUT = 1004, "an output that the stack does not have";
+    UNKNOWN_MODULE_NAME = 1005, "a module that the catalogue does not have";
+    NEEDS_ANSWER = 1006, "an answer is needed and nobody can be asked";
+    DECLINED = 1007, "the answer was no";
+    INTERRUPTED = 1008, "the run was interrupted";
+    FILE_EXISTS = 1009, "a file is there already";
+    FILE_UNWRITABLE = 1010, "a file cannot be written";
+    NO_RUNTIME = 1011, "the program cannot start working";
+    BAD_VARIABLE = 1012, "an environment variable has an unusable value";
+    LEFT_AT_ONCE = 1013, "the run was left while AWS was at work";
+
+    SANDBOX_UNUSABLE = 1101, "the sandbox cannot be used";
 }

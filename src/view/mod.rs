@@ -1,1 +1,58 @@
-//! The view room.
+//! How results read. Verbs hand data over; a view never decides anything, and nothing else prints.
+//!
+//! [`Human`] and [`Json`] are two implementations of one set of functions, [`View`].
+
+mod human;
+mod json;
+pub mod printer;
+pub mod progress;
+pub mod report;
+pub mod text;
+pub mod trace;
+
+use crate::diagnostic::Problems;
+use crate::plan::Plan;
+
+use printer::Printer;
+use progress::Progress;
+use report::{Initialised, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated};
+
+pub use human::Human;
+pub use json::Json;
+
+/// Everything that can be shown.
+pub trait View: Send + Sync {
+    /// What is wrong. For people on stderr; for machines a document on stdout.
+    fn problems(&self, problems: &Problems);
+    /// A plan, with what to type next.
+    fn plan(&self, plan: &Plan, next: &[String]);
+    /// The environments that were found valid, and warnings about them.
+    fn validated(&self, validated: &Validated, warnings: &Problems);
+    /// An environment's stacks, lock and last operation.
+    fn status(&self, status: &Status);
+    /// Outputs by stack.
+    fn outputs(&self, outputs: &Outputs);
+    /// One output: the bare value.
+    fn output(&self, value: &str);
+    /// The lock of an environment.
+    fn lock(&self, lock: &LockReport);
+    /// All modules.
+    fn modules(&self, modules: &ModuleList);
+    /// One module.
+    fn module(&self, module: &ModuleReport);
+    /// The sandbox's stacks.
+    fn sandbox(&self, report: &SandboxReport);
+    /// What `init` wrote.
+    fn initialised(&self, written: &Initialised);
+    /// How an operation ended.
+    fn summary(&self, summary: &Summary);
+    /// Progress of the execution of `plan`.
+    fn progress(&self, plan: &Plan) -> Box<dyn Progress>;
+    /// A sentence on what is being done, for people only.
+    fn note(&self, text: &str);
+    /// A document or script as it is, on stdout whatever the format.
+    fn raw(&self, text: &[u8]);
+    /// A question, its cursor left behind it.
+    fn ask(&self, question: &str);
+}
+

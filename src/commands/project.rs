@@ -1,0 +1,145 @@
+//! Finding the project and reading its files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::diagnostic::{Problem, Problems, closest, codes};
+use crate::module::{self, Catalogue, RenderedEnvironment};
+use crate::spec::{self, Environment};
+
+/// A folder that holds `environments/`.
+#[derive(Debug, Clone)]
+pub struct Project {
+    root: PathBuf,
+}
+
+impl Project {
+    /// The project that `start` lies in: the nearest folder upwards that holds `environments/`.
+    pub fn find(start: &Path) -> Result<Self, Problem> {
+        let absolute = fs_err::canonicalize(start).map_err(|error| {
+            Problem::error(codes::NO_PROJECT, format!("cannot open {}: {}", start.display(), reason(&error)))
+                .hint("-C names the project's folder")
+        })?;
+        absolute
+            .ancestors()
+            .find(|folder| folder.join("environments").is_dir())
+            .map(|root| Self { root: root.to_owned() })
+            .ok_or_else(|| {
+                Problem::error(codes::NO_PROJECT, format!("no project in {} or above it", start.display()))
+                    .note("a project is a folder that holds environments/")
+                    .hint("mlinfra init          makes one here")
+                    .hint("mlinfra -C DIR ...    uses one elsewhere")
+            })
+    }
+
+    /// The folder that holds `environments/`.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where the sandbox of this project keeps what it holds.
+    pub fn sandbox(&self) -> PathBuf {
+        self.root.join(".mlinfra").join("sandbox")
+    }
+
+    /// The text of a file of the project, by its path relative to the root; else why it cannot be read.
+    pub fn read(&self, path: &str) -> Result<String, String> {
+        fs_err::read_to_string(self.root.join(path)).map_err(|error| reason(&error))
+    }
+
+    /// The environments: files in `environments/` that no other file extends. A file that is not valid TOML counts as
+    /// one, so that its mistakes are told.
+    pub fn environments(&self) -> Result<Vec<String>, Problem> {
+        let texts = self.files("environments", "toml")?;
+        let mut bases = BTreeSet::new();
+        for text in texts.values() {
+            let Ok(table) = text.parse::<toml::Table>() else { continue };
+            match table.get("extends") {
+                Some(toml::Value::String(base)) => drop(bases.insert(base.clone())),
+                Some(toml::Value::Array(several)) => {
+                    bases.extend(several.iter().filter_map(|base| base.as_str().map(str::to_owned)));
+                }
+                _ => {}
+            }
+        }
+        Ok(texts
+            .keys()
+            .filter_map(|path| path.strip_prefix("environments/"))
+            .filter(|file| !bases.contains(*file))
+            .filter_map(|file| file.strip_suffix(".toml"))
+            .map(str::to_owned)
+            .collect())
+    }
+
+    /// The environment `name`, merged and checked.
+    pub fn environment(&self, name: &str) -> Result<Environment, Problems> {
+        let known = self.environments().map_err(|problem| Problems(vec![problem]))?;
+        let exists = self.root.join("environments").join(format!("{name}.toml")).is_file();
+        if !exists {
+            let mut problem = Problem::error(codes::UNKNOWN_ENVIRONMENT, format!("there is no environment `{name}`"))
+                .note(format!("environments/{name}.toml does not exist"));
+            if !known.is_empty() {
+                problem = problem.note(format!("environments of this project: {}", known.join(", ")));
+            }
+            if let Some(near) = closest(name, known.iter().map(String::as_str)) {
+                problem = problem.hint(format!("did you mean `{near}`?"));
+            }
+            return Err(Problems(vec![problem]));
+        }
+        spec::load(name, &mut |path| self.read(path))
+    }
+
+    /// The modules: built in, and the project's own over them.
+    pub fn catalogue(&self) -> Result<Catalogue, Problems> {
+        let mut files = BTreeMap::new();
+        for (folder, ending) in [("modules", "toml"), ("templates/cloudformation", "yaml")] {
+            files.extend(self.files(folder, ending).map_err(|problem| Problems(vec![problem]))?);
+        }
+        Catalogue::with_overrides(files)
+    }
+
+    /// The environment `name` rendered, and warnings about it.
+    pub fn render(&self, name: &str) -> Result<(RenderedEnvironment, Problems), Problems> {
+        let environment = self.environment(name)?;
+        let catalogue = self.catalogue()?;
+        module::render(&environment, &catalogue)
+    }
+
+    /// The texts of the files in `folder` with this ending, by path relative to the root; none if it does not exist.
+    fn files(&self, folder: &str, ending: &str) -> Result<BTreeMap<String, String>, Problem> {
+        let unreadable = |path: &str, why: String| {
+            Problem::error(codes::FILE_UNREADABLE, format!("cannot read {path}: {why}"))
+        };
+        let path = self.root.join(folder);
+        if !path.is_dir() {
+            return Ok(BTreeMap::new());
+        }
+        let entries = fs_err::read_dir(&path).map_err(|error| unreadable(folder, reason(&error)))?;
+        let mut texts = BTreeMap::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| unreadable(folder, reason(&error)))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let hidden = name.starts_with('.');
+            if hidden || Path::new(&name).extension().is_none_or(|found| found != ending) || !entry.path().is_file() {
+                continue;
+            }
+            let relative = format!("{folder}/{name}");
+            let text = self.read(&relative).map_err(|why| unreadable(&relative, why))?;
+            texts.insert(relative, text);
+        }
+        Ok(texts)
+    }
+}
+
+/// Why a file cannot be read or written, without its path, which the caller names as the user knows it.
+pub fn reason(error: &std::io::Error) -> String {
+    use std::io::ErrorKind;
+    match error.kind() {
+        ErrorKind::NotFound => "it does not exist".to_owned(),
+        ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
+        ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        // fs-err wraps the system's error and repeats the path.
+        _ => std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string),
+    }
+}

@@ -1,0 +1,54 @@
+//! `mlinfra validate`: everything that can be known without AWS.
+
+use indexmap::IndexMap;
+
+use super::context::Context;
+use super::error::{CommandError, Kind};
+use super::{Done, Outcome};
+use crate::cli::ValidateArgs;
+use crate::diagnostic::Problems;
+use crate::module::{self, RenderedEnvironment};
+use crate::view::report::{Validated, ValidatedEnvironment};
+
+/// Renders and checks the environments, and shows all their problems at once.
+pub fn run(context: &Context, args: &ValidateArgs) -> Outcome {
+    let project = context.project()?;
+    let names = if args.environments.is_empty() { project.environments()? } else { args.environments.clone() };
+    let catalogue = project.catalogue()?;
+    let mut problems = Problems::default();
+    let mut environments = IndexMap::new();
+    for name in names {
+        let rendered = project.environment(&name).and_then(|environment| module::render(&environment, &catalogue));
+        match rendered {
+            Ok((rendered, warnings)) => {
+                problems.extend(warnings);
+                environments.insert(name, about(&rendered));
+            }
+            Err(found) => problems.extend(found),
+        }
+    }
+    // Files that several environments extend would say the same thing once for each of them.
+    let mut seen: Vec<crate::diagnostic::Problem> = Vec::new();
+    for problem in problems.0 {
+        if !seen.contains(&problem) {
+            seen.push(problem);
+        }
+    }
+    let problems = Problems(seen);
+    if problems.has_errors() {
+        return Err(CommandError::from(problems).of_kind(Kind::Failed));
+    }
+    let strict = args.strict && !problems.0.is_empty();
+    context.view().validated(&Validated { environments }, &problems);
+    if strict { Err(CommandError::told(Kind::Failed)) } else { Ok(Done::Fine) }
+}
+
+fn about(rendered: &RenderedEnvironment) -> ValidatedEnvironment {
+    let resources = |document: &crate::template::Document| {
+        document.root.get("Resources").map_or(0, |resources| resources.entries().len())
+    };
+    ValidatedEnvironment {
+        stacks: rendered.stacks.len(),
+        resources: rendered.stacks.values().map(|stack| resources(&stack.document)).sum(),
+    }
+}

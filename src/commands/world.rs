@@ -1,0 +1,186 @@
+//! An environment beside what is deployed of it: what plans, applies, destroys and statuses begin with.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::context::Context;
+use super::error::CommandError;
+use super::{render, session};
+use crate::aws::session::Session;
+use crate::diagnostic::Problem;
+use crate::engine::{self, Templates};
+use crate::module::{self, Catalogue, RenderedEnvironment};
+use crate::plan::{About, Deployed, Inputs, Kind, Plan, Recorded};
+use crate::spec::{self, Environment};
+use crate::state::{self, Key, Stored};
+
+/// An environment as the files have it, and a way into its account.
+pub struct World {
+    /// The environment.
+    pub environment: Environment,
+    /// Its stacks rendered; none if they cannot be, where that was allowed.
+    pub rendered: Option<RenderedEnvironment>,
+    /// The way into AWS.
+    pub session: Session,
+    /// SHA-256 over the environment's files and the contracts and templates of its modules.
+    pub spec_digest: String,
+    /// The name of its lock and of its state.
+    pub key: Key,
+}
+
+/// Whether the environment has to be without errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// It will be applied.
+    Rendered,
+    /// It will be looked at or taken away: what is deployed counts, and files in disorder only warn.
+    WhateverIsThere,
+}
+
+/// What was read at one time.
+pub struct Reading {
+    /// The stacks, and what the state remembers of them.
+    pub deployed: Deployed,
+    /// The state; none if nothing was ever deployed.
+    pub state: Option<Stored>,
+}
+
+impl World {
+    /// Reads the files, then opens a session: nothing is asked of AWS while the files are wrong.
+    pub async fn open(context: &Context, name: &str, need: Need) -> Result<Self, CommandError> {
+        let project = context.project()?;
+        let environment = project.environment(name)?;
+        let catalogue = project.catalogue()?;
+        let rendered = match (module::render(&environment, &catalogue), need) {
+            (Ok((rendered, warnings)), _) => {
+                if need == Need::Rendered {
+                    context.warn(&warnings);
+                }
+                Some(rendered)
+            }
+            (Err(problems), Need::Rendered) => return Err(problems.into()),
+            (Err(problems), Need::WhateverIsThere) => {
+                context.warn(&problems);
+                context.view().note("The files have errors; going on with what is deployed.\n");
+                None
+            }
+        };
+        let spec_digest = digest(&environment, &catalogue);
+        let key = Key::of(&environment);
+        let session = session::open(context, &project, &environment).await?;
+        Ok(Self {
+            environment,
+            rendered,
+            session,
+            spec_digest,
+            key,
+        })
+    }
+
+    /// Reads the stacks and the state, at the same time.
+    pub async fn read(&self) -> Result<Reading, Problem> {
+        let mut state = None;
+        let recorded = async {
+            let stored = state::read(&self.session, &self.environment.backend, &self.key).await?;
+            let recorded = stored.as_ref().map(|(state, _)| recorded(state)).unwrap_or_default();
+            let generation = stored.as_ref().map_or(0, |(state, _)| state.generation);
+            state = stored;
+            Ok((recorded, generation))
+        };
+        let deployed = engine::read_deployed(&self.session, &self.names(), recorded).await?;
+        Ok(Reading { deployed, state })
+    }
+
+    /// The stacks of the file with their CloudFormation names.
+    pub fn names(&self) -> BTreeMap<String, String> {
+        let name = |stack: &String| (stack.clone(), self.environment.stack_name(stack));
+        self.environment.stacks.keys().map(name).collect()
+    }
+
+    /// Where templates that are too large for a call are put.
+    pub fn templates(&self) -> Templates<'_> {
+        Templates::new(
+            &self.environment.backend.bucket,
+            &self.environment.project.value,
+            &self.environment.name,
+        )
+    }
+
+    /// Plans `kind` for the stacks in `targets` (all if empty) against what was read.
+    pub async fn plan(
+        &self,
+        context: &Context,
+        kind: Kind,
+        targets: &[String],
+        reading: &Reading,
+    ) -> Result<Plan, CommandError> {
+        let targets = self.targets(targets, reading)?;
+        let about = self.about(context);
+        let inputs = Inputs {
+            kind,
+            rendered: self.rendered.as_ref(),
+            deployed: &reading.deployed,
+            drawn: &BTreeMap::new(),
+            targets: &targets,
+            about: &about,
+        };
+        let templates = self.templates();
+        let planned = engine::complete(&self.session, &inputs, &templates);
+        Ok(context.unless_stopped(planned).await??)
+    }
+
+    /// The names after `--target`, each of which the file or the state has to know.
+    fn targets(&self, targets: &[String], reading: &Reading) -> Result<BTreeSet<String>, CommandError> {
+        let known: Vec<String> = self
+            .environment
+            .stacks
+            .keys()
+            .chain(reading.deployed.recorded.keys().filter(|name| !self.environment.stacks.contains_key(*name)))
+            .cloned()
+            .collect();
+        for target in targets {
+            if !known.contains(target) {
+                return Err(render::unknown(&self.environment.name, target, known.iter()).into());
+            }
+        }
+        Ok(targets.iter().cloned().collect())
+    }
+
+    fn about(&self, context: &Context) -> About {
+        About {
+            id: state::new_id(&self.session.clock),
+            project: self.environment.project.value.clone(),
+            environment: self.environment.name.clone(),
+            account: self.session.account.clone(),
+            region: self.session.region.clone(),
+            role_arn: self.environment.role_arn.as_ref().map(|role| role.value.clone()),
+            created: self.session.clock.wall().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            actor: context.run_url().unwrap_or_else(|| context.actor()),
+            commit: context.commit(),
+            spec_digest: self.spec_digest.clone(),
+            protect: self.environment.protect,
+        }
+    }
+}
+
+/// What the plan needs of the state.
+fn recorded(state: &state::State) -> BTreeMap<String, Recorded> {
+    let one = |stack: &state::DeployedStack| Recorded {
+        stack_name: stack.stack_name.clone(),
+        stack_id: stack.stack_id.clone(),
+        module: stack.module.clone(),
+        template_sha256: stack.template_sha256.clone(),
+        change_set_id: stack.change_set_id.clone(),
+        updated: stack.updated.clone(),
+        after: stack.after.clone(),
+    };
+    state.stacks.iter().map(|(name, stack)| (name.clone(), one(stack))).collect()
+}
+
+/// Names exactly what the environment is made from: a plan is stale when it changes.
+fn digest(environment: &Environment, catalogue: &Catalogue) -> String {
+    let modules: BTreeSet<&str> = environment.stacks.values().map(|stack| stack.module.value.as_str()).collect();
+    let contracts = modules.into_iter().filter_map(|name| catalogue.get(name));
+    let texts = contracts.flat_map(|contract| [&contract.source, &contract.template]);
+    let sources: Vec<_> = environment.sources.iter().chain(texts).cloned().collect();
+    spec::digest(&sources)
+}

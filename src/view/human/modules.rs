@@ -1,0 +1,92 @@
+//! `module list` and `module show`.
+
+use indexmap::IndexMap;
+
+use crate::view::report::{InputReport, ModuleList, ModuleReport};
+use crate::view::text::{CHANGE, DIM, NAME, list, paint, table, wrap};
+
+/// One line a module.
+pub fn modules(modules: &ModuleList) -> String {
+    let rows: Vec<Vec<String>> = modules
+        .modules
+        .iter()
+        .map(|module| {
+            let own = if module.own {
+                paint(CHANGE, "this project's own")
+            } else {
+                String::new()
+            };
+            vec![paint(NAME, &module.name), module.summary.clone(), own]
+        })
+        .collect();
+    table(&rows)
+}
+
+/// A contract as a reference page.
+pub fn module(module: &ModuleReport, width: usize) -> String {
+    let mut text = format!("{}: {}\n", paint(NAME, &module.name), module.summary);
+    if !module.doc.trim().is_empty() {
+        text.push('\n');
+        for line in wrap(module.doc.trim(), width) {
+            text.push_str(&format!("{line}\n"));
+        }
+    }
+    text.push_str(&section("Inputs", &module.inputs, width));
+    for (name, fields) in &module.types {
+        text.push_str(&section(&format!("Fields of {name}"), fields, width));
+    }
+    if !module.outputs.is_empty() {
+        text.push_str("\nOutputs\n");
+    }
+    for (name, output) in &module.outputs {
+        let when = output
+            .when
+            .as_deref()
+            .map(|input| format!(", only with {input}"))
+            .unwrap_or_default();
+        text.push_str(&format!("  {} {}{when}\n", paint(NAME, name), paint(DIM, &output.kind)));
+        text.push_str(&indented(&output.doc, width));
+    }
+    text
+}
+
+fn section(title: &str, inputs: &IndexMap<String, InputReport>, width: usize) -> String {
+    if inputs.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n{title}\n");
+    for (name, input) in inputs {
+        let mut facts = vec![input.kind.clone()];
+        if let Some(allowed) = &input.allowed {
+            facts.push(allowed.clone());
+        }
+        if !input.from.is_empty() {
+            facts.push(format!("from {}", list(&input.from)));
+        }
+        if let Some(default) = &input.default {
+            facts.push(format!("default {default}"));
+        }
+        if input.secret {
+            facts.push("secret: a reference only".to_owned());
+        }
+        let required = if input.required {
+            paint(CHANGE, " required")
+        } else {
+            String::new()
+        };
+        text.push_str(&format!(
+            "  {}{required} {}\n",
+            paint(NAME, name),
+            paint(DIM, facts.join(", "))
+        ));
+        text.push_str(&indented(&input.doc, width));
+    }
+    text
+}
+
+fn indented(doc: &str, width: usize) -> String {
+    wrap(doc.trim(), width.saturating_sub(6))
+        .into_iter()
+        .map(|line| format!("      {line}\n"))
+        .collect()
+}

@@ -1,0 +1,158 @@
+//! Problems with their places, the way compilers show them.
+
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
+
+use crate::diagnostic::{Label, Problem, Problems, Severity};
+use crate::view::text::{CHANGE, REMOVE, count, one_line, paint};
+
+/// All of `problems`, errors last (where a terminal leaves the eye), and a line that counts them if there are several.
+pub fn problems(problems: &Problems, width: usize) -> String {
+    let mut ordered: Vec<&Problem> = problems.0.iter().collect();
+    ordered.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
+    let mut text: String = ordered
+        .iter()
+        .map(|shown| format!("{}\n\n", problem(shown, width).trim_end()))
+        .collect();
+    let of = |severity| ordered.iter().filter(|problem| problem.severity == severity).count();
+    let (errors, warnings) = (of(Severity::Error), of(Severity::Warning));
+    if errors + warnings > 1 {
+        let errors = (errors > 0).then(|| paint(REMOVE, count(errors, "error")));
+        let warnings = (warnings > 0).then(|| paint(CHANGE, count(warnings, "warning")));
+        let counted: Vec<String> = errors.into_iter().chain(warnings).collect();
+        text.push_str(&counted.join(", "));
+        text.push('\n');
+    }
+    text
+}
+
+/// One problem.
+fn problem(problem: &Problem, width: usize) -> String {
+    let (level, code) = match problem.severity {
+        Severity::Error => (Level::ERROR, problem.code.to_string()),
+        Severity::Warning => (Level::WARNING, problem.code.to_string()),
+    };
+    let title = level.primary_title(one_line(&problem.message)).id(code);
+    let mut group = Group::with_title(title);
+    for snippet in snippets(&problem.labels) {
+        group = group.element(snippet);
+    }
+    for note in &problem.notes {
+        group = group.element(Level::NOTE.message(safe(note)));
+    }
+    for hint in &problem.hints {
+        group = group.element(Level::HELP.message(safe(hint)));
+    }
+    Renderer::styled().term_width(width).render(&[group])
+}
+
+/// One snippet for each text that the labels point into, the primary label's text first.
+fn snippets(labels: &[Label]) -> Vec<Snippet<'_, Annotation<'_>>> {
+    let mut sources: Vec<&std::sync::Arc<crate::diagnostic::Source>> = Vec::new();
+    for label in labels {
+        if !sources.iter().any(|known| known.path == label.span.source.path) {
+            sources.push(&label.span.source);
+        }
+    }
+    let annotations = |path: &str| -> Vec<Annotation<'_>> {
+        labels
+            .iter()
+            .enumerate()
+            .filter(|(_, label)| label.span.source.path == path)
+            .map(|(index, label)| {
+                let kind = if index == 0 {
+                    AnnotationKind::Primary
+                } else {
+                    AnnotationKind::Context
+                };
+                let annotation = kind.span(label.span.bytes.clone());
+                if label.text.is_empty() {
+                    annotation
+                } else {
+                    annotation.label(label.text.as_str())
+                }
+            })
+            .collect()
+    };
+    sources
+        .into_iter()
+        .map(|source| {
+            Snippet::source(source.text.as_str())
+                .path(source.path.as_str())
+                .fold(true)
+                .annotations(annotations(&source.path))
+        })
+        .collect()
+}
+
+/// `text` without control characters, its lines kept.
+fn safe(text: &str) -> String {
+    text.lines().map(one_line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::diagnostic::{Code, Source, Span};
+
+    fn shown(found: Vec<Problem>) -> String {
+        anstream::adapter::strip_str(&problems(&Problems(found), 80)).to_string()
+    }
+
+    fn span(source: &Arc<Source>, needle: &str) -> Span {
+        let start = source.text.find(needle).unwrap();
+        Span::new(source, start..start + needle.len())
+    }
+
+    #[test]
+    fn a_problem_shows_its_place_what_led_there_and_the_cure() {
+        let toml = Arc::new(Source {
+            path: "environments/dev.toml".into(),
+            text: "[stacks.network]\nmodule = \"vpc\"\ncidr = \"10.10.0.0/33\"\n".into(),
+        });
+        let template = Arc::new(Source {
+            path: "(built-in) templates/cloudformation/vpc.yaml".into(),
+            text: "Resources:\n  Vpc:\n    Type: AWS::EC2::VPC\n    Properties:\n      CidrBlock: {{ cidr }}\n".into(),
+        });
+        let problem = Problem::error(Code(204), "cidr is not a network")
+            .at(span(&toml, "\"10.10.0.0/33\""), "a prefix has at most 32 bits")
+            .at(span(&template, "{{ cidr }}"), "it would be used here")
+            .note("a VPC takes prefixes from /16 to /28")
+            .hint("write for example \"10.10.0.0/16\"");
+        let warning = Problem::warning(Code(501), "the bucket `logs` keeps no versions");
+        insta::assert_snapshot!(shown(vec![problem, warning]), @r#"
+        warning[MLI0501]: the bucket `logs` keeps no versions
+
+        error[MLI0204]: cidr is not a network
+         --> environments/dev.toml:3:8
+          |
+        3 | cidr = "10.10.0.0/33"
+          |        ^^^^^^^^^^^^^^ a prefix has at most 32 bits
+          |
+         ::: (built-in) templates/cloudformation/vpc.yaml:5:18
+          |
+        5 |       CidrBlock: {{ cidr }}
+          |                  ---------- it would be used here
+          |
+          = note: a VPC takes prefixes from /16 to /28
+          = help: write for example "10.10.0.0/16"
+
+        1 error, 1 warning
+        "#);
+    }
+
+    #[test]
+    fn a_problem_without_a_place_still_says_what_to_do() {
+        let problem = Problem::error(Code(901), "no credentials for account 111122223333")
+            .note("looked at the environment, the profile `default` and the instance metadata")
+            .hint("aws sso login --profile dev, then add --profile dev\nor try it without an account: --sandbox");
+        insta::assert_snapshot!(shown(vec![problem]), @r"
+        error[MLI0901]: no credentials for account 111122223333
+         |
+         = note: looked at the environment, the profile `default` and the instance metadata
+         = help: aws sso login --profile dev, then add --profile dev
+                 or try it without an account: --sandbox
+        ");
+    }
+}

@@ -1,0 +1,262 @@
+//! Results for machines: each document is an object with `version` and `type`. Long operations write one a line.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::View;
+use super::printer::Printer;
+use super::progress::Progress;
+use super::report::{
+    Initialised, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
+};
+use crate::diagnostic::{Label, Problem, Problems};
+use crate::engine::event::{Event, Outcome};
+use crate::plan::Plan;
+
+/// The version of every document; it grows when something is removed or changes its meaning.
+pub const VERSION: u32 = 1;
+
+/// Documents on stdout.
+pub struct Json {
+    printer: Printer,
+}
+
+impl Json {
+    /// Documents through `printer`.
+    pub fn new(printer: Printer) -> Self {
+        Self { printer }
+    }
+
+    fn document(&self, kind: &str, body: &impl Serialize) {
+        self.printer.data(&document(kind, body));
+    }
+}
+
+impl View for Json {
+    fn problems(&self, problems: &Problems) {
+        if !problems.0.is_empty() {
+            self.document("problems", &json!({ "problems": list(problems) }));
+        }
+    }
+
+    fn plan(&self, plan: &Plan, _: &[String]) {
+        self.document("plan", &json!({ "changes": plan.changes_anything(), "plan": plan }));
+    }
+
+    fn validated(&self, validated: &Validated, warnings: &Problems) {
+        self.document(
+            "validated",
+            &json!({ "environments": validated.environments, "problems": list(warnings) }),
+        );
+    }
+
+    fn status(&self, status: &Status) {
+        self.document("status", status);
+    }
+
+    fn outputs(&self, outputs: &Outputs) {
+        self.document("outputs", outputs);
+    }
+
+    fn output(&self, value: &str) {
+        self.printer.data(&Value::from(value).to_string());
+    }
+
+    fn lock(&self, lock: &LockReport) {
+        self.document("lock", lock);
+    }
+
+    fn modules(&self, modules: &ModuleList) {
+        self.document("modules", modules);
+    }
+
+    fn module(&self, module: &ModuleReport) {
+        self.document("module", module);
+    }
+
+    fn sandbox(&self, report: &SandboxReport) {
+        self.document("sandbox", report);
+    }
+
+    fn initialised(&self, written: &Initialised) {
+        self.document("initialised", written);
+    }
+
+    fn summary(&self, summary: &Summary) {
+        self.document("summary", summary);
+    }
+
+    fn progress(&self, _: &Plan) -> Box<dyn Progress> {
+        Box::new(Documents(self.printer.clone()))
+    }
+
+    fn note(&self, _: &str) {}
+
+    fn raw(&self, text: &[u8]) {
+        self.printer.bytes(text);
+    }
+
+    fn ask(&self, question: &str) {
+        self.printer.ask(&format!("{question} "));
+    }
+}
+
+/// Each event as a document.
+struct Documents(Printer);
+
+impl Progress for Documents {
+    fn event(&mut self, event: &Event, now: Duration) {
+        let (kind, mut body) = event_body(event);
+        body.insert("at_seconds".to_owned(), json!(now.as_secs()));
+        self.0.data(&document(kind, &body));
+    }
+
+    fn tick(&mut self, _: Duration) {}
+
+    fn interval(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    fn finish(&mut self, _: Duration) {}
+}
+
+fn document(kind: &str, body: &impl Serialize) -> String {
+    let mut object = Map::new();
+    object.insert("version".to_owned(), json!(VERSION));
+    object.insert("type".to_owned(), json!(kind));
+    match serde_json::to_value(body) {
+        Ok(Value::Object(members)) => object.extend(members),
+        Ok(other) => drop(object.insert("value".to_owned(), other)),
+        // Every report is a struct with string keys, which cannot fail; should one ever, the reader is told.
+        Err(error) => drop(object.insert("unrepresentable".to_owned(), json!(error.to_string()))),
+    }
+    Value::Object(object).to_string()
+}
+
+/// The problems as the published objects.
+fn list(problems: &Problems) -> Vec<Value> {
+    problems.0.iter().map(problem).collect()
+}
+
+fn problem(problem: &Problem) -> Value {
+    json!({
+        "code": problem.code.to_string(),
+        "severity": problem.severity,
+        "message": problem.message,
+        "labels": problem.labels.iter().map(label).collect::<Vec<_>>(),
+        "notes": problem.notes,
+        "hints": problem.hints,
+    })
+}
+
+fn label(label: &Label) -> Value {
+    let (line, column) = label.span.line_column();
+    let end = crate::diagnostic::Span::new(&label.span.source, label.span.bytes.end..label.span.bytes.end);
+    let (end_line, end_column) = end.line_column();
+    json!({
+        "path": label.span.source.path,
+        "line": line,
+        "column": column,
+        "end_line": end_line,
+        "end_column": end_column,
+        "text": label.text,
+    })
+}
+
+fn event_body(event: &Event) -> (&'static str, Map<String, Value>) {
+    let (kind, value) = match event {
+        Event::LockWaiting { holder } => ("lock_waiting", json!({ "holder": holder })),
+        Event::LockAcquired { generation } => ("lock_acquired", json!({ "generation": generation })),
+        Event::StackStarted { stack, work, resources } => (
+            "stack_started",
+            json!({ "stack": stack, "work": work, "resources": resources }),
+        ),
+        Event::Resource {
+            stack,
+            logical_id,
+            resource_type,
+            status,
+            reason,
+        } => (
+            "resource",
+            json!({
+                "stack": stack,
+                "logical_id": logical_id,
+                "resource_type": resource_type,
+                "status": status,
+                "reason": reason,
+            }),
+        ),
+        Event::StackFinished {
+            stack,
+            outcome,
+            elapsed,
+        } => {
+            let seconds = elapsed.as_secs();
+            let body = match outcome {
+                Outcome::Failed(cause) => json!({ "problem": problem(cause) }),
+                Outcome::NotStarted { because } => json!({ "because": because }),
+                Outcome::Done | Outcome::Unchanged | Outcome::LeftRunning => json!({}),
+            };
+            let mut object =
+                json!({ "stack": stack, "outcome": super::report::outcome_name(outcome), "seconds": seconds });
+            if let (Value::Object(object), Value::Object(body)) = (&mut object, body) {
+                object.extend(body);
+            }
+            ("stack_finished", object)
+        }
+        Event::PollTrouble { message } => ("poll_trouble", json!({ "message": message })),
+        Event::Interrupted => ("interrupted", json!({})),
+        Event::Note(text) => ("note", json!({ "text": text })),
+    };
+    match value {
+        Value::Object(body) => (kind, body),
+        _ => (kind, Map::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::diagnostic::{Code, Source, Span};
+
+    #[test]
+    fn problems_are_one_versioned_document_with_positions() {
+        let (printer, stdout, stderr) = Printer::captured();
+        let source = Arc::new(Source {
+            path: "environments/dev.toml".into(),
+            text: "a = 1\nbé = 2\n".into(),
+        });
+        let found = Problem::error(Code(101), "unknown key `bé`")
+            .at(Span::new(&source, 6..9), "here")
+            .hint("remove it");
+        Json::new(printer).problems(&Problems(vec![found]));
+        assert_eq!(stderr.text(), "");
+        insta::assert_snapshot!(stdout.text(), @r#"
+        {"version":1,"type":"problems","problems":[{"code":"MLI0101","severity":"error","message":"unknown key `bé`","labels":[{"path":"environments/dev.toml","line":2,"column":1,"end_line":2,"end_column":3,"text":"here"}],"notes":[],"hints":["remove it"]}]}
+        "#);
+    }
+
+    #[test]
+    fn progress_is_one_document_a_line() {
+        let (printer, stdout, _) = Printer::captured();
+        let mut progress = Documents(printer);
+        progress.event(
+            &Event::StackFinished {
+                stack: "network".into(),
+                outcome: Outcome::NotStarted {
+                    because: "cluster failed".into(),
+                },
+                elapsed: Duration::ZERO,
+            },
+            Duration::from_secs(9),
+        );
+        insta::assert_snapshot!(stdout.text(), @r#"
+        {"version":1,"type":"stack_finished","stack":"network","outcome":"not_started","seconds":0,"because":"cluster failed","at_seconds":9}
+        "#);
+    }
+}

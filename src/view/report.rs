@@ -1,0 +1,312 @@
+//! What verbs hand over to be shown, besides plans and problems. Plain data: its JSON form is the published one.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use serde::Serialize;
+
+/// What `validate` found in environments without errors.
+#[derive(Debug, Serialize)]
+pub struct Validated {
+    /// Each environment's name with the number of its stacks.
+    pub environments: IndexMap<String, ValidatedEnvironment>,
+}
+
+/// One environment that can be planned.
+#[derive(Debug, Serialize)]
+pub struct ValidatedEnvironment {
+    /// How many stacks.
+    pub stacks: usize,
+    /// How many resources in all of them.
+    pub resources: usize,
+}
+
+/// What `status` shows.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    /// The project's name.
+    pub project: String,
+    /// The environment's name.
+    pub environment: String,
+    /// The account.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// Where state and lock are kept.
+    pub backend: BackendReport,
+    /// The stacks, in the order of their dependencies.
+    pub stacks: Vec<StackStatus>,
+    /// The lock.
+    pub lock: LockReport,
+    /// The last operation, if there was one.
+    pub last_operation: Option<OperationReport>,
+}
+
+/// Where state and lock are kept.
+#[derive(Debug, Serialize)]
+pub struct BackendReport {
+    /// The S3 bucket.
+    pub bucket: String,
+    /// The DynamoDB table.
+    pub table: String,
+}
+
+/// One stack as it is.
+#[derive(Debug, Serialize)]
+pub struct StackStatus {
+    /// The name in the environment.
+    pub name: String,
+    /// The CloudFormation name.
+    pub stack_name: String,
+    /// The module.
+    pub module: String,
+    /// CloudFormation's status; none if the stack does not exist.
+    pub status: Option<String>,
+    /// CloudFormation's reason for it.
+    pub reason: Option<String>,
+    /// RFC 3339: when it last changed.
+    pub since: Option<String>,
+    /// `since`, as people say it: `2h05m ago`.
+    pub age: Option<String>,
+    /// Whether it is what the last apply left there.
+    pub drift: Drift,
+}
+
+/// How a stack compares with what was recorded and with what the file says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Drift {
+    /// It is what the last apply left, and what the file says.
+    None,
+    /// The file says something else by now.
+    FileChanged,
+    /// Somebody changed the stack behind mlinfra's back.
+    ChangedOutside,
+    /// It is in the file and not deployed.
+    NotDeployed,
+    /// It is deployed and no longer in the file.
+    NotInFile,
+    /// It is gone, although the state records it.
+    Missing,
+    /// It exists, but the state does not know it.
+    NotRecorded,
+}
+
+/// The lock of an environment.
+#[derive(Debug, Clone, Serialize)]
+pub struct LockReport {
+    /// Held, stale or free.
+    pub status: LockState,
+    /// Who holds it: `user@host` or the run's URL.
+    pub holder: Option<String>,
+    /// What for: `apply`, `destroy`.
+    pub operation: Option<String>,
+    /// The operation's id.
+    pub operation_id: Option<String>,
+    /// RFC 3339, by the holder's clock.
+    pub since: Option<String>,
+    /// The fencing token.
+    pub generation: u64,
+    /// Stacks on which CloudFormation works right now, with their status.
+    pub in_flight: BTreeMap<String, String>,
+}
+
+/// Whether the lock is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LockState {
+    /// Nobody has it.
+    Free,
+    /// Its holder renews it.
+    Held,
+    /// Nobody renewed it for a whole lease.
+    Stale,
+}
+
+/// An operation that was recorded.
+#[derive(Debug, Clone, Serialize)]
+pub struct OperationReport {
+    /// Its id.
+    pub id: String,
+    /// `apply`, `destroy`.
+    pub kind: String,
+    /// Who.
+    pub actor: String,
+    /// RFC 3339.
+    pub started: String,
+    /// RFC 3339; none if it did not come to its end.
+    pub finished: Option<String>,
+    /// `done`, `failed`, `partial`, `interrupted`, `running`.
+    pub result: String,
+    /// The commit of the project's checkout.
+    pub commit: Option<String>,
+}
+
+/// What `outputs` shows: outputs by stack.
+#[derive(Debug, Serialize)]
+pub struct Outputs {
+    /// The environment's name.
+    pub environment: String,
+    /// Stack name to contract name to value.
+    pub stacks: IndexMap<String, IndexMap<String, String>>,
+}
+
+/// What `module list` shows.
+#[derive(Debug, Serialize)]
+pub struct ModuleList {
+    /// By name.
+    pub modules: Vec<ModuleLine>,
+}
+
+/// One module of the list.
+#[derive(Debug, Serialize)]
+pub struct ModuleLine {
+    /// Its name.
+    pub name: String,
+    /// One sentence.
+    pub summary: String,
+    /// Whether the project brings it or overrides the built-in one.
+    pub own: bool,
+}
+
+/// What `module show` shows.
+#[derive(Debug, Serialize)]
+pub struct ModuleReport {
+    /// Its name.
+    pub name: String,
+    /// One sentence.
+    pub summary: String,
+    /// Longer text, Markdown.
+    pub doc: String,
+    /// Inputs in the order of the contract.
+    pub inputs: IndexMap<String, InputReport>,
+    /// Record types that inputs use: their fields.
+    pub types: IndexMap<String, IndexMap<String, InputReport>>,
+    /// Outputs in the order of the contract.
+    pub outputs: IndexMap<String, OutputReport>,
+}
+
+/// One input.
+#[derive(Debug, Serialize)]
+pub struct InputReport {
+    /// `list<string>`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What it is for.
+    pub doc: String,
+    /// Whether the environment file has to give it.
+    pub required: bool,
+    /// The default, as TOML.
+    pub default: Option<String>,
+    /// What it may be: `one of none, single, per_zone`, `1 to 6`.
+    pub allowed: Option<String>,
+    /// The outputs that it is wired from.
+    pub from: Vec<String>,
+    /// Whether it is a secret: only references are accepted.
+    pub secret: bool,
+}
+
+/// One output.
+#[derive(Debug, Serialize)]
+pub struct OutputReport {
+    /// `string` or `list<string>`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What it is.
+    pub doc: String,
+    /// The input that has to be true for it to exist.
+    pub when: Option<String>,
+}
+
+/// How an operation ended.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    /// The operation's id.
+    pub operation: String,
+    /// `apply` or `destroy`.
+    pub kind: crate::plan::Kind,
+    /// The environment's name.
+    pub environment: String,
+    /// How it ended.
+    pub result: Ending,
+    /// Simulated seconds.
+    pub seconds: u64,
+    /// Each stack and how it ended, in the order in which they ended.
+    pub stacks: Vec<StackEnding>,
+    /// Outputs by stack, contract name to value.
+    pub outputs: IndexMap<String, IndexMap<String, String>>,
+    /// What to type next.
+    pub next: Vec<String>,
+}
+
+/// How an operation ended as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// As planned.
+    Done,
+    /// Nothing was to be done.
+    NothingToDo,
+    /// Nothing was changed, because of an error.
+    Failed,
+    /// Some of it.
+    Partial,
+    /// The user stopped it.
+    Interrupted,
+}
+
+/// How one stack ended.
+#[derive(Debug, Serialize)]
+pub struct StackEnding {
+    /// The name in the environment.
+    pub stack: String,
+    /// `done`, `unchanged`, `failed`, `not_started`, `left_running`.
+    pub outcome: &'static str,
+    /// Simulated seconds.
+    pub seconds: u64,
+    /// Why it was not started.
+    pub because: Option<String>,
+}
+
+/// What `sandbox list` shows.
+#[derive(Debug, Serialize)]
+pub struct SandboxReport {
+    /// Everything that exists, by service and kind.
+    pub items: Vec<SandboxItem>,
+}
+
+/// One thing that exists in the sandbox.
+#[derive(Debug, Serialize)]
+pub struct SandboxItem {
+    /// The account and region that it is in: `111122223333 us-east-1`.
+    pub place: String,
+    /// The service: `s3`.
+    pub service: String,
+    /// The kind of thing: `bucket`.
+    pub kind: String,
+    /// Its name or id.
+    pub id: String,
+}
+
+/// What `init` wrote.
+#[derive(Debug, Serialize)]
+pub struct Initialised {
+    /// The folder, as it was given.
+    pub directory: String,
+    /// The files, relative to it.
+    pub files: Vec<String>,
+    /// What to type next.
+    pub next: Vec<String>,
+}
+
+/// The published name of an outcome.
+pub fn outcome_name(outcome: &crate::engine::event::Outcome) -> &'static str {
+    use crate::engine::event::Outcome;
+    match outcome {
+        Outcome::Done => "done",
+        Outcome::Unchanged => "unchanged",
+        Outcome::Failed(_) => "failed",
+        Outcome::NotStarted { .. } => "not_started",
+        Outcome::LeftRunning => "left_running",
+    }
+}
