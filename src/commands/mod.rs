@@ -7,11 +7,13 @@ mod modules;
 mod project;
 mod prompt;
 mod render;
+mod session;
 mod shell;
 mod signals;
 mod validate;
 mod variables;
 mod who;
+mod world;
 
 use std::process::ExitCode;
 
