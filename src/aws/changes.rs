@@ -36,7 +36,10 @@ pub(super) fn resource_change(change: &Change) -> ResourceChange {
     };
     ResourceChange {
         logical_id: change.logical_resource_id().unwrap_or_default().to_owned(),
-        physical_id: change.physical_resource_id().filter(|id| !id.is_empty()).map(str::to_owned),
+        physical_id: change
+            .physical_resource_id()
+            .filter(|id| !id.is_empty())
+            .map(str::to_owned),
         resource_type: change.resource_type().unwrap_or_default().to_owned(),
         action,
         replacement,
@@ -72,7 +75,10 @@ fn properties(details: &[ResourceChangeDetail]) -> Vec<PropertyChange> {
 fn property(detail: &ResourceChangeDetail) -> Option<PropertyChange> {
     let target = detail.target()?;
     let path = match (target.path(), target.name()) {
-        (Some(path), _) => path.trim_start_matches('/').trim_start_matches("Properties/").replace('/', "."),
+        (Some(path), _) => path
+            .trim_start_matches('/')
+            .trim_start_matches("Properties/")
+            .replace('/', "."),
         (None, Some(name)) => name.to_owned(),
         (None, None) => match target.attribute()? {
             ResourceAttribute::Tags => "Tags".to_owned(),
@@ -80,7 +86,9 @@ fn property(detail: &ResourceChangeDetail) -> Option<PropertyChange> {
         },
     };
     let replacement = match target.requires_recreation() {
-        Some(RequiresRecreation::Always) if detail.evaluation() == Some(&EvaluationType::Dynamic) => Replacement::Conditional,
+        Some(RequiresRecreation::Always) if detail.evaluation() == Some(&EvaluationType::Dynamic) => {
+            Replacement::Conditional
+        }
         Some(RequiresRecreation::Always) => Replacement::Always,
         Some(RequiresRecreation::Conditionally) => Replacement::Conditional,
         _ => Replacement::Never,
@@ -91,11 +99,15 @@ fn property(detail: &ResourceChangeDetail) -> Option<PropertyChange> {
         path,
         before: target.before_value().map(str::to_owned),
         after: after.filter(|value| !open(value)).map(str::to_owned),
-        after_unknown: after.filter(|value| open(value)).map(|_| "known after apply".to_owned()),
+        after_unknown: after
+            .filter(|value| open(value))
+            .map(|_| "known after apply".to_owned()),
         replacement,
-        cause: detail.causing_entity().map(|entity| match detail.change_source().map(|source| source.as_str()) {
-            Some("ParameterReference") => format!("Parameters.{entity}"),
-            _ => entity.to_owned(),
-        }),
+        cause: detail
+            .causing_entity()
+            .map(|entity| match detail.change_source().map(|source| source.as_str()) {
+                Some("ParameterReference") => format!("Parameters.{entity}"),
+                _ => entity.to_owned(),
+            }),
     })
 }

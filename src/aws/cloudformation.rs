@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeSetType, OnStackFailure, Parameter, ResourceChange as SdkChange, Stack, StackEvent as SdkEvent, Tag,
+    Capability, ChangeSetType, OnStackFailure, Parameter, ResourceChange as SdkChange, Stack, StackEvent as SdkEvent,
+    Tag,
 };
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
@@ -26,7 +27,12 @@ const PAGES: usize = 1_000;
 
 /// The stack with this name or ARN, none if there is none. Deleted stacks are found by ARN only.
 pub async fn describe_stack(session: &Session, name_or_arn: &str) -> Result<Option<LiveStack>, AwsError> {
-    let answer = session.cloudformation().describe_stacks().stack_name(name_or_arn).send().await;
+    let answer = session
+        .cloudformation()
+        .describe_stacks()
+        .stack_name(name_or_arn)
+        .send()
+        .await;
     match answer.map_err(|error| AwsError::of(SERVICE, "DescribeStacks", error)) {
         Ok(answer) => Ok(answer.stacks().first().map(live_stack)),
         Err(error) if error.kind == Kind::NotFound => Ok(None),
@@ -42,7 +48,10 @@ pub async fn first_stacks(session: &Session) -> Result<(Vec<LiveStack>, bool), A
         .send()
         .await
         .map_err(|error| AwsError::of(SERVICE, "DescribeStacks", error))?;
-    Ok((answer.stacks().iter().map(live_stack).collect(), answer.next_token().is_some()))
+    Ok((
+        answer.stacks().iter().map(live_stack).collect(),
+        answer.next_token().is_some(),
+    ))
 }
 
 /// All stacks of the account and region, page by page.
@@ -107,14 +116,22 @@ pub struct ChangeSetIds {
 
 /// Begins to make a change set. `name` has to be unique, as names are unsafe to use again quickly
 /// (aws-cdk-cli issue 1404); it serves as the client token too, so the same call may be repeated.
-pub async fn create_change_set(session: &Session, request: &ChangeSetRequest, name: &str) -> Result<ChangeSetIds, AwsError> {
+pub async fn create_change_set(
+    session: &Session,
+    request: &ChangeSetRequest,
+    name: &str,
+) -> Result<ChangeSetIds, AwsError> {
     let call = session
         .cloudformation()
         .create_change_set()
         .stack_name(&request.stack_name)
         .change_set_name(name)
         .client_token(name)
-        .change_set_type(if request.create { ChangeSetType::Create } else { ChangeSetType::Update })
+        .change_set_type(if request.create {
+            ChangeSetType::Create
+        } else {
+            ChangeSetType::Update
+        })
         .description(&request.description)
         .set_parameters(Some(
             request
@@ -124,9 +141,19 @@ pub async fn create_change_set(session: &Session, request: &ChangeSetRequest, na
                 .collect(),
         ))
         .set_tags(Some(
-            request.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect(),
+            request
+                .tags
+                .iter()
+                .map(|(key, value)| Tag::builder().key(key).value(value).build())
+                .collect(),
         ))
-        .set_capabilities(Some(request.capabilities.iter().map(|name| Capability::from(name.as_str())).collect()));
+        .set_capabilities(Some(
+            request
+                .capabilities
+                .iter()
+                .map(|name| Capability::from(name.as_str()))
+                .collect(),
+        ));
     let call = match &request.template {
         TemplateSource::Body(text) => call.template_body(text),
         TemplateSource::Url(url) => call.template_url(url),
@@ -136,7 +163,10 @@ pub async fn create_change_set(session: &Session, request: &ChangeSetRequest, na
     } else {
         call
     };
-    let answer = call.send().await.map_err(|error| AwsError::of(SERVICE, "CreateChangeSet", error))?;
+    let answer = call
+        .send()
+        .await
+        .map_err(|error| AwsError::of(SERVICE, "CreateChangeSet", error))?;
     match (answer.id, answer.stack_id) {
         (Some(change_set), Some(stack)) => Ok(ChangeSetIds { change_set, stack }),
         _ => Err(incomplete("CreateChangeSet", "the answer names no change set")),
@@ -185,7 +215,11 @@ pub async fn describe_change_set(session: &Session, arn: &str) -> Result<ChangeS
             .send()
             .await
             .map_err(|error| AwsError::of(SERVICE, "DescribeChangeSet", error))?;
-        let page = answer.changes().iter().filter_map(|change| change.resource_change()).map(changes::resource_change);
+        let page = answer
+            .changes()
+            .iter()
+            .filter_map(|change| change.resource_change())
+            .map(changes::resource_change);
         let set = result.get_or_insert_with(|| ChangeSet {
             id: answer.change_set_id.clone().unwrap_or_else(|| arn.to_owned()),
             stack_id: answer.stack_id.clone().unwrap_or_default(),
@@ -193,7 +227,10 @@ pub async fn describe_change_set(session: &Session, arn: &str) -> Result<ChangeS
                 answer.status().map_or("", |status| status.as_str()),
                 answer.status_reason().unwrap_or_default(),
             ),
-            execution_status: answer.execution_status().map_or("", |status| status.as_str()).to_owned(),
+            execution_status: answer
+                .execution_status()
+                .map_or("", |status| status.as_str())
+                .to_owned(),
             changes: Vec::new(),
         });
         set.changes.extend(page);
@@ -235,18 +272,29 @@ pub enum Rollback {
 
 /// Executes a change set; `token` makes a repetition harmless.
 pub async fn execute_change_set(session: &Session, arn: &str, token: &str, rollback: Rollback) -> Result<(), AwsError> {
-    let call = session.cloudformation().execute_change_set().change_set_name(arn).client_request_token(token);
+    let call = session
+        .cloudformation()
+        .execute_change_set()
+        .change_set_name(arn)
+        .client_request_token(token);
     let call = match rollback {
         Rollback::Yes => call,
         Rollback::No => call.disable_rollback(true),
     };
-    call.send().await.map_err(|error| AwsError::of(SERVICE, "ExecuteChangeSet", error))?;
+    call.send()
+        .await
+        .map_err(|error| AwsError::of(SERVICE, "ExecuteChangeSet", error))?;
     Ok(())
 }
 
 /// Deletes a change set; one that is gone already is fine.
 pub async fn delete_change_set(session: &Session, arn: &str) -> Result<(), AwsError> {
-    let answer = session.cloudformation().delete_change_set().change_set_name(arn).send().await;
+    let answer = session
+        .cloudformation()
+        .delete_change_set()
+        .change_set_name(arn)
+        .send()
+        .await;
     match answer.map_err(|error| AwsError::of(SERVICE, "DeleteChangeSet", error)) {
         Err(error) if error.kind != Kind::NotFound => Err(error),
         _ => Ok(()),
@@ -327,29 +375,54 @@ pub async fn events_since(session: &Session, stack_arn: &str, since: Since<'_>) 
 /// Begins to delete a stack; `token` makes a repetition harmless.
 pub async fn delete_stack(session: &Session, arn: &str, token: &str, retain: &[String]) -> Result<(), AwsError> {
     let retain = (!retain.is_empty()).then(|| retain.to_vec());
-    let call = session.cloudformation().delete_stack().stack_name(arn).client_request_token(token).set_retain_resources(retain);
-    call.send().await.map_err(|error| AwsError::of(SERVICE, "DeleteStack", error))?;
+    let call = session
+        .cloudformation()
+        .delete_stack()
+        .stack_name(arn)
+        .client_request_token(token)
+        .set_retain_resources(retain);
+    call.send()
+        .await
+        .map_err(|error| AwsError::of(SERVICE, "DeleteStack", error))?;
     Ok(())
 }
 
 /// Continues a rollback that is stuck; `token` makes a repetition harmless.
 pub async fn continue_update_rollback(session: &Session, arn: &str, token: &str) -> Result<(), AwsError> {
-    let call = session.cloudformation().continue_update_rollback().stack_name(arn).client_request_token(token);
-    call.send().await.map_err(|error| AwsError::of(SERVICE, "ContinueUpdateRollback", error))?;
+    let call = session
+        .cloudformation()
+        .continue_update_rollback()
+        .stack_name(arn)
+        .client_request_token(token);
+    call.send()
+        .await
+        .map_err(|error| AwsError::of(SERVICE, "ContinueUpdateRollback", error))?;
     Ok(())
 }
 
 /// Cancels an update that runs: it is rolled back.
 pub async fn cancel_update(session: &Session, arn: &str, token: &str) -> Result<(), AwsError> {
-    let call = session.cloudformation().cancel_update_stack().stack_name(arn).client_request_token(token);
-    call.send().await.map_err(|error| AwsError::of(SERVICE, "CancelUpdateStack", error))?;
+    let call = session
+        .cloudformation()
+        .cancel_update_stack()
+        .stack_name(arn)
+        .client_request_token(token);
+    call.send()
+        .await
+        .map_err(|error| AwsError::of(SERVICE, "CancelUpdateStack", error))?;
     Ok(())
 }
 
 /// Switches termination protection on or off.
 pub async fn set_termination_protection(session: &Session, arn: &str, on: bool) -> Result<(), AwsError> {
-    let call = session.cloudformation().update_termination_protection().stack_name(arn).enable_termination_protection(on);
-    call.send().await.map_err(|error| AwsError::of(SERVICE, "UpdateTerminationProtection", error))?;
+    let call = session
+        .cloudformation()
+        .update_termination_protection()
+        .stack_name(arn)
+        .enable_termination_protection(on);
+    call.send()
+        .await
+        .map_err(|error| AwsError::of(SERVICE, "UpdateTerminationProtection", error))?;
     Ok(())
 }
 
@@ -386,11 +459,16 @@ pub async fn stack_resources(session: &Session, arn: &str) -> Result<Vec<StackRe
             .send()
             .await
             .map_err(|error| AwsError::of(SERVICE, "ListStackResources", error))?;
-        resources.extend(answer.stack_resource_summaries().iter().map(|resource| StackResource {
-            logical_id: resource.logical_resource_id().unwrap_or_default().to_owned(),
-            physical_id: resource.physical_resource_id().unwrap_or_default().to_owned(),
-            resource_type: resource.resource_type().unwrap_or_default().to_owned(),
-            status: resource.resource_status().map_or("", |status| status.as_str()).to_owned(),
+        resources.extend(answer.stack_resource_summaries().iter().map(|resource| {
+            StackResource {
+                logical_id: resource.logical_resource_id().unwrap_or_default().to_owned(),
+                physical_id: resource.physical_resource_id().unwrap_or_default().to_owned(),
+                resource_type: resource.resource_type().unwrap_or_default().to_owned(),
+                status: resource
+                    .resource_status()
+                    .map_or("", |status| status.as_str())
+                    .to_owned(),
+            }
         }));
         token = answer.next_token;
         if token.is_none() {
@@ -409,7 +487,11 @@ fn progress(status: &str, reason: &str) -> Progress {
             Progress::Empty
         }
         "CREATE_PENDING" | "CREATE_IN_PROGRESS" => Progress::Pending,
-        _ => Progress::Failed(if reason.is_empty() { format!("its status is {status}") } else { reason.to_owned() }),
+        _ => Progress::Failed(if reason.is_empty() {
+            format!("its status is {status}")
+        } else {
+            reason.to_owned()
+        }),
     }
 }
 
@@ -422,7 +504,12 @@ fn live_stack(stack: &Stack) -> LiveStack {
         parameters: stack
             .parameters()
             .iter()
-            .filter_map(|one| Some((one.parameter_key()?.to_owned(), one.parameter_value().unwrap_or_default().to_owned())))
+            .filter_map(|one| {
+                Some((
+                    one.parameter_key()?.to_owned(),
+                    one.parameter_value().unwrap_or_default().to_owned(),
+                ))
+            })
             .collect(),
         tags: stack
             .tags()
@@ -433,7 +520,12 @@ fn live_stack(stack: &Stack) -> LiveStack {
         outputs: stack
             .outputs()
             .iter()
-            .filter_map(|one| Some((one.output_key()?.to_owned(), one.output_value().unwrap_or_default().to_owned())))
+            .filter_map(|one| {
+                Some((
+                    one.output_key()?.to_owned(),
+                    one.output_value().unwrap_or_default().to_owned(),
+                ))
+            })
             .collect(),
         change_set_id: stack.change_set_id().map(str::to_owned),
         updated: rfc3339(stack.last_updated_time().or(stack.creation_time())),
@@ -455,7 +547,8 @@ fn stack_event(event: &SdkEvent) -> StackEvent {
 }
 
 fn rfc3339(time: Option<&DateTime>) -> String {
-    time.and_then(|time| time.fmt(Format::DateTime).ok()).unwrap_or_default()
+    time.and_then(|time| time.fmt(Format::DateTime).ok())
+        .unwrap_or_default()
 }
 
 fn incomplete(operation: &'static str, message: &str) -> AwsError {
@@ -484,7 +577,10 @@ mod tests {
         ] {
             assert_eq!(progress("FAILED", reason), Progress::Empty);
         }
-        assert_eq!(progress("FAILED", "Template error"), Progress::Failed("Template error".to_owned()));
+        assert_eq!(
+            progress("FAILED", "Template error"),
+            Progress::Failed("Template error".to_owned())
+        );
         assert_eq!(progress("CREATE_PENDING", ""), Progress::Pending);
     }
 }

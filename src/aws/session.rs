@@ -153,6 +153,17 @@ pub async fn open(options: SessionOptions) -> Result<Session, Problem> {
         Some(role) if !matches!(options.endpoint, Endpoint::Sandbox(_)) => assume(&base, role).await?,
         _ => base,
     };
+    identify(options, config).await
+}
+
+/// A session whose every request goes to `client`.
+#[cfg(test)]
+pub(crate) async fn with_client(options: SessionOptions, client: SharedHttpClient) -> Result<Session, Problem> {
+    let config = in_process(&options, client);
+    identify(options, config).await
+}
+
+async fn identify(options: SessionOptions, config: SdkConfig) -> Result<Session, Problem> {
     let mut session = Session {
         account: String::new(),
         region: options.region,
@@ -197,7 +208,7 @@ async fn base_config(options: &SessionOptions) -> SdkConfig {
 }
 
 /// A configuration that looks into no file, no environment variable and no network: only at `client`.
-pub(crate) fn in_process(options: &SessionOptions, client: SharedHttpClient) -> SdkConfig {
+fn in_process(options: &SessionOptions, client: SharedHttpClient) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(options.region.clone()))
@@ -285,4 +296,89 @@ fn guard_account(expected: &str, identity: &sts::Identity, role_arn: Option<&str
         Some(role) => problem.hint(format!("`[environment] role_arn` is {role}: it must be a role of account {expected}")),
         None => problem.hint(format!("or name a role of account {expected} as `[environment] role_arn`; if the account itself is wrong, correct `[environment] account`")),
     })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::aws::testing::{ACCOUNT, FakeAws, Fault};
+
+    fn options(endpoint: Endpoint) -> SessionOptions {
+        SessionOptions {
+            endpoint,
+            region: "eu-central-1".into(),
+            account: ACCOUNT.into(),
+            role_arn: None,
+            clock: Clock::real(),
+            profile: None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_account_is_refused_naming_both_and_the_way_out() {
+        let aws = FakeAws::new();
+        let wrong = SessionOptions {
+            account: "444455556666".into(),
+            ..options(Endpoint::Aws)
+        };
+        let problem = with_client(wrong, aws.http_client()).await.unwrap_err();
+        assert_eq!(problem.code, codes::WRONG_ACCOUNT);
+        assert!(
+            problem.message.contains("444455556666") && problem.message.contains(ACCOUNT),
+            "{}",
+            problem.message
+        );
+        assert!(problem.hints.iter().any(|hint| hint.contains("AWS_PROFILE")));
+        assert!(problem.hints.iter().any(|hint| hint.contains("role_arn")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_expired_token_and_a_broken_connection_are_told_apart() {
+        let aws = FakeAws::new();
+        aws.fault("GetCallerIdentity", Fault::Answer(403, "ExpiredTokenException"), 9);
+        let problem = with_client(options(Endpoint::Aws), aws.http_client())
+            .await
+            .unwrap_err();
+        assert_eq!(problem.code, codes::CREDENTIALS_EXPIRED, "{problem:?}");
+        aws.heal();
+        aws.fault("GetCallerIdentity", Fault::LoseRequest, 99);
+        let endpoint = Endpoint::Url("http://127.0.0.1:1".into());
+        let problem = with_client(options(endpoint), aws.http_client()).await.unwrap_err();
+        assert_eq!(problem.code, codes::ENDPOINT_UNREACHABLE);
+        assert_eq!(problem.message, "nothing answers at http://127.0.0.1:1");
+        aws.heal();
+        aws.fault("GetCallerIdentity", Fault::Hang, 99);
+        let problem = with_client(options(Endpoint::Aws), aws.http_client())
+            .await
+            .unwrap_err();
+        assert_eq!(problem.code, codes::AWS_TIMEOUT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_credentials_the_problem_says_how_to_get_some() {
+        let aws = FakeAws::new();
+        let given = options(Endpoint::Aws);
+        let config = in_process(&given, aws.http_client())
+            .into_builder()
+            .credentials_provider(SharedCredentialsProvider::new(
+                aws_config::environment::EnvironmentVariableCredentialsProvider::new(),
+            ))
+            .build();
+        let problem = identify(given, config).await.unwrap_err();
+        assert_eq!(problem.code, codes::NO_CREDENTIALS, "{problem:?}");
+        assert!(problem.hints.iter().any(|hint| hint.contains("aws sso login")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_knows_who_and_where_it_is() {
+        let aws = FakeAws::new();
+        let session = with_client(options(Endpoint::Aws), aws.http_client()).await.unwrap();
+        assert_eq!(
+            (session.account.as_str(), session.region.as_str()),
+            (ACCOUNT, "eu-central-1")
+        );
+        assert!(session.caller.ends_with("user/tester"));
+        assert_eq!(aws.count("GetCallerIdentity"), 1);
+    }
 }

@@ -26,23 +26,30 @@ pub(super) enum Undrawn {
 /// Makes a change set and waits for it. An empty one is deleted again and comes back with [`Progress::Empty`].
 pub(super) async fn draw(session: &Session, request: &ChangeSetRequest) -> Result<ChangeSet, Undrawn> {
     let name = format!("mlinfra-{}", uuid::Uuid::new_v4());
-    let ids = patiently(session.clock, PATIENCE, || cloudformation::create_change_set(session, request, &name))
-        .await
-        .map_err(Undrawn::Call)?;
+    let ids = patiently(session.clock, PATIENCE, || {
+        cloudformation::create_change_set(session, request, &name)
+    })
+    .await
+    .map_err(Undrawn::Call)?;
     let deadline = session.clock.elapsed() + LIMIT;
     let mut wait = FIRST;
     loop {
         session.clock.sleep(wait.mul_f64(0.8 + 0.2 * fastrand::f64())).await;
         wait = (wait * 2).min(SLOW);
-        let set = patiently(session.clock, PATIENCE, || cloudformation::describe_change_set(session, &ids.change_set))
-            .await
-            .map_err(Undrawn::Call)?;
+        let set = patiently(session.clock, PATIENCE, || {
+            cloudformation::describe_change_set(session, &ids.change_set)
+        })
+        .await
+        .map_err(Undrawn::Call)?;
         match &set.progress {
             Progress::Ready => return Ok(set),
             Progress::Pending if session.clock.elapsed() < deadline => {}
             Progress::Pending => {
                 discard(session, &ids.change_set).await;
-                return Err(Undrawn::Refused(format!("it was not worked out within {} s", LIMIT.as_secs())));
+                return Err(Undrawn::Refused(format!(
+                    "it was not worked out within {} s",
+                    LIMIT.as_secs()
+                )));
             }
             Progress::Empty => {
                 discard(session, &ids.change_set).await;

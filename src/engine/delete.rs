@@ -33,7 +33,10 @@ async fn remove_live(context: &Context<'_>, planned: &StackPlan, mut live: Optio
             Phase::Absent => return Ok(()),
             Phase::Advancing | Phase::Retreating => {
                 context.started(planned, Work::Attach, &mut told);
-                live = context.watch.end_of(&planned.name, &current.stack_id, Until::Settled).await;
+                live = context
+                    .watch
+                    .end_of(&planned.name, &current.stack_id, Until::Settled)
+                    .await;
             }
             _ => {
                 attempts += 1;
@@ -58,13 +61,20 @@ pub(super) async fn delete(
     context.may_begin()?;
     let arn = live.stack_id.clone();
     if live.protected {
-        context.call(|| cloudformation::set_termination_protection(context.session, &arn, false)).await?;
+        context
+            .call(|| cloudformation::set_termination_protection(context.session, &arn, false))
+            .await?;
     }
     let mut before = live.status;
     for part in ["first", "emptied"] {
         let token = context.token(planned, &format!("delete-{attempt}-{part}"));
-        context.call(|| cloudformation::delete_stack(context.session, &arn, &token, &[])).await?;
-        let end = context.watch.end_of(&planned.name, &arn, Until::Deleted(before.clone())).await;
+        context
+            .call(|| cloudformation::delete_stack(context.session, &arn, &token, &[]))
+            .await?;
+        let end = context
+            .watch
+            .end_of(&planned.name, &arn, Until::Deleted(before.clone()))
+            .await;
         let Some(end) = end else { return Ok(None) };
         let events = patiently(context.session.clock, PATIENCE, || {
             cloudformation::events_since(context.session, &arn, Since::Began(&["DELETE_IN_PROGRESS"]))
@@ -75,19 +85,34 @@ pub(super) async fn delete(
         if part == "first" && !full.is_empty() && context.options.empty_buckets && !context.plan.protect {
             for bucket in &full {
                 context.may_begin()?;
-                let count = s3::empty_bucket(context.session, bucket).await.map_err(|error| error.problem())?;
-                context.tell(Event::Note(format!("emptied bucket {bucket}: {count} objects and versions are gone")));
+                let count = s3::empty_bucket(context.session, bucket)
+                    .await
+                    .map_err(|error| error.problem())?;
+                context.tell(Event::Note(format!(
+                    "emptied bucket {bucket}: {count} objects and versions are gone"
+                )));
             }
             before = end.status;
             continue;
         }
-        let mut problem = failed(context, planned, &arn, Verb::Delete, Some(&end), context.rendered(&planned.name)).await;
+        let mut problem = failed(
+            context,
+            planned,
+            &arn,
+            Verb::Delete,
+            Some(&end),
+            context.rendered(&planned.name),
+        )
+        .await;
         if !full.is_empty() {
             problem = problem.note(format!("not empty: {}", full.join(", ")));
             problem = if context.plan.protect {
                 problem.hint("the environment is protected, so its buckets are never emptied for you: save and delete their objects yourself")
             } else {
-                problem.hint(format!("to delete all their objects and versions: mlinfra destroy {} --empty-buckets", context.plan.environment))
+                problem.hint(format!(
+                    "to delete all their objects and versions: mlinfra destroy {} --empty-buckets",
+                    context.plan.environment
+                ))
             };
         }
         for line in interfaces(context, &events).await {
@@ -122,11 +147,17 @@ async fn interfaces(context: &Context<'_>, events: &[StackEvent]) -> Vec<String>
     let failed = |resource_type: &str| -> Vec<String> {
         events
             .iter()
-            .filter(|event| event.status == "DELETE_FAILED" && event.resource_type == resource_type && !event.physical_id.is_empty())
+            .filter(|event| {
+                event.status == "DELETE_FAILED" && event.resource_type == resource_type && !event.physical_id.is_empty()
+            })
             .map(|event| event.physical_id.clone())
             .collect()
     };
-    let (subnets, groups, vpcs) = (failed("AWS::EC2::Subnet"), failed("AWS::EC2::SecurityGroup"), failed("AWS::EC2::VPC"));
+    let (subnets, groups, vpcs) = (
+        failed("AWS::EC2::Subnet"),
+        failed("AWS::EC2::SecurityGroup"),
+        failed("AWS::EC2::VPC"),
+    );
     let within = match (subnets.is_empty(), groups.is_empty(), vpcs.first()) {
         (false, _, _) => Within::Subnets(&subnets),
         (true, false, _) => Within::SecurityGroups(&groups),
@@ -138,8 +169,15 @@ async fn interfaces(context: &Context<'_>, events: &[StackEvent]) -> Vec<String>
             .iter()
             .take(SHOWN)
             .map(|one| {
-                let maker = one.requester.as_deref().map(|maker| format!(", made by {maker}")).unwrap_or_default();
-                format!("still there: network interface {} ({}{maker}), {}", one.id, one.description, one.status)
+                let maker = one
+                    .requester
+                    .as_deref()
+                    .map(|maker| format!(", made by {maker}"))
+                    .unwrap_or_default();
+                format!(
+                    "still there: network interface {} ({}{maker}), {}",
+                    one.id, one.description, one.status
+                )
             })
             .collect(),
         Err(error) => vec![format!("what holds it could not be looked up: {error}")],
@@ -160,7 +198,11 @@ mod tests {
             ..StackEvent::default()
         };
         let events = [
-            event("AWS::S3::Bucket", "data", "The bucket you tried to delete is not empty (Service: S3, Status Code: 409)"),
+            event(
+                "AWS::S3::Bucket",
+                "data",
+                "The bucket you tried to delete is not empty (Service: S3, Status Code: 409)",
+            ),
             event("AWS::S3::Bucket", "logs", "Access Denied"),
             event("AWS::EC2::VPC", "vpc-1", "is not empty"),
         ];

@@ -95,7 +95,10 @@ impl Summary {
     /// Whether everything is as planned.
     pub fn is_complete(&self) -> bool {
         self.problems.is_empty()
-            && self.stacks.iter().all(|stack| matches!(stack.outcome, Outcome::Done | Outcome::Unchanged))
+            && self
+                .stacks
+                .iter()
+                .all(|stack| matches!(stack.outcome, Outcome::Done | Outcome::Unchanged))
     }
 
     /// Whether something was changed although not everything was: exit code 6.
@@ -176,7 +179,10 @@ pub async fn execute(execution: Execution<'_>) -> Summary {
     }
     for planned in &execution.plan.stacks {
         let one = finished.remove(&planned.name).unwrap_or_else(|| {
-            let fate = schedule.fates().find(|(name, _)| *name == planned.name).map(|(_, fate)| fate.clone());
+            let fate = schedule
+                .fates()
+                .find(|(name, _)| *name == planned.name)
+                .map(|(_, fate)| fate.clone());
             let one = left(planned, fate);
             context.tell(Event::StackFinished {
                 stack: one.stack.clone(),
@@ -242,7 +248,12 @@ fn take_in(
 }
 
 /// What the state remembers of a stack that is as it should be.
-fn record(context: &Context<'_>, planned: &StackPlan, live: &LiveStack, parameters: BTreeMap<String, String>) -> Option<StackRecord> {
+fn record(
+    context: &Context<'_>,
+    planned: &StackPlan,
+    live: &LiveStack,
+    parameters: BTreeMap<String, String>,
+) -> Option<StackRecord> {
     let stack = context.rendered(&planned.name)?;
     Some(StackRecord {
         stack_name: live.stack_name.clone(),
@@ -278,14 +289,19 @@ fn left(planned: &StackPlan, fate: Option<Fate>) -> Finished {
 }
 
 fn outputs(context: &Context<'_>, stacks: &[Finished]) -> BTreeMap<String, BTreeMap<String, String>> {
-    let known = context.outputs.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let known = context
+        .outputs
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     stacks
         .iter()
         .filter(|stack| stack.action != Action::Delete && matches!(stack.outcome, Outcome::Done | Outcome::Unchanged))
         .filter_map(|stack| {
             let values = known.get(&stack.stack)?;
             let promised = &context.rendered(&stack.stack)?.outputs;
-            let named = promised.iter().filter_map(|(name, key)| Some((name.clone(), values.get(key)?.clone())));
+            let named = promised
+                .iter()
+                .filter_map(|(name, key)| Some((name.clone(), values.get(key)?.clone())));
             Some((stack.stack.clone(), named.collect()))
         })
         .collect()

@@ -27,10 +27,23 @@ pub(super) struct Circumstances<'a> {
 /// The problem to show for a stack that failed.
 pub(super) fn stack_failed(about: &Circumstances<'_>, events: &[StackEvent]) -> Problem {
     let cause = first_cause(events, about.arn);
-    let code = if about.work == "delete" { codes::DELETE_FAILED } else { codes::STACK_FAILED };
+    let code = if about.work == "delete" {
+        codes::DELETE_FAILED
+    } else {
+        codes::STACK_FAILED
+    };
     let Some(cause) = cause else {
-        let reason = about.reason.map_or_else(|| "CloudFormation gives no reason".to_owned(), |reason| unwrapped(reason).message);
-        let problem = Problem::error(code, format!("CloudFormation could not {} stack {}: {reason}", about.work, about.stack));
+        let reason = about.reason.map_or_else(
+            || "CloudFormation gives no reason".to_owned(),
+            |reason| unwrapped(reason).message,
+        );
+        let problem = Problem::error(
+            code,
+            format!(
+                "CloudFormation could not {} stack {}: {reason}",
+                about.work, about.stack
+            ),
+        );
         return with_next_step(problem, about);
     };
     let found = unwrapped(cause.reason.as_deref().unwrap_or("no reason is given"));
@@ -53,7 +66,10 @@ pub(super) fn stack_failed(about: &Circumstances<'_>, events: &[StackEvent]) -> 
     }
     for other in other_causes(events, cause, about.arn) {
         let reason = unwrapped(other.reason.as_deref().unwrap_or("no reason is given")).message;
-        problem = problem.note(format!("{} ({}) failed too: {reason}", other.logical_id, other.resource_type));
+        problem = problem.note(format!(
+            "{} ({}) failed too: {reason}",
+            other.logical_id, other.resource_type
+        ));
     }
     if let Some(hint) = cure(&found) {
         problem = problem.hint(hint);
@@ -82,9 +98,13 @@ fn other_causes<'e>(events: &'e [StackEvent], first: &'e StackEvent, stack_arn: 
 
 fn is_cause(event: &StackEvent, stack_arn: &str) -> bool {
     let reason = event.reason.as_deref().unwrap_or_default().to_lowercase();
-    let cancelled = ["resource creation cancelled", "resource update cancelled", "resource deletion cancelled"]
-        .iter()
-        .any(|text| reason.contains(text));
+    let cancelled = [
+        "resource creation cancelled",
+        "resource update cancelled",
+        "resource deletion cancelled",
+    ]
+    .iter()
+    .any(|text| reason.contains(text));
     event.status.ends_with("_FAILED") && !cancelled && !event.is_of_stack(stack_arn)
 }
 
@@ -102,11 +122,14 @@ pub(super) struct Unwrapped {
 /// Takes a reason out of what handlers, SDKs and services wrap round it: `Resource handler returned message: "…"`,
 /// `(Service: …, Status Code: …, Request ID: …)`, and JSON within the text.
 pub(super) fn unwrapped(reason: &str) -> Unwrapped {
-    let code = between(reason, "HandlerErrorCode: ", &[')', ',']).or_else(|| between(reason, "Error Code: ", &[')', ';', ',']));
+    let code = between(reason, "HandlerErrorCode: ", &[')', ','])
+        .or_else(|| between(reason, "Error Code: ", &[')', ';', ',']));
     let request_id = between(reason, "Request ID: ", &[')', ';', ',']);
     let mut text = reason;
     if let Some((_, rest)) = text.split_once("returned message: \"") {
-        text = rest.rsplit_once("\" (RequestToken").map_or_else(|| rest.trim_end_matches('"'), |(inner, _)| inner);
+        text = rest
+            .rsplit_once("\" (RequestToken")
+            .map_or_else(|| rest.trim_end_matches('"'), |(inner, _)| inner);
     }
     for wrapping in [" (Service: ", " (SDK Attempt Count"] {
         if let Some((before, _)) = text.rsplit_once(wrapping) {
@@ -114,7 +137,11 @@ pub(super) fn unwrapped(reason: &str) -> Unwrapped {
         }
     }
     let message = inner_message(text).unwrap_or_else(|| text.trim().to_owned());
-    Unwrapped { message, code, request_id }
+    Unwrapped {
+        message,
+        code,
+        request_id,
+    }
 }
 
 /// The message inside a JSON object inside a text, as deep as it goes.
@@ -125,7 +152,9 @@ fn inner_message(text: &str) -> Option<String> {
     let parsed: serde_json::Value = serde_json::from_str(json)
         .or_else(|_| serde_json::from_str(&json.replace("\\\"", "\"")))
         .ok()?;
-    let found = ["message", "Message", "errorMessage", "error", "Error"].iter().find_map(|key| parsed.get(*key))?;
+    let found = ["message", "Message", "errorMessage", "error", "Error"]
+        .iter()
+        .find_map(|key| parsed.get(*key))?;
     let message = match found {
         serde_json::Value::String(message) => message.clone(),
         other => return inner_message(&other.to_string()),
@@ -167,18 +196,26 @@ fn with_next_step(problem: Problem, about: &Circumstances<'_>) -> Problem {
     let environment = about.environment;
     let again = format!("then: mlinfra apply {environment}");
     if about.work == "delete" {
-        return problem
-            .note(format!("the stack is {}", about.status))
-            .hint(format!("remove what holds it, then repeat the command; `mlinfra status {environment}` shows what is left"));
+        return problem.note(format!("the stack is {}", about.status)).hint(format!(
+            "remove what holds it, then repeat the command; `mlinfra status {environment}` shows what is left"
+        ));
     }
     match (phase(about.status), about.status) {
-        (Phase::Absent, _) => problem.note("the stack was deleted again; nothing of it is left").hint(again),
-        (_, "UPDATE_ROLLBACK_COMPLETE") => problem.note("the stack was rolled back to what it was before").hint(again),
+        (Phase::Absent, _) => problem
+            .note("the stack was deleted again; nothing of it is left")
+            .hint(again),
+        (_, "UPDATE_ROLLBACK_COMPLETE") => problem
+            .note("the stack was rolled back to what it was before")
+            .hint(again),
         (Phase::NeverWorked, status) => problem
-            .note(format!("the stack is {status} and stays to be looked at; the next apply deletes it and creates it anew"))
+            .note(format!(
+                "the stack is {status} and stays to be looked at; the next apply deletes it and creates it anew"
+            ))
             .hint(again),
         (Phase::RollbackStuck, status) => problem
-            .note(format!("the rollback got stuck ({status}); the next apply continues it before anything else"))
+            .note(format!(
+                "the rollback got stuck ({status}); the next apply continues it before anything else"
+            ))
             .hint(again),
         (_, status) => problem.note(format!("the stack is {status}")).hint(again),
     }
@@ -191,14 +228,29 @@ pub(super) fn trace(stack: &RenderedStack, logical_id: &str) -> Vec<Label> {
     let (Some(template), Some(line)) = (&origins.template, origins.resources.get(logical_id)) else {
         return labels;
     };
-    let start = template.text.split_inclusive('\n').take(*line).map(str::len).sum::<usize>();
-    let text = template.text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    let start = template
+        .text
+        .split_inclusive('\n')
+        .take(*line)
+        .map(str::len)
+        .sum::<usize>();
+    let text = template
+        .text
+        .get(start..)
+        .and_then(|rest| rest.lines().next())
+        .unwrap_or_default();
     let indent = text.len() - text.trim_start().len();
     labels.push(Label {
         span: Span::new(template, start + indent..start + text.len()),
         text: format!("{logical_id} is made here"),
     });
-    let next = origins.resources.values().filter(|other| *other > line).min().copied().unwrap_or(usize::MAX);
+    let next = origins
+        .resources
+        .values()
+        .filter(|other| *other > line)
+        .min()
+        .copied()
+        .unwrap_or(usize::MAX);
     for input in origins.inputs.range(*line..next).flat_map(|(_, inputs)| inputs) {
         if let Some(span) = origins.values.get(input)
             && !labels.iter().any(|label| label.span == *span)

@@ -44,7 +44,10 @@ pub struct Journal<'a> {
 impl Journal<'_> {
     /// Notes that a stack is done (none: gone); written soon.
     pub(super) fn finished(&self, stack: &str, record: Option<StackRecord>) {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner).insert(stack.to_owned(), record);
+        self.pending
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(stack.to_owned(), record);
         self.dirty.notify_one();
     }
 

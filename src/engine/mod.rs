@@ -68,11 +68,17 @@ impl Context<'_> {
                 let value = outputs.get(&output.stack).and_then(|outputs| outputs.get(&output.key));
                 let value = value.ok_or_else(|| {
                     Problem::error(
-                        codes::STACK_OUTPUT_MISSING,
-                        format!("stack {} needs {} of stack {}, which has no such output", stack.name, output.output, output.stack),
+                        codes::OUTPUT_MISSING,
+                        format!(
+                            "stack {} needs {} of stack {}, which has no such output",
+                            stack.name, output.output, output.stack
+                        ),
                     )
                     .note(format!("the template's output would be {}", output.key))
-                    .hint(format!("apply {} too, so that its template's outputs are brought up to date", output.stack))
+                    .hint(format!(
+                        "apply {} too, so that its template's outputs are brought up to date",
+                        output.stack
+                    ))
                 })?;
                 Ok((name.clone(), value.clone()))
             })
@@ -86,14 +92,21 @@ impl Context<'_> {
 
     /// Nothing new is begun once the user or a lost lease stopped the run.
     fn may_begin(&self) -> Result<(), run::Halt> {
-        if self.stop.nothing_new.is_cancelled() { Err(run::Halt::Stopped) } else { Ok(()) }
+        if self.stop.nothing_new.is_cancelled() {
+            Err(run::Halt::Stopped)
+        } else {
+            Ok(())
+        }
     }
 
     /// A client token that names the step: repeating the step in this operation does nothing twice.
     fn token(&self, planned: &StackPlan, step: &str) -> String {
         const LONGEST: usize = 128;
         let text = format!("mlinfra-{}-{step}-{}", self.operation, planned.name);
-        text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(LONGEST).collect()
+        text.chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .take(LONGEST)
+            .collect()
     }
 
     /// A call that may be repeated, with patience for throttling and broken connections.
@@ -101,7 +114,9 @@ impl Context<'_> {
     where
         F: Future<Output = Result<T, AwsError>>,
     {
-        patiently(self.session.clock, change_set::PATIENCE, call).await.map_err(|error| error.problem().into())
+        patiently(self.session.clock, change_set::PATIENCE, call)
+            .await
+            .map_err(|error| error.problem().into())
     }
 
     fn tell(&self, event: event::Event) {

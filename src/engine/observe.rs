@@ -13,8 +13,8 @@ use crate::aws::session::Session;
 use crate::diagnostic::{Problem, codes};
 use crate::module::{RenderedEnvironment, RenderedStack};
 use crate::plan::{
-    Deployed, Draft, Drawn, Inputs, LiveStack, Phase, Plan, Recorded, Replacement, ResourceAction, ResourceChange, Wanted,
-    What, phase,
+    Deployed, Draft, Drawn, Inputs, LiveStack, Phase, Plan, Recorded, Replacement, ResourceAction, ResourceChange,
+    Wanted, What, phase,
 };
 
 /// How many questions are asked at once. CloudFormation's rates are per account and unpublished; ten are borne.
@@ -39,14 +39,27 @@ pub async fn read_deployed(
     if !rest.is_empty() {
         stacks.extend(read_stacks(session, &rest).await.map_err(|error| error.problem())?);
     }
-    Ok(Deployed { stacks, recorded, generation })
+    Ok(Deployed {
+        stacks,
+        recorded,
+        generation,
+    })
 }
 
-async fn read_stacks(session: &Session, names: &BTreeMap<String, String>) -> Result<BTreeMap<String, LiveStack>, AwsError> {
+async fn read_stacks(
+    session: &Session,
+    names: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, LiveStack>, AwsError> {
     let found: Vec<Option<(String, LiveStack)>> = stream::iter(names)
         .map(|(name, stack_name)| async move {
-            let live = patiently(session.clock, PATIENCE, || cloudformation::describe_stack(session, stack_name)).await?;
-            Ok::<_, AwsError>(live.filter(|live| phase(&live.status) != Phase::Absent).map(|live| (name.clone(), live)))
+            let live = patiently(session.clock, PATIENCE, || {
+                cloudformation::describe_stack(session, stack_name)
+            })
+            .await?;
+            Ok::<_, AwsError>(
+                live.filter(|live| phase(&live.status) != Phase::Absent)
+                    .map(|live| (name.clone(), live)),
+            )
         })
         .buffer_unordered(AT_ONCE.max(names.len().min(50)))
         .try_collect()
@@ -60,8 +73,14 @@ pub async fn complete(session: &Session, inputs: &Inputs<'_>, templates: &Templa
     let mut drawn: BTreeMap<String, Drawn> = inputs.drawn.clone();
     let mut asked: BTreeSet<String> = BTreeSet::new();
     loop {
-        let Draft { plan, wanted } = crate::plan::plan(&Inputs { drawn: &drawn, ..*inputs });
-        let wanted: Vec<Wanted> = wanted.into_iter().filter(|wanted| asked.insert(wanted.stack.clone())).collect();
+        let Draft { plan, wanted } = crate::plan::plan(&Inputs {
+            drawn: &drawn,
+            ..*inputs
+        });
+        let wanted: Vec<Wanted> = wanted
+            .into_iter()
+            .filter(|wanted| asked.insert(wanted.stack.clone()))
+            .collect();
         if wanted.is_empty() {
             return Ok(plan);
         }
@@ -109,9 +128,11 @@ async fn answer(
     match &wanted.what {
         What::Resources => {
             let Some(live) = live else { return Ok(Drawn::default()) };
-            let resources = patiently(session.clock, PATIENCE, || cloudformation::stack_resources(session, &live.stack_id))
-                .await
-                .map_err(|error| error.problem())?;
+            let resources = patiently(session.clock, PATIENCE, || {
+                cloudformation::stack_resources(session, &live.stack_id)
+            })
+            .await
+            .map_err(|error| error.problem())?;
             let changes = resources.into_iter().map(|resource| ResourceChange {
                 logical_id: resource.logical_id,
                 physical_id: Some(resource.physical_id).filter(|id| !id.is_empty()),
@@ -120,11 +141,17 @@ async fn answer(
                 replacement: Replacement::Never,
                 properties: Vec::new(),
             });
-            Ok(Drawn { changes: changes.collect(), ..Drawn::default() })
+            Ok(Drawn {
+                changes: changes.collect(),
+                ..Drawn::default()
+            })
         }
         What::ChangeSet { parameters, preview } => {
             let (Some(stack), Some(live)) = (rendered(inputs.rendered, &wanted.stack), live) else {
-                return Ok(Drawn { parameters: parameters.clone(), ..Drawn::default() });
+                return Ok(Drawn {
+                    parameters: parameters.clone(),
+                    ..Drawn::default()
+                });
             };
             let request = ChangeSetRequest {
                 stack_name: live.stack_id.clone(),
@@ -136,7 +163,9 @@ async fn answer(
                 delete_on_failure: false,
                 description: format!("mlinfra plan {}", plan.id),
             };
-            let set = change_set::draw(session, &request).await.map_err(|undrawn| refused(&undrawn, stack))?;
+            let set = change_set::draw(session, &request)
+                .await
+                .map_err(|undrawn| refused(&undrawn, stack))?;
             if *preview {
                 change_set::discard(session, &set.id).await;
             }
@@ -155,18 +184,26 @@ pub(super) fn refused(undrawn: &Undrawn, stack: &RenderedStack) -> Problem {
     match undrawn {
         Undrawn::Call(error) => {
             let mut problem = error.problem();
-            problem.notes.insert(0, format!("it was asked for a change set of stack {}", stack.name));
+            problem
+                .notes
+                .insert(0, format!("it was asked for a change set of stack {}", stack.name));
             problem
         }
         Undrawn::Refused(reason) => {
             let found = super::failure::unwrapped(reason);
             let mut problem = Problem::error(
                 codes::CHANGE_SET_FAILED,
-                format!("CloudFormation refuses the changes of stack {}: {}", stack.name, found.message),
+                format!(
+                    "CloudFormation refuses the changes of stack {}: {}",
+                    stack.name, found.message
+                ),
             )
             .note("nothing was changed");
             // CloudFormation names resources in brackets: "… for resource [Bucket]".
-            let named = found.message.split(['[', ']', ',', ' ']).find(|word| stack.origins.resources.contains_key(*word));
+            let named = found
+                .message
+                .split(['[', ']', ',', ' '])
+                .find(|word| stack.origins.resources.contains_key(*word));
             if let Some(logical_id) = named {
                 problem.labels = super::failure::trace(stack, logical_id);
             }

@@ -71,7 +71,10 @@ impl Pace {
             failures => Duration::from_secs(1).saturating_mul(1 << failures.min(4)).min(LONGEST),
         };
         let allowed = Duration::from_secs_f64(((1.0 - self.allowance) / RATE).max(0.0));
-        wanted.mul_f64(1.0 - 0.2 * jitter.clamp(0.0, 1.0)).max(backed_off).max(allowed)
+        wanted
+            .mul_f64(1.0 - 0.2 * jitter.clamp(0.0, 1.0))
+            .max(backed_off)
+            .max(allowed)
     }
 
     /// Calls were made.

@@ -50,9 +50,12 @@ impl From<Problem> for Halt {
 pub(super) async fn bring(context: &Context<'_>, planned: &StackPlan) -> Ended {
     let mut parameters = BTreeMap::new();
     let result = async {
-        let stack = context
-            .rendered(&planned.name)
-            .ok_or_else(|| Problem::error(codes::STACK_STUCK, format!("stack {} is planned but not in the file", planned.name)))?;
+        let stack = context.rendered(&planned.name).ok_or_else(|| {
+            Problem::error(
+                codes::STACK_STUCK,
+                format!("stack {} is planned but not in the file", planned.name),
+            )
+        })?;
         parameters = context.parameters(stack)?;
         let live = context.deployed.stacks.get(&planned.name).cloned();
         if planned.action == Action::Unchanged && planned.recovery.is_none() && as_planned(planned, &parameters) {
@@ -63,8 +66,16 @@ pub(super) async fn bring(context: &Context<'_>, planned: &StackPlan) -> Ended {
     }
     .await;
     match result {
-        Ok((live, outcome)) => Ended { outcome, live, parameters },
-        Err(halt) => Ended { outcome: halt.outcome(), live: None, parameters },
+        Ok((live, outcome)) => Ended {
+            outcome,
+            live,
+            parameters,
+        },
+        Err(halt) => Ended {
+            outcome: halt.outcome(),
+            live: None,
+            parameters,
+        },
     }
 }
 
@@ -108,33 +119,77 @@ async fn advance(
             Phase::Absent => live = None,
             Phase::Advancing => {
                 context.started(planned, Work::Attach, &mut told);
-                live = context.watch.end_of(&planned.name, &current.stack_id, Until::Settled).await;
+                live = context
+                    .watch
+                    .end_of(&planned.name, &current.stack_id, Until::Settled)
+                    .await;
                 if !arrived(live.as_ref()) {
-                    let work = if current.status.starts_with("CREATE") { Verb::Create } else { Verb::Update };
-                    return Err(failed(context, planned, &current.stack_id, work, live.as_ref(), Some(stack)).await.into());
+                    let work = if current.status.starts_with("CREATE") {
+                        Verb::Create
+                    } else {
+                        Verb::Update
+                    };
+                    return Err(
+                        failed(context, planned, &current.stack_id, work, live.as_ref(), Some(stack))
+                            .await
+                            .into(),
+                    );
                 }
             }
             Phase::Retreating => {
                 context.started(planned, Work::Attach, &mut told);
-                live = context.watch.end_of(&planned.name, &current.stack_id, Until::Settled).await;
+                live = context
+                    .watch
+                    .end_of(&planned.name, &current.stack_id, Until::Settled)
+                    .await;
             }
             Phase::Review if is_executing(context, &current.stack_id).await? => {
                 context.started(planned, Work::Attach, &mut told);
-                live = context.watch.end_of(&planned.name, &current.stack_id, Until::Created).await;
+                live = context
+                    .watch
+                    .end_of(&planned.name, &current.stack_id, Until::Created)
+                    .await;
                 if !arrived(live.as_ref()) {
-                    return Err(failed(context, planned, &current.stack_id, Verb::Create, live.as_ref(), Some(stack)).await.into());
+                    return Err(failed(
+                        context,
+                        planned,
+                        &current.stack_id,
+                        Verb::Create,
+                        live.as_ref(),
+                        Some(stack),
+                    )
+                    .await
+                    .into());
                 }
             }
             Phase::Review | Phase::NeverWorked | Phase::DeleteFailed => {
                 if deletions == 2 {
-                    return Err(failed(context, planned, &current.stack_id, Verb::Delete, Some(&current), Some(stack)).await.into());
+                    return Err(failed(
+                        context,
+                        planned,
+                        &current.stack_id,
+                        Verb::Delete,
+                        Some(&current),
+                        Some(stack),
+                    )
+                    .await
+                    .into());
                 }
                 deletions += 1;
                 context.started(planned, Work::Delete, &mut told);
                 live = super::delete::delete(context, planned, current, deletions).await?;
             }
             Phase::RollbackStuck if continued => {
-                return Err(failed(context, planned, &current.stack_id, Verb::Continue, Some(&current), Some(stack)).await.into());
+                return Err(failed(
+                    context,
+                    planned,
+                    &current.stack_id,
+                    Verb::Continue,
+                    Some(&current),
+                    Some(stack),
+                )
+                .await
+                .into());
             }
             Phase::RollbackStuck => {
                 continued = true;
@@ -142,8 +197,13 @@ async fn advance(
                 context.started(planned, Work::ContinueRollback, &mut told);
                 let token = context.token(planned, "continue");
                 let arn = &current.stack_id;
-                context.call(|| cloudformation::continue_update_rollback(context.session, arn, &token)).await?;
-                live = context.watch.end_of(&planned.name, arn, Until::Updated(current.seen())).await;
+                context
+                    .call(|| cloudformation::continue_update_rollback(context.session, arn, &token))
+                    .await?;
+                live = context
+                    .watch
+                    .end_of(&planned.name, arn, Until::Updated(current.seen()))
+                    .await;
             }
             Phase::Settled => return update(context, planned, stack, parameters, current, &mut told).await,
         }
@@ -173,7 +233,16 @@ async fn create(
     execute(context, planned, &set.id, &token).await?;
     let live = context.watch.end_of(&planned.name, &set.stack_id, Until::Created).await;
     if !arrived(live.as_ref()) {
-        return Err(failed(context, planned, &set.stack_id, Verb::Create, live.as_ref(), Some(stack)).await.into());
+        return Err(failed(
+            context,
+            planned,
+            &set.stack_id,
+            Verb::Create,
+            live.as_ref(),
+            Some(stack),
+        )
+        .await
+        .into());
     }
     Ok((live, Outcome::Done))
 }
@@ -195,7 +264,9 @@ async fn update(
         Some(set) => set,
         None => {
             let request = request(context, stack, parameters, Some(&live)).await?;
-            let set = change_set::draw(context.session, &request).await.map_err(|undrawn| refused(&undrawn, stack))?;
+            let set = change_set::draw(context.session, &request)
+                .await
+                .map_err(|undrawn| refused(&undrawn, stack))?;
             if set.progress == Progress::Empty {
                 let outcome = if *told { Outcome::Done } else { Outcome::Unchanged };
                 return Ok((Some(live), outcome));
@@ -208,9 +279,15 @@ async fn update(
                     format!("stack {} would lose something that the plan did not show", planned.name),
                 )
                 .note("the values that became known only now make the difference; this stack was left as it was")
-                .hint(format!("look at it with `mlinfra plan {}` and apply again", context.plan.environment));
+                .hint(format!(
+                    "look at it with `mlinfra plan {}` and apply again",
+                    context.plan.environment
+                ));
                 for surprise in surprises {
-                    problem = problem.note(format!("{} ({}) {}", surprise.logical_id, surprise.resource_type, surprise.what));
+                    problem = problem.note(format!(
+                        "{} ({}) {}",
+                        surprise.logical_id, surprise.resource_type, surprise.what
+                    ));
                 }
                 return Err(problem.into());
             }
@@ -224,16 +301,31 @@ async fn update(
     context.started(planned, Work::Update, told);
     let token = context.token(planned, "update");
     execute(context, planned, &set.id, &token).await?;
-    let end = context.watch.end_of(&planned.name, &live.stack_id, Until::Updated(live.seen())).await;
+    let end = context
+        .watch
+        .end_of(&planned.name, &live.stack_id, Until::Updated(live.seen()))
+        .await;
     if !arrived(end.as_ref()) {
-        return Err(failed(context, planned, &live.stack_id, Verb::Update, end.as_ref(), Some(stack)).await.into());
+        return Err(failed(
+            context,
+            planned,
+            &live.stack_id,
+            Verb::Update,
+            end.as_ref(),
+            Some(stack),
+        )
+        .await
+        .into());
     }
     Ok((end, Outcome::Done))
 }
 
 /// The reviewed change set, if it can still be executed.
 async fn still_good(context: &Context<'_>, arn: &str) -> Result<Option<ChangeSet>, Halt> {
-    match context.call(|| cloudformation::describe_change_set(context.session, arn)).await {
+    match context
+        .call(|| cloudformation::describe_change_set(context.session, arn))
+        .await
+    {
         Ok(set) if set.progress == Progress::Ready && set.execution_status == "AVAILABLE" => Ok(Some(set)),
         Ok(_) => Ok(None),
         Err(Halt::Failed(problem)) if problem.code == codes::AWS_NOT_FOUND => Ok(None),
@@ -262,26 +354,40 @@ async fn request(
 /// Begins the execution. If the answer to an earlier attempt was lost, CloudFormation says that the change set runs or ran,
 /// and that is what was wanted.
 async fn execute(context: &Context<'_>, planned: &StackPlan, arn: &str, token: &str) -> Result<(), Halt> {
-    let rollback = if context.options.on_failure == OnFailure::Keep { Rollback::No } else { Rollback::Yes };
+    let rollback = if context.options.on_failure == OnFailure::Keep {
+        Rollback::No
+    } else {
+        Rollback::Yes
+    };
     let answer = patiently(context.session.clock, PATIENCE, || {
         cloudformation::execute_change_set(context.session, arn, token, rollback)
     })
     .await;
     let Err(error) = answer else { return Ok(()) };
     if matches!(error.kind, Kind::Conflict | Kind::Validation) {
-        let set = context.call(|| cloudformation::describe_change_set(context.session, arn)).await?;
-        if matches!(set.execution_status.as_str(), "EXECUTE_IN_PROGRESS" | "EXECUTE_COMPLETE") {
+        let set = context
+            .call(|| cloudformation::describe_change_set(context.session, arn))
+            .await?;
+        if matches!(
+            set.execution_status.as_str(),
+            "EXECUTE_IN_PROGRESS" | "EXECUTE_COMPLETE"
+        ) {
             return Ok(());
         }
     }
     let mut problem = error.problem();
-    problem.notes.insert(0, format!("it was asked to execute the change set of stack {}", planned.name));
+    problem.notes.insert(
+        0,
+        format!("it was asked to execute the change set of stack {}", planned.name),
+    );
     Err(problem.into())
 }
 
 /// Whether a change set of a stack that shows REVIEW_IN_PROGRESS is at work: the status can lag (aws-cdk-cli issue 1848).
 async fn is_executing(context: &Context<'_>, arn: &str) -> Result<bool, Halt> {
-    let sets = context.call(|| cloudformation::list_change_sets(context.session, arn)).await?;
+    let sets = context
+        .call(|| cloudformation::list_change_sets(context.session, arn))
+        .await?;
     Ok(sets.iter().any(|(_, status)| status == "EXECUTE_IN_PROGRESS"))
 }
 
@@ -291,7 +397,13 @@ async fn clear_away(context: &Context<'_>, stack_name: &str) {
         if let Some(live) = cloudformation::describe_stack(context.session, stack_name).await?
             && phase(&live.status) == Phase::Review
         {
-            cloudformation::delete_stack(context.session, &live.stack_id, &format!("mlinfra-{}", uuid::Uuid::new_v4()), &[]).await?;
+            cloudformation::delete_stack(
+                context.session,
+                &live.stack_id,
+                &format!("mlinfra-{}", uuid::Uuid::new_v4()),
+                &[],
+            )
+            .await?;
         }
         Ok(())
     }
@@ -308,19 +420,28 @@ async fn protect(
     live: Option<LiveStack>,
     outcome: Outcome,
 ) -> Result<(Option<LiveStack>, Outcome), Halt> {
-    let Some(mut live) = live else { return Ok((None, outcome)) };
+    let Some(mut live) = live else {
+        return Ok((None, outcome));
+    };
     let Some(wanted) = planned.set_protection.filter(|wanted| *wanted != live.protected) else {
         return Ok((Some(live), outcome));
     };
     context.may_begin()?;
-    context.call(|| cloudformation::set_termination_protection(context.session, &live.stack_id, wanted)).await?;
+    context
+        .call(|| cloudformation::set_termination_protection(context.session, &live.stack_id, wanted))
+        .await?;
     live.protected = wanted;
     Ok((Some(live), Outcome::Done))
 }
 
 /// Whether a stack that was going forward arrived.
 fn arrived(live: Option<&LiveStack>) -> bool {
-    live.is_some_and(|live| matches!(live.status.as_str(), "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE"))
+    live.is_some_and(|live| {
+        matches!(
+            live.status.as_str(),
+            "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE"
+        )
+    })
 }
 
 /// What was being done, for sentences.

@@ -49,7 +49,9 @@ impl Schedule {
         // The plan lists each stack behind what it needs, so one walk from the end sees all that stand behind a stack.
         for stack in plan.stacks.iter().rev() {
             let behind = plan.stacks.iter().filter(|other| other.after.contains(&stack.name));
-            let height = behind.map(|other| heights.get(other.name.as_str()).map_or(0, |height| height + 1)).max();
+            let height = behind
+                .map(|other| heights.get(other.name.as_str()).map_or(0, |height| height + 1))
+                .max();
             heights.insert(&stack.name, height.unwrap_or(0));
         }
         let entries = plan
@@ -57,27 +59,43 @@ impl Schedule {
             .iter()
             .map(|stack| Entry {
                 name: stack.name.clone(),
-                after: after.get(stack.name.as_str()).into_iter().flatten().map(|name| (*name).to_owned()).collect(),
+                after: after
+                    .get(stack.name.as_str())
+                    .into_iter()
+                    .flatten()
+                    .map(|name| (*name).to_owned())
+                    .collect(),
                 height: heights.get(stack.name.as_str()).copied().unwrap_or(0),
                 works: stack.action != Action::Unchanged,
                 fate: Fate::Waiting,
             })
             .collect();
-        Self { entries, parallelism: parallelism.max(1) }
+        Self {
+            entries,
+            parallelism: parallelism.max(1),
+        }
     }
 
     /// The stacks whose turn it is now; they count as running from here on.
     pub(super) fn start(&mut self) -> Vec<String> {
         let done: BTreeSet<String> = self.names(|entry| entry.fate == Fate::Done);
         let known: BTreeSet<String> = self.names(|_| true);
-        let mut free = self
-            .parallelism
-            .saturating_sub(self.entries.iter().filter(|entry| entry.works && entry.fate == Fate::Running).count());
+        let mut free = self.parallelism.saturating_sub(
+            self.entries
+                .iter()
+                .filter(|entry| entry.works && entry.fate == Fate::Running)
+                .count(),
+        );
         let mut ready: Vec<&mut Entry> = self
             .entries
             .iter_mut()
             .filter(|entry| entry.fate == Fate::Waiting)
-            .filter(|entry| entry.after.iter().all(|name| done.contains(name) || !known.contains(name)))
+            .filter(|entry| {
+                entry
+                    .after
+                    .iter()
+                    .all(|name| done.contains(name) || !known.contains(name))
+            })
             .collect();
         ready.sort_by_key(|entry| std::cmp::Reverse(entry.height));
         let mut started = Vec::new();
@@ -139,6 +157,10 @@ impl Schedule {
     }
 
     fn names(&self, which: impl Fn(&Entry) -> bool) -> BTreeSet<String> {
-        self.entries.iter().filter(|entry| which(entry)).map(|entry| entry.name.clone()).collect()
+        self.entries
+            .iter()
+            .filter(|entry| which(entry))
+            .map(|entry| entry.name.clone())
+            .collect()
     }
 }

@@ -32,7 +32,8 @@ impl<'a> Templates<'a> {
         if stack.template.len() <= TEMPLATE_BODY_BYTES {
             return Ok(TemplateSource::Body(stack.template.clone()));
         }
-        let known = |put: &Mutex<BTreeMap<String, String>>| put.lock().ok().and_then(|put| put.get(&stack.digest).cloned());
+        let known =
+            |put: &Mutex<BTreeMap<String, String>>| put.lock().ok().and_then(|put| put.get(&stack.digest).cloned());
         if let Some(url) = known(&self.put) {
             return Ok(TemplateSource::Url(url));
         }
@@ -49,7 +50,11 @@ impl<'a> Templates<'a> {
     }
 
     fn url(&self, session: &Session, key: &str) -> String {
-        let suffix = if session.partition() == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let suffix = if session.partition() == "aws-cn" {
+            "amazonaws.com.cn"
+        } else {
+            "amazonaws.com"
+        };
         match &session.endpoint {
             Endpoint::Url(url) => format!("{}/{}/{key}", url.trim_end_matches('/'), self.bucket),
             Endpoint::Aws | Endpoint::Sandbox(_) => {

@@ -39,7 +39,12 @@ impl Until {
             Until::Created => &["CREATE_IN_PROGRESS", "REVIEW_IN_PROGRESS"],
             Until::Updated(_) => &["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"],
             Until::Deleted(_) => &["DELETE_IN_PROGRESS"],
-            Until::Settled => &["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "REVIEW_IN_PROGRESS"],
+            Until::Settled => &[
+                "CREATE_IN_PROGRESS",
+                "UPDATE_IN_PROGRESS",
+                "DELETE_IN_PROGRESS",
+                "REVIEW_IN_PROGRESS",
+            ],
         }
     }
 
@@ -157,7 +162,9 @@ impl<'a> Watch<'a> {
                     let (since, told) = *trouble.get_or_insert((now, now));
                     if told == now || now.saturating_sub(told) > Duration::from_secs(60) {
                         trouble = Some((since, now));
-                        self.tell(Event::PollTrouble { message: error.to_string() });
+                        self.tell(Event::PollTrouble {
+                            message: error.to_string(),
+                        });
                     }
                     let hopeless = matches!(error.kind, Kind::Denied | Kind::NoCredentials | Kind::Expired);
                     if hopeless && now.saturating_sub(since) > SHUT_OUT {
@@ -246,7 +253,11 @@ impl<'a> Watch<'a> {
 
     /// Reads the events of the stack whose events were not read for longest. Failures are left to the next status poll.
     async fn read_events(&self, pace: &mut Pace) {
-        let next = self.lock().iter().min_by_key(|one| one.events_read).map(|one| one.arn.clone());
+        let next = self
+            .lock()
+            .iter()
+            .min_by_key(|one| one.events_read)
+            .map(|one| one.arn.clone());
         if let Some(arn) = next {
             self.read_events_of(&arn, pace).await;
         }

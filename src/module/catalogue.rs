@@ -44,7 +44,8 @@ impl Catalogue {
             return Ok(Self::built_in());
         }
         let (modules, problems) = read_all(&embedded(), &own);
-        let catalogue = Self { modules, problems };
+        let mut catalogue = Self { modules, problems };
+        catalogue.problems.extend(Self::built_in().problems);
         if catalogue.problems.has_errors() {
             return Err(catalogue.problems.sorted());
         }
@@ -67,11 +68,19 @@ impl Catalogue {
     }
 }
 
+/// Begins the path of built-in files in messages, so that nobody looks for them in the project.
+const BUILT_IN_PREFIX: &str = "(built-in) ";
+
 type Modules = BTreeMap<String, Arc<Contract>>;
 
 fn read_all(built_in: &BTreeMap<String, Arc<Source>>, own: &BTreeMap<String, Arc<Source>>) -> (Modules, Problems) {
     let mut problems = Problems::default();
-    let mut modules = BTreeMap::new();
+    // Without files of a project this is what fills the static that the others start from.
+    let mut modules = if own.is_empty() {
+        Modules::new()
+    } else {
+        Catalogue::built_in().modules
+    };
     let find = |path: &str| own.get(path).or_else(|| built_in.get(path));
     let mut paths: Vec<&String> = built_in.keys().chain(own.keys()).collect();
     paths.sort();
@@ -83,6 +92,16 @@ fn read_all(built_in: &BTreeMap<String, Arc<Source>>, own: &BTreeMap<String, Arc
         else {
             continue;
         };
+        if let Some(known) = modules.get_mut(name).filter(|_| !own.contains_key(path)) {
+            let template = known.template.path.trim_start_matches(BUILT_IN_PREFIX);
+            if let Some(template) = own.get(template) {
+                let mut changed = Contract::clone(known);
+                changed.template = Arc::clone(template);
+                changed.origin = Origin::Project;
+                *known = Arc::new(changed);
+            }
+            continue;
+        }
         let Some(source) = find(path) else { continue };
         let origin = if own.contains_key(path) {
             Origin::Project
@@ -93,9 +112,6 @@ fn read_all(built_in: &BTreeMap<String, Arc<Source>>, own: &BTreeMap<String, Arc
             Ok(mut found) => match find(&found.template_path) {
                 Some(template) => {
                     found.contract.template = Arc::clone(template);
-                    if own.contains_key(&found.template_path) {
-                        found.contract.origin = Origin::Project;
-                    }
                     modules.insert(name.to_owned(), Arc::new(found.contract));
                 }
                 None => problems.push(
@@ -179,14 +195,14 @@ macro_rules! built_in {
     };
 }
 
-built_in!();
+built_in!("ecr", "eks", "s3", "sagemaker", "vpc");
 
 fn embedded() -> BTreeMap<String, Arc<Source>> {
     EMBEDDED
         .iter()
         .map(|(path, text)| {
             let source = Source {
-                path: format!("(built-in) {path}"),
+                path: format!("{BUILT_IN_PREFIX}{path}"),
                 text: (*text).to_owned(),
             };
             ((*path).to_owned(), Arc::new(source))

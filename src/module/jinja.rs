@@ -33,7 +33,11 @@ pub(super) fn language() -> Environment<'static> {
     language.add_filter("pascal", |value: &Value| -> Result<String, Error> {
         known(value)?;
         let text = value.to_string();
-        if text.contains(DEFERRED) { Err(Error::new(ErrorKind::InvalidOperation, text)) } else { Ok(pascal(&text)) }
+        if text.contains(DEFERRED) {
+            Err(Error::new(ErrorKind::InvalidOperation, text))
+        } else {
+            Ok(pascal(&text))
+        }
     });
     language.add_function("cidr_subnet", cidr_subnet);
     language.add_function("cidr_size", cidr_size);

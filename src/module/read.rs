@@ -272,11 +272,20 @@ fn one_field(
         }
     };
     let pattern = field::string(body, "pattern", problems).and_then(|text| pattern(&text, problems));
-    if let Some(entry) = body.get("pattern").filter(|_| !matches!(ty.item(), Type::String | Type::Arn)) {
-        problems.push(invalid(&entry.key, format!("`pattern` is for strings, `{name}` is `{ty}`")));
+    if let Some(entry) = body
+        .get("pattern")
+        .filter(|_| !matches!(ty.item(), Type::String | Type::Arn))
+    {
+        problems.push(invalid(
+            &entry.key,
+            format!("`pattern` is for strings, `{name}` is `{ty}`"),
+        ));
     }
     if let Some(entry) = body.get("secret").filter(|_| ty != Type::String) {
-        problems.push(invalid(&entry.key, format!("only a `string` can be secret, `{name}` is `{ty}`")));
+        problems.push(invalid(
+            &entry.key,
+            format!("only a `string` can be secret, `{name}` is `{ty}`"),
+        ));
     }
     let (min, max) = (
         field::number(body, "min", problems),

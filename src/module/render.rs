@@ -248,8 +248,14 @@ fn render_problem(error: &minijinja::Error, stack: &WiredStack<'_>, marked: &Mar
     if let Some(text) = details.iter().find(|text| text.contains(jinja::DEFERRED)) {
         // Filters may have changed the name on its way here: `vpc_id|upper`.
         let named = jinja::deferred_input(text).unwrap_or_default();
-        let deferred = stack.values.iter().filter(|(_, value)| value.is_deferred()).map(|(name, _)| name);
-        let input = deferred.clone().find(|name| name.eq_ignore_ascii_case(named)).or(deferred.clone().next());
+        let line = span.line_column().0.saturating_sub(1);
+        let here = origins.inputs.get(&line).into_iter().flatten();
+        let is_deferred = |name: &&String| stack.values.get(*name).is_some_and(Resolved::is_deferred);
+        let mut candidates = here.chain(stack.values.keys()).filter(is_deferred);
+        let input = candidates
+            .clone()
+            .find(|name| name.eq_ignore_ascii_case(named))
+            .or_else(|| candidates.next());
         return deferred_problem(stack, input.map_or(named, String::as_str), span, origins);
     }
     let name = &stack.spec.name.value;

@@ -151,9 +151,9 @@ doc = "its name"
 
 const APP_TEMPLATE: &str = r#"Resources:
   App:
-    Type: AWS::EC2::SecurityGroup
+    Type: Custom::App
     Properties:
-      GroupDescription: {{ label }}
+      ServiceToken: {{ label }}
       VpcId: {{ vpc_id }}
 {% if log_group %}
       LogGroup: {{ log_group }}
@@ -161,11 +161,15 @@ const APP_TEMPLATE: &str = r#"Resources:
       Subnets: {{ subnet_ids }}
 {% for name, group in groups|items %}
   {{ "Group" ~ name|pascal }}:
-    Type: AWS::EC2::Instance
+    Type: Custom::Group
     Properties:
       Size: {{ group.size }}
       Types: {{ group.types }}
+      ServiceToken: x
 {% endfor %}
+  Other:
+    Type: Custom::Other
+    Properties: {ServiceToken: x}
 Outputs:
   Name:
     Value: !Ref App
@@ -178,7 +182,11 @@ fn files(changes: &[(&str, &str)]) -> BTreeMap<String, String> {
         ("modules/app.toml".to_owned(), APP_CONTRACT.to_owned()),
         ("templates/cloudformation/app.yaml".to_owned(), APP_TEMPLATE.to_owned()),
     ]);
-    files.extend(changes.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
+    files.extend(
+        changes
+            .iter()
+            .map(|(path, text)| ((*path).to_owned(), (*text).to_owned())),
+    );
     files
 }
 
@@ -213,7 +221,12 @@ fn told(problems: Problems) -> Vec<String> {
                 }
             });
             let hints: String = problem.hints.iter().map(|hint| format!(" | {hint}")).collect();
-            format!("{} {} {}{hints}", problem.code, place.unwrap_or_default(), problem.message)
+            format!(
+                "{} {} {}{hints}",
+                problem.code,
+                place.unwrap_or_default(),
+                problem.message
+            )
         })
         .collect()
 }
@@ -226,6 +239,7 @@ fn the_only(stacks: &str) -> String {
 
 fn the_only_with(changes: &[(&str, &str)], stacks: &str) -> Problem {
     let mut found = rendered_with(changes, stacks).unwrap_err().0;
+    found.retain(|problem| problem.severity == crate::diagnostic::Severity::Error);
     assert_eq!(found.len(), 1, "{:#?}", told(Problems(found)));
     found.remove(0)
 }
@@ -247,16 +261,32 @@ fn known_inputs_are_written_in_and_the_digest_names_the_result() {
     let network = &environment.stacks["network"];
     let document = json(network);
     assert_eq!(document["Resources"]["Vpc"]["Properties"]["CidrBlock"], "10.0.0.0/16");
-    assert_eq!(document["Resources"]["Subnet1"]["Properties"]["CidrBlock"], "10.0.16.0/20");
+    assert_eq!(
+        document["Resources"]["Subnet1"]["Properties"]["CidrBlock"],
+        "10.0.16.0/20"
+    );
     assert_eq!(document["Resources"]["Subnet1"]["Properties"]["VpcId"]["Ref"], "Vpc");
     assert_eq!(network.stack_name, "demo-dev-network");
     assert_eq!(network.digest.len(), 64);
     assert_eq!(network.digest, rendered(NET).stacks["network"].digest);
-    assert_ne!(network.digest, rendered(&NET.replace("10.0", "10.1")).stacks["network"].digest);
+    assert_ne!(
+        network.digest,
+        rendered(&NET.replace("10.0", "10.1")).stacks["network"].digest
+    );
     assert!(network.parameters.is_empty() && network.depends_on.is_empty());
     assert_eq!(
-        network.tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>(),
-        ["mlinfra:environment=dev", "mlinfra:module=net", "mlinfra:project=demo", "mlinfra:stack=network", "team=ml"]
+        network
+            .tags
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect::<Vec<_>>(),
+        [
+            "mlinfra:environment=dev",
+            "mlinfra:module=net",
+            "mlinfra:project=demo",
+            "mlinfra:stack=network",
+            "team=ml"
+        ]
     );
 }
 
@@ -266,15 +296,24 @@ fn inputs_are_wired_to_the_only_stack_of_the_module_and_become_parameters() {
     let environment = rendered(&format!("{APP}{NET}"));
     assert_eq!(environment.stacks.keys().collect::<Vec<_>>(), ["network", "app"]);
     let app = &environment.stacks["app"];
-    let wires: Vec<_> =
-        app.parameters.iter().map(|(name, from)| format!("{name}={}.{}/{}", from.stack, from.output, from.key)).collect();
-    assert_eq!(wires, ["SubnetIds=network.subnet_ids/SubnetIds", "VpcId=network.vpc_id/VpcId"]);
+    let wires: Vec<_> = app
+        .parameters
+        .iter()
+        .map(|(name, from)| format!("{name}={}.{}/{}", from.stack, from.output, from.key))
+        .collect();
+    assert_eq!(
+        wires,
+        ["SubnetIds=network.subnet_ids/SubnetIds", "VpcId=network.vpc_id/VpcId"]
+    );
     assert_eq!(app.depends_on.iter().collect::<Vec<_>>(), ["network"]);
     let document = json(app);
     assert_eq!(document["Parameters"]["VpcId"]["Type"], "String");
     assert_eq!(document["Parameters"]["SubnetIds"]["Type"], "CommaDelimitedList");
     assert_eq!(document["Resources"]["App"]["Properties"]["VpcId"]["Ref"], "VpcId");
-    assert_eq!(document["Resources"]["App"]["Properties"]["Subnets"]["Ref"], "SubnetIds");
+    assert_eq!(
+        document["Resources"]["App"]["Properties"]["Subnets"]["Ref"],
+        "SubnetIds"
+    );
     // The network makes no log group as it is configured, so the optional wire is not drawn.
     assert!(document["Resources"]["App"]["Properties"].get("LogGroup").is_none());
 }
@@ -333,7 +372,10 @@ fn a_wire_without_a_provider_says_which_module_is_missing() {
 #[test]
 fn wrong_references_are_refused_where_they_stand_with_the_nearest_name() {
     for (app, expected) in [
-        ("vpc_id = \"${netwrk.vpc_id}\"\n", "MLI0210 6:10 there is no stack `netwrk` | did you mean `network`?"),
+        (
+            "vpc_id = \"${netwrk.vpc_id}\"\n",
+            "MLI0210 6:10 there is no stack `netwrk` | did you mean `network`?",
+        ),
         (
             "vpc_id = \"${network.vpcid}\"\n",
             "MLI0211 6:10 the stack `network` (module `net`) has no output `vpcid` | did you mean `vpc_id`?",
@@ -432,8 +474,15 @@ fn a_secret_in_a_file_is_refused_and_shown_nowhere() {
     ] {
         rendered(&net_and_app(&format!("password = \"{good}\"\n")));
     }
-    for bad in ["{{resolve:ssm:/db/password}}", "x{{resolve:secretsmanager:a}}", "{{resolve:secretsmanager:}}"] {
-        assert!(the_only(&net_and_app(&format!("password = \"{bad}\"\n"))).starts_with("MLI0208"), "{bad}");
+    for bad in [
+        "{{resolve:ssm:/db/password}}",
+        "x{{resolve:secretsmanager:a}}",
+        "{{resolve:secretsmanager:}}",
+    ] {
+        assert!(
+            the_only(&net_and_app(&format!("password = \"{bad}\"\n"))).starts_with("MLI0208"),
+            "{bad}"
+        );
     }
 }
 
@@ -442,14 +491,17 @@ fn records_get_their_defaults_and_keys_become_logical_ids() {
     let app = rendered(&net_and_app("groups.gpu-large = { size = 3 }\n")).stacks["app"].clone();
     assert_eq!(
         json(&app)["Resources"]["GroupGpuLarge"]["Properties"],
-        serde_json::json!({"Size": 3, "Types": ["m6i.large"]})
+        serde_json::json!({"Size": 3, "Types": ["m6i.large"], "ServiceToken": "x"})
     );
 }
 
 /// The problem that an application's template causes, with `line` at the end of its properties.
 fn template_problem(line: &str) -> Problem {
     let template = APP_TEMPLATE.replace("      Subnets: {{ subnet_ids }}\n", &format!("{line}\n"));
-    the_only_with(&[("templates/cloudformation/app.yaml", &template)], &net_and_app("label = \"abc\"\n"))
+    the_only_with(
+        &[("templates/cloudformation/app.yaml", &template)],
+        &net_and_app("label = \"abc\"\n"),
+    )
 }
 
 #[test]
@@ -490,13 +542,13 @@ fn values_of_other_stacks_can_be_tested_put_into_text_selected_and_joined() {
         "      A: {{ sub(\"${AWS::Region}/${vpc}/${name}\", vpc=vpc_id, name=label) }}\n      B: {{ select(1, subnet_ids) \
          }}\n      C: {{ join(\",\", subnet_ids) }}\n      D: {{ vpc_id is none }}\n      E: {{ join(\"-\", [\"a\", \"b\"]) \
          }}\n      F: {{ join(\"-\", [\"a\", vpc_id]) }}\n      G: {{ vpc_id or \"x\" }}\n      H: {{ select(1, [\"a\", \
-         \"b\"]) }}\n      I: {{ {\"x\": getatt(\"App\", \"GroupId\"), \"y\": [ref(\"App\")]} }}\n      J: {{ \
+         \"b\"]) }}\n      I: {{ {\"x\": getatt(\"Other\", \"GroupId\"), \"y\": [ref(\"Other\")]} }}\n      J: {{ \
          cidr_size(\"10.0.0.0/24\") }}\n",
     );
     let changes = [("templates/cloudformation/app.yaml", template.as_str())];
     let environment = rendered_with(&changes, &net_and_app("")).unwrap_or_else(|found| panic!("{:#?}", told(found)));
     let mut properties = json(&environment.stacks["app"])["Resources"]["App"]["Properties"].clone();
-    for key in ["GroupDescription", "VpcId"] {
+    for key in ["ServiceToken", "VpcId"] {
         properties.as_object_mut().unwrap().remove(key);
     }
     assert_eq!(
@@ -510,7 +562,7 @@ fn values_of_other_stacks_can_be_tested_put_into_text_selected_and_joined() {
             "F": {"Fn::Join": ["-", ["a", {"Ref": "VpcId"}]]},
             "G": {"Ref": "VpcId"},
             "H": "b",
-            "I": {"x": {"Fn::GetAtt": ["App", "GroupId"]}, "y": [{"Ref": "App"}]},
+            "I": {"x": {"Fn::GetAtt": ["Other", "GroupId"]}, "y": [{"Ref": "Other"}]},
             "J": 256,
         })
     );
@@ -521,12 +573,37 @@ fn mistakes_in_a_template_are_shown_at_its_line_with_the_inputs_behind_it() {
     let path = "templates/cloudformation/app.yaml";
     for (line, code, message, place) in [
         ("      A: {{ lable }}", codes::RENDER_UNDEFINED, "uses `lable`", "10:13"),
-        ("      A: {{ label|nope }}", codes::RENDER_FAILED, "filter nope is unknown", "10:"),
-        ("      A: {{ fail(\"too few of \" ~ label) }}", codes::REFUSED_BY_TEMPLATE, "`app`: too few of abc", "10:13"),
+        (
+            "      A: {{ label|nope }}",
+            codes::RENDER_FAILED,
+            "filter nope is unknown",
+            "10:",
+        ),
+        (
+            "      A: {{ fail(\"too few of \" ~ label) }}",
+            codes::REFUSED_BY_TEMPLATE,
+            "`app`: too few of abc",
+            "10:13",
+        ),
         ("      A: {{ label", codes::TEMPLATE_SYNTAX, "", "1"),
-        ("      A: b-{{ label }}", codes::EXPRESSION_IN_TEXT, "middle of a string", "10:12"),
-        ("      A: {{ cidr_subnet(\"10.0.0.0/30\", 4, 0) }}", codes::RENDER_FAILED, "cannot be split", "10:13"),
-        ("      A: {{ select(5, [1]) }}", codes::RENDER_FAILED, "there is no element 5: the list has 1", "10:13"),
+        (
+            "      A: b-{{ label }}",
+            codes::EXPRESSION_IN_TEXT,
+            "middle of a string",
+            "10:12",
+        ),
+        (
+            "      A: {{ cidr_subnet(\"10.0.0.0/30\", 4, 0) }}",
+            codes::RENDER_FAILED,
+            "cannot be split",
+            "10:13",
+        ),
+        (
+            "      A: {{ select(5, [1]) }}",
+            codes::RENDER_FAILED,
+            "there is no element 5: the list has 1",
+            "10:13",
+        ),
     ] {
         let problem = template_problem(line);
         assert_eq!(problem.code, code, "{line}: {problem:#?}");
@@ -543,13 +620,27 @@ fn mistakes_in_a_template_are_shown_at_its_line_with_the_inputs_behind_it() {
 #[test]
 fn a_mistake_in_the_rendered_document_is_shown_at_the_template_line_and_the_input() {
     // `label` makes the second of two equal keys.
-    let template = APP_TEMPLATE.replace("GroupDescription: {{ label }}", "abc: 1\n      {{ label }}: 2");
+    let template = APP_TEMPLATE.replace("ServiceToken: {{ label }}", "abc: 1\n      {{ label }}: 2");
     let changes = [("templates/cloudformation/app.yaml", template.as_str())];
     let problem = the_only_with(&changes, &net_and_app("label = \"abc\"\n"));
-    let texts: Vec<_> = problem.labels.iter().map(|label| format!("{} {}", label.span.place(), label.span.text())).collect();
-    assert!(texts.contains(&"templates/cloudformation/app.yaml:6:7 {{ label }}: 2".to_owned()), "{texts:#?}");
-    assert!(texts.contains(&"environments/dev.toml:13:1 label = \"abc\"".to_owned()), "{texts:#?}");
-    assert!(problem.notes.contains(&"rendered as: \"abc\": 2".to_owned()), "{:?}", problem.notes);
+    let texts: Vec<_> = problem
+        .labels
+        .iter()
+        .map(|label| format!("{} {}", label.span.place(), label.span.text()))
+        .collect();
+    assert!(
+        texts.contains(&"templates/cloudformation/app.yaml:6:7 {{ label }}: 2".to_owned()),
+        "{texts:#?}"
+    );
+    assert!(
+        texts.contains(&"environments/dev.toml:13:1 label = \"abc\"".to_owned()),
+        "{texts:#?}"
+    );
+    assert!(
+        problem.notes.contains(&"rendered as: \"abc\": 2".to_owned()),
+        "{:?}",
+        problem.notes
+    );
 }
 
 #[test]
@@ -567,9 +658,15 @@ fn parameters_of_a_template_need_a_default_and_may_not_clash() {
         let template = format!("{head}{APP_TEMPLATE}");
         the_only_with(&[("templates/cloudformation/app.yaml", &template)], &net_and_app("")).code
     };
-    assert_eq!(with("Parameters:\n  Own: {Type: String}\n"), codes::PARAMETER_WITHOUT_VALUE);
-    assert_eq!(with("Parameters:\n  VpcId: {Type: String, Default: x}\n"), codes::PARAMETER_CONFLICT);
-    let template = APP_TEMPLATE.replace("  App:\n", "  VpcId:\n").replace("!Ref App", "x");
+    assert_eq!(
+        with("Parameters:\n  Own: {Type: String}\n"),
+        codes::PARAMETER_WITHOUT_VALUE
+    );
+    assert_eq!(
+        with("Parameters:\n  VpcId: {Type: String, Default: x}\n"),
+        codes::PARAMETER_CONFLICT
+    );
+    let template = APP_TEMPLATE.replace("  Other:\n", "  VpcId:\n");
     let problem = the_only_with(&[("templates/cloudformation/app.yaml", &template)], &net_and_app(""));
     assert_eq!(problem.code, codes::PARAMETER_CONFLICT);
 }
@@ -579,11 +676,17 @@ fn a_resource_is_traced_to_its_template_line_and_inputs() {
     let environment = rendered(&net_and_app("label = \"abc\"\ngroups.gpu = { size = 3 }\n"));
     let app = &environment.stacks["app"];
     let shown = |id: &str| -> Vec<String> {
-        app.trace(id).iter().map(|label| format!("{} {}", label.span.place(), label.span.text())).collect()
+        app.trace(id)
+            .iter()
+            .map(|label| format!("{} {}", label.span.place(), label.span.text()))
+            .collect()
     };
     assert_eq!(
         shown("App"),
-        ["templates/cloudformation/app.yaml:2:3 App", "environments/dev.toml:13:1 label = \"abc\""]
+        [
+            "templates/cloudformation/app.yaml:2:3 App",
+            "environments/dev.toml:13:1 label = \"abc\""
+        ]
     );
     assert_eq!(
         shown("GroupGpu"),
@@ -656,11 +759,36 @@ when = "domain"
 #[test]
 fn defaults_choices_and_providers_of_a_contract_must_fit() {
     for (old, new, place, message) in [
-        ("default = \"app\"", "default = \"App\"", "25:11", "the default of `label` does not fit"),
-        ("default = [\"m6i.large\"]", "default = []", "48:11", "the default of `types` does not fit"),
-        ("net.vpc_id", "net.vpcid", "6:9", "the module `net` has no output `vpcid`"),
-        ("net.vpc_id", "net.subnet_ids", "6:9", "`vpc_id` is `string`, but net.subnet_ids is `list<string>`"),
-        ("default = \"app\"", "default = \"${a.b}\"", "25:11", "a contract knows no stacks"),
+        (
+            "default = \"app\"",
+            "default = \"App\"",
+            "25:11",
+            "the default of `label` does not fit",
+        ),
+        (
+            "default = [\"m6i.large\"]",
+            "default = []",
+            "48:11",
+            "the default of `types` does not fit",
+        ),
+        (
+            "net.vpc_id",
+            "net.vpcid",
+            "6:9",
+            "the module `net` has no output `vpcid`",
+        ),
+        (
+            "net.vpc_id",
+            "net.subnet_ids",
+            "6:9",
+            "`vpc_id` is `string`, but net.subnet_ids is `list<string>`",
+        ),
+        (
+            "default = \"app\"",
+            "default = \"${a.b}\"",
+            "25:11",
+            "a contract knows no stacks",
+        ),
     ] {
         let contract = APP_CONTRACT.replace(old, new);
         let found = Catalogue::with_overrides(files(&[("modules/app.toml", &contract)])).unwrap_err();
@@ -684,6 +812,36 @@ fn a_module_without_a_template_and_a_record_in_itself_are_refused() {
 fn every_built_in_module_is_read_without_a_problem() {
     let catalogue = Catalogue::built_in();
     assert!(catalogue.problems.is_empty(), "{:#?}", told(catalogue.problems));
+}
+
+/// The example environments, as a clone of the project has them.
+fn example(name: &str) -> spec::Environment {
+    let read = &mut |path: &str| {
+        Ok(match path {
+            "environments/common.toml" => {
+                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/environments/common.toml"))
+            }
+            "environments/dev.toml" => include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/environments/dev.toml")),
+            "environments/test.toml" => include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/environments/test.toml")),
+            "environments/prod.toml" => include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/environments/prod.toml")),
+            _ => return Err("no such file".to_owned()),
+        }
+        .to_owned())
+    };
+    spec::load(name, read).unwrap_or_else(|problems| panic!("{:#?}", told(problems)))
+}
+
+#[test]
+fn every_example_environment_renders_with_no_problem_at_all() {
+    for name in ["dev", "test", "prod"] {
+        match render(&example(name), &Catalogue::built_in()) {
+            Ok((rendered, warnings)) => {
+                assert!(rendered.stacks.len() >= 5, "{name}");
+                assert!(warnings.is_empty(), "{name}: {:#?}", told(warnings));
+            }
+            Err(problems) => panic!("{name}: {:#?}", told(problems)),
+        }
+    }
 }
 
 mod properties {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{Action, ParameterValue, PropertyChange, Replacement, ResourceAction, ResourceChange, StackPlan};
 use crate::module::RenderedStack;
-use crate::template::{Document, Node, NodeValue};
+use crate::template::intrinsic::{self, ReferenceKind};
+use crate::template::schema::{self, Update};
+use crate::template::{Document, Node};
 
 /// Every resource of the document as an addition; those behind a condition too, since only CloudFormation evaluates it.
 pub(super) fn additions(document: &Document) -> Vec<ResourceChange> {
@@ -138,50 +140,13 @@ pub(super) fn forecast(
     }
 }
 
-/// Names that a value refers to through Ref, Fn::GetAtt and Fn::Sub; pseudo parameters included, duplicates too.
-pub(super) fn references(node: &Node) -> Vec<String> {
-    let mut found = Vec::new();
-    collect(node, &mut found);
-    found
-}
-
-fn collect(node: &Node, found: &mut Vec<String>) {
-    match &node.value {
-        NodeValue::List(items) => items.iter().for_each(|item| collect(item, found)),
-        NodeValue::Map(entries) => {
-            for (key, _, value) in entries {
-                match (key.as_str(), &value.value) {
-                    ("Ref", NodeValue::String(name)) => found.push(name.clone()),
-                    ("Fn::GetAtt", NodeValue::String(path)) => {
-                        found.extend(path.split('.').next().map(str::to_owned));
-                    }
-                    ("Fn::GetAtt", NodeValue::List(items)) => {
-                        found.extend(items.first().and_then(Node::as_str).map(str::to_owned));
-                    }
-                    ("Fn::Sub", NodeValue::String(text)) => found.extend(substituted(text)),
-                    ("Fn::Sub", NodeValue::List(items)) => {
-                        if let Some(text) = items.first().and_then(Node::as_str) {
-                            found.extend(substituted(text));
-                        }
-                        items.iter().skip(1).for_each(|item| collect(item, found));
-                    }
-                    _ => collect(value, found),
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
-/// The names in `${Name}` and `${Name.Attribute}`; `${!Literal}` is none.
-fn substituted(text: &str) -> impl Iterator<Item = String> {
-    text.split("${")
-        .skip(1)
-        .filter_map(|rest| rest.split_once('}'))
-        .map(|(name, _)| name)
-        .filter(|name| !name.starts_with('!'))
-        .filter_map(|name| name.split('.').next())
-        .map(|name| name.trim().to_owned())
+/// Names of parameters and resources that a value refers to.
+fn references(node: &Node) -> Vec<String> {
+    intrinsic::references(node)
+        .into_iter()
+        .filter(|reference| matches!(reference.kind, ReferenceKind::Ref | ReferenceKind::GetAtt))
+        .map(|reference| reference.target)
+        .collect()
 }
 
 fn resources(document: &Document) -> impl Iterator<Item = (&str, &str, &Node)> {
@@ -197,7 +162,11 @@ fn resources(document: &Document) -> impl Iterator<Item = (&str, &str, &Node)> {
         })
 }
 
-/// What changing this property would do to the resource, as far as can be said without asking.
-fn replacement_of(_resource_type: &str, _property: &str) -> Replacement {
-    Replacement::Conditional
+/// What changing this property would do to the resource, by its schema; "perhaps" for a type that has none.
+fn replacement_of(resource_type: &str, property: &str) -> Replacement {
+    match schema::get(resource_type).map(|schema| schema.replacement(&[property])) {
+        Some(Update::InPlace) => Replacement::Never,
+        Some(Update::Replace) => Replacement::Always,
+        Some(Update::Conditional) | None => Replacement::Conditional,
+    }
 }

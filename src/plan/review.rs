@@ -21,7 +21,7 @@ pub fn unseen(reviewed: &[ResourceChange], actual: &[ResourceChange]) -> Vec<Uns
         .iter()
         .filter(|change| {
             let seen = reviewed.iter().find(|other| other.logical_id == change.logical_id);
-            loss(change) > seen.map_or(Loss::None, loss)
+            loss(change) > seen.map_or(Loss::None, shown)
         })
         .map(|change| Unseen {
             logical_id: change.logical_id.clone(),
@@ -45,6 +45,20 @@ fn loss(change: &ResourceChange) -> Loss {
         (_, Replacement::Always) => Loss::Replaced,
         (ResourceAction::Dynamic, _) | (_, Replacement::Conditional) => Loss::Perhaps,
         _ => Loss::None,
+    }
+}
+
+/// What the reviewer was shown. A property whose value was open and that forces a replacement is shown as such, although
+/// the resource as a whole could only be said to be replaced perhaps.
+fn shown(change: &ResourceChange) -> Loss {
+    let announced = change
+        .properties
+        .iter()
+        .any(|property| property.after_unknown.is_some() && property.replacement == Replacement::Always);
+    if announced {
+        loss(change).max(Loss::Replaced)
+    } else {
+        loss(change)
     }
 }
 

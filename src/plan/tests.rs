@@ -10,7 +10,6 @@ use super::*;
 use crate::diagnostic::{Severity, Source, Span};
 use crate::module::{Origins, OutputRef, RenderedEnvironment, RenderedStack};
 use crate::spec::{Backend, Environment, OnFailure, Spanned};
-use crate::template::{Document, Node, NodeValue};
 
 #[test]
 fn what_does_not_exist_is_planned_without_asking_and_its_users_wait_for_its_outputs() {
@@ -57,7 +56,10 @@ fn a_user_of_a_changed_stack_is_decided_once_the_change_set_is_known() {
     world.draw("network", changing("Vpc", Replacement::Never));
     let draft = world.draft();
     assert!(draft.wanted.is_empty());
-    assert_eq!(draft.plan.stack("network").unwrap().change_set.as_deref(), Some("arn:change-set"));
+    assert_eq!(
+        draft.plan.stack("network").unwrap().change_set.as_deref(),
+        Some("arn:change-set")
+    );
     assert_eq!(draft.plan.stack("cluster").unwrap().action, Action::Unchanged);
 }
 
@@ -70,10 +72,28 @@ fn a_replaced_source_makes_the_value_unknown_and_the_users_properties_suspect() 
     let cluster = draft.plan.stack("cluster").unwrap();
     assert_eq!(cluster.action, Action::Update);
     assert_eq!(cluster.parameters["VpcId"], ParameterValue::After(vpc_id()));
-    assert!(draft.wanted.is_empty(), "only the value is open, so there is nothing to ask");
+    assert!(
+        draft.wanted.is_empty(),
+        "only the value is open, so there is nothing to ask"
+    );
     let change = &cluster.changes[0];
-    assert_eq!((change.logical_id.as_str(), change.replacement), ("Group", Replacement::Conditional));
-    assert_eq!(change.properties[0].after_unknown.as_deref(), Some("known after network"));
+    assert_eq!(
+        (change.logical_id.as_str(), change.replacement),
+        ("Group", Replacement::Conditional)
+    );
+    assert_eq!(
+        change.properties[0].after_unknown.as_deref(),
+        Some("known after network")
+    );
+    assert_eq!(
+        change.properties[0].replacement,
+        Replacement::Always,
+        "a security group cannot move to another VPC"
+    );
+    assert!(
+        unseen(&cluster.changes, &changing("Group", Replacement::Always).changes).is_empty(),
+        "that was shown"
+    );
 }
 
 #[test]
@@ -92,7 +112,11 @@ fn a_change_set_with_a_value_of_today_in_place_of_an_unknown_one_is_only_looked_
     world.draw("cluster", drawn);
     let draft = world.draft();
     assert!(draft.wanted.is_empty());
-    assert_eq!(draft.plan.stack("cluster").unwrap().change_set, None, "it must never be executed");
+    assert_eq!(
+        draft.plan.stack("cluster").unwrap().change_set,
+        None,
+        "it must never be executed"
+    );
 }
 
 #[test]
@@ -101,7 +125,13 @@ fn stacks_that_left_the_file_go_after_those_that_use_them() {
     world.record("old_base", &[]);
     world.record("old_top", &["old_base"]);
     // The cluster used it until now.
-    world.deployed.recorded.get_mut("cluster").unwrap().after.push("old_base".to_owned());
+    world
+        .deployed
+        .recorded
+        .get_mut("cluster")
+        .unwrap()
+        .after
+        .push("old_base".to_owned());
     for stack in ["old_base", "old_top"] {
         world.draw(stack, Drawn::default());
     }
@@ -109,7 +139,10 @@ fn stacks_that_left_the_file_go_after_those_that_use_them() {
     let names: Vec<&str> = plan.stacks.iter().map(|stack| stack.name.as_str()).collect();
     assert_eq!(names, ["network", "cluster", "old_top", "old_base"]);
     let base = plan.stack("old_base").unwrap();
-    assert_eq!((base.action, base.after.join(" ").as_str()), (Action::Delete, "cluster old_top"));
+    assert_eq!(
+        (base.action, base.after.join(" ").as_str()),
+        (Action::Delete, "cluster old_top")
+    );
 }
 
 #[test]
@@ -150,7 +183,10 @@ fn stuck_stacks_are_planned_with_their_recovery() {
         let draft = world.draft();
         let network = draft.plan.stack("network").unwrap();
         assert_eq!((network.recovery, network.action), (Some(recovery), action), "{status}");
-        assert!(draft.wanted.iter().all(|wanted| wanted.stack != "network"), "{status}: no change set is possible");
+        assert!(
+            draft.wanted.iter().all(|wanted| wanted.stack != "network"),
+            "{status}: no change set is possible"
+        );
         let cluster = draft.plan.stack("cluster").unwrap();
         assert_eq!(cluster.parameters["VpcId"], ParameterValue::After(vpc_id()), "{status}");
     }
@@ -184,15 +220,28 @@ fn a_protected_environment_is_destroyed_only_by_its_name() {
     world.about.protect = true;
     let plan = world.draft().plan;
     assert!(guards(&plan, &Consents::default()).has_errors());
-    let wrong = Consents { confirm: Some("prod".to_owned()), ..Consents::default() };
+    let wrong = Consents {
+        confirm: Some("prod".to_owned()),
+        ..Consents::default()
+    };
     assert!(guards(&plan, &wrong).has_errors());
-    let right = Consents { confirm: Some("dev".to_owned()), ..Consents::default() };
+    let right = Consents {
+        confirm: Some("dev".to_owned()),
+        ..Consents::default()
+    };
     assert!(!guards(&plan, &right).has_errors());
 }
 
 #[test]
 fn every_stateful_type_is_found() {
-    for name in ["AWS::Cognito::UserPool", "AWS::EFS::FileSystem", "AWS::S3::Bucket", "AWS::SecretsManager::Secret", "AWS::SQS::Queue", "AWS::KMS::Key"] {
+    for name in [
+        "AWS::Cognito::UserPool",
+        "AWS::EFS::FileSystem",
+        "AWS::S3::Bucket",
+        "AWS::SecretsManager::Secret",
+        "AWS::SQS::Queue",
+        "AWS::KMS::Key",
+    ] {
         assert!(is_stateful(name), "{name}");
     }
     assert!(!is_stateful("AWS::EC2::Subnet"));
@@ -221,17 +270,30 @@ fn whatever_moved_since_the_plan_is_named() {
             region: "us-east-1",
             role_arn: None,
             spec_digest: "spec",
-            templates: world.environment.stacks.values().map(|s| (s.name.clone(), s.digest.clone())).collect(),
+            templates: world
+                .environment
+                .stacks
+                .values()
+                .map(|s| (s.name.clone(), s.digest.clone()))
+                .collect(),
             deployed: &world.deployed,
             applied: false,
         };
         change(&mut current);
-        verify_against(&plan, &current).into_iter().map(|moved| moved.what).collect()
+        verify_against(&plan, &current)
+            .into_iter()
+            .map(|moved| moved.what)
+            .collect()
     };
     assert!(check(&world, &|_| {}).is_empty());
     assert_eq!(check(&world, &|c| c.account = "999"), ["the account"]);
     assert_eq!(check(&world, &|c| c.applied = true), ["the plan"]);
-    assert_eq!(check(&world, &|c| { c.templates.remove("cluster"); }), ["the template of stack cluster"]);
+    assert_eq!(
+        check(&world, &|c| {
+            c.templates.remove("cluster");
+        }),
+        ["the template of stack cluster"]
+    );
     world.live("network").status = "UPDATE_ROLLBACK_COMPLETE".to_owned();
     assert_eq!(check(&world, &|_| {}), ["stack network"]);
 }
@@ -298,8 +360,14 @@ impl World {
         let mut world = Self::new();
         world.record("network", &[]);
         world.record("cluster", &["network"]);
-        world.live("network").outputs.insert("VpcId".to_owned(), "vpc-1".to_owned());
-        world.live("cluster").parameters.insert("VpcId".to_owned(), "vpc-1".to_owned());
+        world
+            .live("network")
+            .outputs
+            .insert("VpcId".to_owned(), "vpc-1".to_owned());
+        world
+            .live("cluster")
+            .parameters
+            .insert("VpcId".to_owned(), "vpc-1".to_owned());
         world
     }
 
@@ -375,14 +443,17 @@ fn changing(logical_id: &str, replacement: Replacement) -> Drawn {
 }
 
 fn stack(name: &str, template: Value) -> RenderedStack {
-    let source = Arc::new(Source { path: format!("{name}.json"), text: template.to_string() });
+    let source = Arc::new(Source {
+        path: format!("{name}.json"),
+        text: template.to_string(),
+    });
     RenderedStack {
         name: name.to_owned(),
         stack_name: format!("shop-dev-{name}"),
         module: name.to_owned(),
         template: template.to_string(),
         digest: format!("digest of {name}"),
-        document: Document { root: node(&source, &template), source },
+        document: crate::template::read(&source).unwrap(),
         parameters: BTreeMap::new(),
         depends_on: BTreeSet::new(),
         tags: BTreeMap::new(),
@@ -392,24 +463,15 @@ fn stack(name: &str, template: Value) -> RenderedStack {
     }
 }
 
-fn node(source: &Arc<Source>, value: &Value) -> Node {
-    let span = Span::new(source, 0..0);
-    let value = match value {
-        Value::Null => NodeValue::Null,
-        Value::Bool(value) => NodeValue::Boolean(*value),
-        Value::Number(value) => NodeValue::Number(value.clone()),
-        Value::String(value) => NodeValue::String(value.clone()),
-        Value::Array(items) => NodeValue::List(items.iter().map(|item| node(source, item)).collect()),
-        Value::Object(entries) => {
-            NodeValue::Map(entries.iter().map(|(key, value)| (key.clone(), span.clone(), node(source, value))).collect())
-        }
-    };
-    Node { value, span }
-}
-
 fn environment() -> Environment {
-    let source = Arc::new(Source { path: "environments/dev.toml".to_owned(), text: String::new() });
-    let text = |value: &str| Spanned { value: value.to_owned(), span: Span::new(&source, 0..0) };
+    let source = Arc::new(Source {
+        path: "environments/dev.toml".to_owned(),
+        text: String::new(),
+    });
+    let text = |value: &str| Spanned {
+        value: value.to_owned(),
+        span: Span::new(&source, 0..0),
+    };
     Environment {
         name: "dev".to_owned(),
         project: text("shop"),
@@ -418,7 +480,10 @@ fn environment() -> Environment {
         role_arn: None,
         protect: false,
         on_failure: OnFailure::Delete,
-        backend: Backend { bucket: String::new(), table: String::new() },
+        backend: Backend {
+            bucket: String::new(),
+            table: String::new(),
+        },
         tags: BTreeMap::new(),
         stacks: IndexMap::new(),
         workloads: IndexMap::new(),

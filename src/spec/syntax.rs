@@ -38,7 +38,12 @@ pub(crate) fn parse(source: &Arc<Source>) -> Result<Table, Problems> {
 
 fn is_header(source: &Source, span: &Span) -> bool {
     let before = source.text.get(..span.bytes.start).unwrap_or_default();
-    before.rsplit('\n').next().unwrap_or_default().trim_start().starts_with('[')
+    before
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default()
+        .trim_start()
+        .starts_with('[')
 }
 
 fn has_header(source: &Source, bytes: std::ops::Range<usize>) -> bool {

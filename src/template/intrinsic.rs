@@ -110,7 +110,7 @@ pub fn sub_parts(text: &str) -> Vec<SubPart<'_>> {
             parts.push(SubPart::Text("${"));
             rest = literal;
         } else {
-            parts.push(SubPart::Variable(name));
+            parts.push(SubPart::Variable(name.trim()));
             rest = tail;
         }
     }
@@ -227,14 +227,86 @@ fn sub(argument: &Node, found: &mut Vec<Reference>) {
 /// Where `${name}` stands in the source: in the text as written, from `searched` on; the whole text if escapes hide it.
 fn variable_span(text: &Node, name: &str, searched: &mut usize) -> Span {
     let written = text.span.text();
-    let wanted = format!("${{{name}}}");
-    match written.get(*searched..).and_then(|rest| rest.find(&wanted)) {
-        Some(at) => {
-            let start = *searched + at;
-            *searched = start + wanted.len();
+    let mut rest = written.get(*searched..).unwrap_or_default();
+    while let Some((_, behind)) = rest.split_once("${") {
+        let start = written.len() - behind.len() - 2;
+        rest = behind;
+        if let Some((inner, tail)) = behind.split_once('}')
+            && inner.trim() == name
+        {
+            *searched = written.len() - tail.len();
             let base = text.span.bytes.start;
-            Span::new(&text.span.source, base + start..base + *searched)
+            return Span::new(&text.span.source, base + start..base + *searched);
         }
-        None => text.span.clone(),
+    }
+    text.span.clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::diagnostic::Source;
+
+    fn listed(text: &str) -> Vec<String> {
+        let source = Arc::new(Source {
+            path: "t.yaml".to_owned(),
+            text: text.to_owned(),
+        });
+        let document = super::super::read(&source).expect("reads");
+        let found = references(&document.root).into_iter();
+        found
+            .map(|it| {
+                let attribute = it.attribute.map(|name| format!(".{name}")).unwrap_or_default();
+                format!("{:?} {}{attribute} = {}", it.kind, it.target, it.span.text())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_kind_of_reference_of_a_resource_is_found_in_order_and_in_its_place() {
+        let text = "Type: AWS::X::Y\nDependsOn: [A, B]\nCondition: C\nProperties:\n  a: !Ref D\n  b: !GetAtt E.F.G\n  \
+                    c: !Sub ['${H}-${I.J}-${!K}-${L}', {L: !Ref M}]\n  d: !If [N, !Ref O, {p: !FindInMap [Q, !Ref R, s]}]\n";
+        assert_eq!(
+            listed(text),
+            [
+                "Condition C = C",
+                "DependsOn A = A",
+                "DependsOn B = B",
+                "Ref D = D",
+                "GetAtt E.F.G = E.F.G",
+                "Ref H = ${H}",
+                "GetAtt I.J = ${I.J}",
+                "Ref M = M",
+                "Condition N = N",
+                "Ref O = O",
+                "Mapping Q = Q",
+                "Ref R = R",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_condition_of_a_policy_statement_is_no_reference() {
+        assert!(listed("Properties: {Statement: [{Condition: x}]}").is_empty());
+    }
+
+    #[test]
+    fn the_parts_of_a_sub_text_are_variables_and_literal_text() {
+        use SubPart::{Text, Variable};
+        assert_eq!(
+            sub_parts("a${B}c${!D}${E.F}$G${"),
+            [
+                Text("a"),
+                Variable("B"),
+                Text("c"),
+                Text("${"),
+                Text("D}"),
+                Variable("E.F"),
+                Text("$G"),
+                Text("${")
+            ]
+        );
     }
 }

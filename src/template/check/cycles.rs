@@ -3,10 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::intrinsic::{Reference, ReferenceKind, condition_references, references};
-use super::{Section, Template};
+use super::{Section, Template, Transforms};
 use crate::diagnostic::{Problem, Problems, Span, codes};
 
 pub(super) fn check(template: &Template, problems: &mut Problems) {
+    // A transform may give one resource's references to another one that it makes.
+    if template.transforms != Transforms::None {
+        return;
+    }
     let of_resource = |reference: &Reference| {
         matches!(
             reference.kind,

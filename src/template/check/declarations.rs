@@ -211,31 +211,24 @@ const SNAPSHOT_TYPES: &[&str] = &[
 
 fn resource(template: &Template, name: &str, span: &Span, node: &Node, problems: &mut Problems) {
     let code = codes::RESOURCE_ATTRIBUTE;
-    let extended: Vec<&str>;
-    let known = if template.transforms == Transforms::None {
-        RESOURCE_KEYS
-    } else {
-        extended = RESOURCE_KEYS
-            .iter()
-            .copied()
-            .chain(["Connectors", "IgnoreGlobals"])
-            .collect();
-        &extended
-    };
-    if !keys(node, known, code, &format!("the resource `{name}`"), span, problems) {
+    let kind = node.get("Type").and_then(Node::as_str);
+    let mut known = RESOURCE_KEYS.to_vec();
+    if template.transforms != Transforms::None {
+        known.extend(["Connectors", "IgnoreGlobals"]);
+    }
+    if kind.is_some_and(|kind| kind.starts_with("Custom::") || kind == "AWS::CloudFormation::CustomResource") {
+        known.push("Version");
+    }
+    if !keys(node, &known, code, &format!("the resource `{name}`"), span, problems) {
         return;
     }
-    let kind = match node.get("Type") {
-        Some(kind) => kind.as_str(),
-        None => {
-            problems.push(
-                Problem::error(code, format!("the resource `{name}` has no `Type`"))
-                    .at(span.clone(), "")
-                    .hint("for example `Type: AWS::S3::Bucket`"),
-            );
-            None
-        }
-    };
+    if node.get("Type").is_none() {
+        problems.push(
+            Problem::error(code, format!("the resource `{name}` has no `Type`"))
+                .at(span.clone(), "")
+                .hint("for example `Type: AWS::S3::Bucket`"),
+        );
+    }
     if let Some(properties) = node.get("Properties")
         && !matches!(properties.value, NodeValue::Map(_) | NodeValue::Null)
     {

@@ -14,6 +14,7 @@ const FUNCTIONS: &[(&str, Option<(usize, usize)>, &str)] = &[
     ("Fn::FindInMap", Some((3, 4)), "!FindInMap [mapping, key, key]"),
     ("Fn::GetAZs", None, "!GetAZs region"),
     ("Fn::GetAtt", None, "!GetAtt Resource.Attribute"),
+    ("Fn::GetStackOutput", None, "!GetStackOutput [stack, output]"),
     ("Fn::If", Some((3, 3)), "!If [condition, value if true, value if false]"),
     ("Fn::ImportValue", None, "!ImportValue name"),
     ("Fn::Join", Some((2, 2)), "!Join [delimiter, [value, …]]"),
@@ -89,11 +90,15 @@ fn arguments(template: &Template, name: &str, argument: &Node, at: &Span, proble
                 problem = problem.hint(hint);
             }
             problems.push(problem);
-        } else if name == "Ref" && argument.as_str().is_none() {
+        } else if name == "Ref" && argument.as_str().is_none() && template.transforms == Transforms::None {
             wrong(name, "a logical id or a parameter", "!Ref Name", argument, at, problems);
         }
         return;
     };
+    // With a transform a call may stand for the arguments.
+    if template.transforms != Transforms::None && intrinsic::call(argument).is_some() {
+        return;
+    }
     let items = argument.items().len();
     let is_list = matches!(argument.value, NodeValue::List(_));
     let is_text = argument.as_str().is_some();

@@ -146,5 +146,8 @@ fn did_you_mean<'b>(typed: &str, known: impl IntoIterator<Item = &'b str>) -> Op
 
 /// Whether the value is known only to AWS: a call of an intrinsic, or a dynamic reference in a text.
 fn is_unknown(node: &Node) -> bool {
-    intrinsic::call(node).is_some() || node.as_str().is_some_and(|text| text.contains("{{resolve:"))
+    intrinsic::call(node).is_some()
+        || node
+            .as_str()
+            .is_some_and(|text| text.contains("{{") && text.contains("resolve:"))
 }

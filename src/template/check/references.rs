@@ -89,7 +89,7 @@ fn gather(
 
 fn value(template: &Template, reference: &Reference) -> Option<Problem> {
     let name = reference.target.as_str();
-    if template.resources.get(name).is_some() || template.parameters.get(name).is_some() {
+    if is_resource(template, name) || template.parameters.get(name).is_some() {
         return None;
     }
     if name.starts_with("AWS::") {
@@ -142,7 +142,7 @@ fn attribute(template: &Template, reference: &Reference) -> Option<Problem> {
 
 fn resource(template: &Template, reference: &Reference, what: &str) -> Option<Problem> {
     let name = reference.target.as_str();
-    if template.resources.get(name).is_some() {
+    if is_resource(template, name) {
         return None;
     }
     let is_parameter = template.parameters.get(name).is_some();
@@ -157,6 +157,21 @@ fn resource(template: &Template, reference: &Reference, what: &str) -> Option<Pr
         reference,
         template.resources.names(),
     ))
+}
+
+/// A module's resources are named after it: `NetworkVpc` for `Vpc` in the module `Network` ("Reference module resources").
+fn is_resource(template: &Template, name: &str) -> bool {
+    let is_module = |node: &Node| {
+        node.get("Type")
+            .and_then(Node::as_str)
+            .is_some_and(|kind| kind.ends_with("::MODULE"))
+    };
+    template.resources.get(name).is_some()
+        || template
+            .resources
+            .entries
+            .iter()
+            .any(|(module, _, node)| name.starts_with(module) && is_module(node))
 }
 
 /// "Conditions": only parameters, mappings and other conditions are known when conditions are evaluated.

@@ -2,8 +2,8 @@
 //!
 //! CloudFormation turns strings into numbers and booleans and back, so `"5"` is an integer and `true` a string.
 
+use core::net::{Ipv4Addr, Ipv6Addr};
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use regex::{Regex, RegexBuilder};

@@ -132,9 +132,7 @@ impl<'a> Reader<'a> {
     fn key(&mut self, event: Event<'a>, span: Span) -> Result<(String, Span), Stop> {
         match event {
             Event::Scalar(text, _, _, None) => Ok((text.into_owned(), span)),
-            Event::Scalar(text, _, _, Some(tag)) if tag.is_yaml_core_schema() && tag.suffix == "str" => {
-                Ok((text.into_owned(), span))
-            }
+            Event::Scalar(text, _, _, Some(tag)) if is_string_tag(&tag) => Ok((text.into_owned(), span)),
             _ => self.stop(
                 Problem::error(codes::TEMPLATE_SYNTAX, "a key must be a plain or quoted string")
                     .at(span, "")
@@ -168,7 +166,10 @@ impl<'a> Reader<'a> {
             return Node { value, span };
         }
         match self.function(tag, &span) {
-            Some(function) => tags::wrap(function, self.tag_span(tag, &span), string(span)),
+            Some(function) => {
+                let at = self.tag_span(tag, &span);
+                tags::wrap(function, at.clone(), string(self.behind(&at, &span)))
+            }
             None => string(span),
         }
     }
@@ -189,7 +190,7 @@ impl<'a> Reader<'a> {
     }
 
     fn function(&mut self, tag: &Tag, span: &Span) -> Option<&'static str> {
-        if tag.handle.is_empty() && tag.suffix == "!" {
+        if is_string_tag(tag) {
             return None;
         }
         let function = if tag.handle == "!" {
@@ -226,6 +227,15 @@ impl<'a> Reader<'a> {
             Some(at) => Span::new(self.source, at..at + written.len()),
             None => value.clone(),
         }
+    }
+
+    /// A tagged scalar without its tag; the parser's span begins with it.
+    fn behind(&self, tag: &Span, value: &Span) -> Span {
+        if tag.bytes.start != value.bytes.start || tag.bytes.end > value.bytes.end {
+            return value.clone();
+        }
+        let rest = self.source.text.get(tag.bytes.end..value.bytes.end).unwrap_or_default();
+        Span::new(self.source, value.bytes.end - rest.trim_start().len()..value.bytes.end)
     }
 
     fn next(&mut self) -> Result<(Event<'a>, Span), Stop> {
@@ -271,6 +281,12 @@ impl<'a> Reader<'a> {
             _ => start.bytes.end,
         }
     }
+}
+
+/// `!` and `!!str` say "a string", whatever it looks like.
+fn is_string_tag(tag: &Tag) -> bool {
+    let non_specific = tag.handle.is_empty() && tag.suffix == "!" || tag.handle == "!" && tag.suffix.is_empty();
+    non_specific || tag.is_yaml_core_schema() && tag.suffix == "str"
 }
 
 /// A plain scalar by YAML 1.2's core schema, except that only numbers which JSON keeps as written become numbers.

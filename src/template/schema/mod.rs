@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-mod corrections;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -55,9 +54,7 @@ impl ResourceSchema {
                 .max()
                 .unwrap_or(Update::InPlace)
         };
-        let registry =
-            of("createOnlyProperties", Update::Replace).max(of("conditionalCreateOnlyProperties", Update::Conditional));
-        corrections::update(&self.name, property_path).unwrap_or(registry)
+        of("createOnlyProperties", Update::Replace).max(of("conditionalCreateOnlyProperties", Update::Conditional))
     }
 
     /// The properties that only AWS sets, dotted: `Arn`, `Endpoint.Address`. Parts of list items are left out.

@@ -1,0 +1,544 @@
+//! Physical ids and `Fn::GetAtt` attributes, made up in the shapes that AWS documents.
+//!
+//! The user guide's "Resource and property types" says for each type what `Ref` and `Fn::GetAtt` answer. Mostly `Ref` is
+//! the schema's primary identifier and the attributes are its read-only properties; [`special`] holds the exceptions.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::naming::{digest, digits, hex, physical_name, suffix, uuid};
+use super::resource_types;
+use super::world::{Physical, ResourceRequest};
+
+/// A new resource: its id and its attributes.
+pub fn synthesise(request: &ResourceRequest<'_>) -> Physical {
+    let id = identifier(request);
+    let attributes = attributes(request, &id);
+    Physical { id, attributes }
+}
+
+/// A resource that exists: the same id, the attributes of its new properties; what was made up once stays.
+pub fn refreshed(request: &ResourceRequest<'_>) -> Physical {
+    let id = request.physical_id.map_or_else(|| identifier(request), str::to_owned);
+    let mut attributes = attributes(request, &id);
+    let properties = request.properties.as_object();
+    for (name, value) in request.attributes {
+        if !properties.is_some_and(|properties| properties.contains_key(name)) {
+            attributes.insert(name.clone(), value.clone());
+        }
+    }
+    Physical { id, attributes }
+}
+
+/// The properties that name a resource of this type, if the template's author may choose the name.
+pub(super) fn name_property(resource_type: &str) -> Option<String> {
+    if let Some(name) = match resource_type {
+        "AWS::EC2::SecurityGroup" => Some("GroupName"),
+        "AWS::ElasticLoadBalancingV2::LoadBalancer" | "AWS::ElasticLoadBalancingV2::TargetGroup" => Some("Name"),
+        "AWS::IAM::ManagedPolicy" => Some("ManagedPolicyName"),
+        "AWS::SageMaker::Endpoint" => Some("EndpointName"),
+        "AWS::SageMaker::EndpointConfig" => Some("EndpointConfigName"),
+        "AWS::SageMaker::Model" => Some("ModelName"),
+        "AWS::SageMaker::NotebookInstance" => Some("NotebookInstanceName"),
+        "AWS::SageMaker::ModelPackageGroup" => Some("ModelPackageGroupName"),
+        "AWS::ECS::Cluster" => Some("ClusterName"),
+        "AWS::SNS::Topic" => Some("TopicName"),
+        "AWS::SQS::Queue" => Some("QueueName"),
+        "AWS::SecretsManager::Secret" => Some("Name"),
+        _ => None,
+    } {
+        return Some(name.to_owned());
+    }
+    let schema = resource_types::get(resource_type)?;
+    let identifier = schema.primary_identifier();
+    match identifier.as_slice() {
+        [only] if !schema.read_only().contains(only) && !required_parent(only) => Some(only.clone()),
+        _ => None,
+    }
+}
+
+/// Identifiers that point at something else rather than name the resource.
+fn required_parent(property: &str) -> bool {
+    matches!(property, "Bucket" | "RepositoryId" | "PolicyArn" | "ResourceArn")
+}
+
+fn identifier(request: &ResourceRequest<'_>) -> String {
+    let ResourceRequest {
+        resource_type,
+        logical_id,
+        seed,
+        account,
+        region,
+        partition,
+        ..
+    } = request;
+    let text = |name: &str| request.properties.get(name).and_then(scalar);
+    let name = name_property(resource_type)
+        .and_then(|property| text(&property))
+        .unwrap_or_else(|| physical_name(resource_type, request.stack_name, logical_id, seed));
+    let short = |prefix: &str| format!("{prefix}-0{}", hex(seed, 0, 16));
+    let arn = |service: &str, rest: String| format!("arn:{partition}:{service}:{region}:{account}:{rest}");
+    match *resource_type {
+        "AWS::EC2::VPC" => short("vpc"),
+        "AWS::EC2::Subnet" => short("subnet"),
+        "AWS::EC2::InternetGateway" => short("igw"),
+        "AWS::EC2::EgressOnlyInternetGateway" => short("eigw"),
+        "AWS::EC2::NatGateway" => short("nat"),
+        "AWS::EC2::RouteTable" => short("rtb"),
+        "AWS::EC2::NetworkAcl" => short("acl"),
+        "AWS::EC2::SecurityGroup" => short("sg"),
+        "AWS::EC2::SecurityGroupIngress" | "AWS::EC2::SecurityGroupEgress" => short("sgr"),
+        "AWS::EC2::VPCEndpoint" => short("vpce"),
+        "AWS::EC2::FlowLog" => short("fl"),
+        "AWS::EC2::Instance" => short("i"),
+        "AWS::EC2::Volume" => short("vol"),
+        "AWS::EC2::LaunchTemplate" => short("lt"),
+        "AWS::EC2::NetworkInterface" => short("eni"),
+        "AWS::EC2::VPCPeeringConnection" => short("pcx"),
+        "AWS::EC2::TransitGateway" => short("tgw"),
+        "AWS::EC2::TransitGatewayAttachment" => short("tgw-attach"),
+        "AWS::EC2::DHCPOptions" => short("dopt"),
+        "AWS::EC2::SubnetRouteTableAssociation" => short("rtbassoc"),
+        "AWS::EC2::SubnetNetworkAclAssociation" => short("aclassoc"),
+        "AWS::EC2::VPCCidrBlock" => short("vpc-cidr-assoc"),
+        "AWS::EC2::PrefixList" => short("pl"),
+        "AWS::EC2::EIP" => address(seed),
+        "AWS::EC2::Route" => {
+            let table = text("RouteTableId").unwrap_or_default();
+            let to = [
+                "DestinationCidrBlock",
+                "DestinationIpv6CidrBlock",
+                "DestinationPrefixListId",
+            ];
+            let to = to.iter().find_map(|name| text(name)).unwrap_or_default();
+            format!("{table}|{to}")
+        }
+        "AWS::EC2::VPCGatewayAttachment" => {
+            let vpc = text("VpcId").unwrap_or_default();
+            format!(
+                "{}|{vpc}",
+                if text("InternetGatewayId").is_some() {
+                    "IGW"
+                } else {
+                    "VGW"
+                }
+            )
+        }
+        "AWS::EC2::NetworkAclEntry" => name,
+        "AWS::KMS::Key" => uuid(seed),
+        "AWS::KMS::Alias" => text("AliasName").unwrap_or(name),
+        "AWS::IAM::ManagedPolicy" => {
+            let path = text("Path").unwrap_or_else(|| "/".to_owned());
+            format!("arn:{partition}:iam::{account}:policy{path}{name}")
+        }
+        "AWS::IAM::Policy" => physical_name(resource_type, request.stack_name, logical_id, seed),
+        "AWS::IAM::OIDCProvider" => {
+            let url = text("Url").unwrap_or_default();
+            format!(
+                "arn:{partition}:iam::{account}:oidc-provider/{}",
+                url.trim_start_matches("https://")
+            )
+        }
+        "AWS::EKS::Nodegroup" | "AWS::EKS::Addon" | "AWS::EKS::FargateProfile" => {
+            let cluster = text("ClusterName").unwrap_or_default();
+            let own = ["NodegroupName", "AddonName", "FargateProfileName"]
+                .iter()
+                .find_map(|name| text(name));
+            let own = own.unwrap_or_else(|| physical_name(resource_type, request.stack_name, logical_id, seed));
+            let separator = if *resource_type == "AWS::EKS::Nodegroup" {
+                '/'
+            } else {
+                '|'
+            };
+            format!("{cluster}{separator}{own}")
+        }
+        "AWS::EKS::AccessEntry" => {
+            format!(
+                "{}|{}",
+                text("PrincipalArn").unwrap_or_default(),
+                text("ClusterName").unwrap_or_default()
+            )
+        }
+        "AWS::EKS::PodIdentityAssociation" => {
+            let cluster = text("ClusterName").unwrap_or_default();
+            arn(
+                "eks",
+                format!("podidentityassociation/{cluster}/a-{}", hex(seed, 0, 17)),
+            )
+        }
+        "AWS::SageMaker::Endpoint" => arn("sagemaker", format!("endpoint/{}", name.to_lowercase())),
+        "AWS::SageMaker::EndpointConfig" => arn("sagemaker", format!("endpoint-config/{}", name.to_lowercase())),
+        "AWS::SageMaker::Model" => arn("sagemaker", format!("model/{}", name.to_lowercase())),
+        "AWS::SageMaker::NotebookInstance" => arn("sagemaker", format!("notebook-instance/{}", name.to_lowercase())),
+        "AWS::SageMaker::ModelPackageGroup" => arn("sagemaker", format!("model-package-group/{name}")),
+        "AWS::SageMaker::Domain" => format!("d-{}", hex(seed, 0, 12)),
+        "AWS::SageMaker::UserProfile" => {
+            format!(
+                "{}|{}",
+                text("UserProfileName").unwrap_or(name),
+                text("DomainId").unwrap_or_default()
+            )
+        }
+        "AWS::SNS::Topic" => arn("sns", name),
+        "AWS::SQS::Queue" => format!("https://sqs.{region}.amazonaws.com/{account}/{name}"),
+        "AWS::SecretsManager::Secret" => arn("secretsmanager", format!("secret:{name}-{}", suffix(seed, 6))),
+        "AWS::ElasticLoadBalancingV2::LoadBalancer" => arn(
+            "elasticloadbalancing",
+            format!("loadbalancer/app/{name}/{}", hex(seed, 0, 16)),
+        ),
+        "AWS::ElasticLoadBalancingV2::TargetGroup" => arn(
+            "elasticloadbalancing",
+            format!("targetgroup/{name}/{}", hex(seed, 0, 16)),
+        ),
+        "AWS::ECS::Service" => {
+            let cluster = text("Cluster").unwrap_or_else(|| "default".to_owned());
+            let own = text("ServiceName").unwrap_or(name);
+            arn(
+                "ecs",
+                format!("service/{}/{own}", cluster.rsplit('/').next().unwrap_or_default()),
+            )
+        }
+        "AWS::ECS::TaskDefinition" => arn(
+            "ecs",
+            format!("task-definition/{}:1", text("Family").unwrap_or_else(|| name.clone())),
+        ),
+        "AWS::SSM::Parameter" => text("Name").unwrap_or_else(|| format!("CFN-{logical_id}-{}", suffix(seed, 12))),
+        "AWS::CloudFormation::WaitConditionHandle" => {
+            format!(
+                "https://cloudformation-waitcondition-{region}.s3.amazonaws.com/{}",
+                uuid(seed)
+            )
+        }
+        other => {
+            if let Some(property) = name_property(other) {
+                return text(&property).unwrap_or(name);
+            }
+            let Some(schema) = resource_types::get(other) else {
+                return name;
+            };
+            let parts = schema
+                .primary_identifier()
+                .into_iter()
+                .map(|part| text(&part).unwrap_or_else(|| made_up(request, &part, &name)));
+            parts.collect::<Vec<_>>().join("|")
+        }
+    }
+}
+
+fn attributes(request: &ResourceRequest<'_>, id: &str) -> BTreeMap<String, Value> {
+    let mut found: BTreeMap<String, Value> = BTreeMap::new();
+    let name = request
+        .properties
+        .get(name_property(request.resource_type).unwrap_or_default())
+        .and_then(scalar)
+        .unwrap_or_else(|| id.rsplit(['/', '|']).next().unwrap_or(id).to_owned());
+    if let Some(schema) = resource_types::get(request.resource_type) {
+        let identifier = schema.primary_identifier();
+        for path in schema.read_only().into_iter().chain(schema.attributes()) {
+            if request.properties.get(&path).is_some() {
+                continue;
+            }
+            let value = match identifier.as_slice() {
+                [only] if *only == path => id.to_owned(),
+                _ => made_up(request, &path, &name),
+            };
+            found.insert(path, Value::String(value));
+        }
+        // Since 2023 GetAtt also answers properties for many types; those that the template sets are known.
+        if let Some(properties) = request.properties.as_object() {
+            for (property, value) in properties {
+                found.entry(property.clone()).or_insert_with(|| value.clone());
+            }
+        }
+        if let [only] = identifier.as_slice() {
+            found
+                .entry(only.clone())
+                .or_insert_with(|| Value::String(id.to_owned()));
+        }
+    }
+    for (attribute, value) in special(request, id, &name) {
+        found.insert(attribute.to_owned(), value);
+    }
+    found
+}
+
+/// A value for an attribute of which only the name is known.
+fn made_up(request: &ResourceRequest<'_>, attribute: &str, name: &str) -> String {
+    let ResourceRequest {
+        account,
+        region,
+        partition,
+        resource_type,
+        ..
+    } = request;
+    let seed = digest(&format!("{}/{attribute}", request.seed));
+    let mut parts = resource_type.split("::").skip(1);
+    let service = parts.next().unwrap_or_default().to_lowercase();
+    let kind = parts.next().unwrap_or_default().to_lowercase();
+    let last = attribute.rsplit('.').next().unwrap_or(attribute);
+    match last {
+        _ if last.ends_with("Arn") || last.ends_with("ARN") => {
+            format!("arn:{partition}:{service}:{region}:{account}:{kind}/{name}")
+        }
+        _ if last.contains("Endpoint") || last.contains("DNSName") || last.contains("DnsName") => {
+            format!("{}.{service}.{region}.amazonaws.com", hex(&seed, 0, 12))
+        }
+        _ if last.ends_with("Url") || last.ends_with("URL") || last.ends_with("Uri") => {
+            format!("https://{service}.{region}.amazonaws.com/{name}")
+        }
+        _ if last.ends_with("Name") => name.to_owned(),
+        _ if last.ends_with("Port") => "443".to_owned(),
+        _ if last.ends_with("Time") || last.ends_with("At") || last.ends_with("Date") => super::xml::iso(request.at),
+        _ if last.contains("Version") => "1".to_owned(),
+        _ if last.ends_with("Status") || last.ends_with("State") => "ACTIVE".to_owned(),
+        _ => hex(&seed, 0, 17).to_owned(),
+    }
+}
+
+/// What types answer that their schemas do not say.
+fn special(request: &ResourceRequest<'_>, id: &str, name: &str) -> Vec<(&'static str, Value)> {
+    let ResourceRequest {
+        account,
+        region,
+        partition,
+        seed,
+        ..
+    } = request;
+    let property = |name: &str| request.properties.get(name).cloned();
+    let short =
+        |prefix: &str, salt: &str| json!(format!("{prefix}-0{}", hex(&digest(&format!("{seed}/{salt}")), 0, 16)));
+    let arn = |service: &str, rest: String| json!(format!("arn:{partition}:{service}:{region}:{account}:{rest}"));
+    let global = |service: &str, rest: String| json!(format!("arn:{partition}:{service}::{account}:{rest}"));
+    match request.resource_type {
+        "AWS::EC2::VPC" => vec![
+            ("VpcId", json!(id)),
+            (
+                "CidrBlock",
+                property("CidrBlock").unwrap_or_else(|| json!("10.0.0.0/16")),
+            ),
+            ("DefaultSecurityGroup", short("sg", "default")),
+            ("DefaultNetworkAcl", short("acl", "default")),
+            (
+                "CidrBlockAssociations",
+                json!([format!("vpc-cidr-assoc-0{}", hex(seed, 16, 16))]),
+            ),
+            ("Ipv6CidrBlocks", json!([])),
+        ],
+        "AWS::EC2::Subnet" => vec![
+            ("SubnetId", json!(id)),
+            (
+                "AvailabilityZone",
+                property("AvailabilityZone").unwrap_or_else(|| json!(format!("{region}a"))),
+            ),
+            ("NetworkAclAssociationId", short("aclassoc", "acl")),
+            ("Ipv6CidrBlocks", json!([])),
+        ],
+        "AWS::EC2::EIP" => vec![
+            ("PublicIp", json!(id)),
+            ("AllocationId", short("eipalloc", "allocation")),
+        ],
+        "AWS::EC2::SecurityGroup" => vec![
+            ("GroupId", json!(id)),
+            ("Id", json!(id)),
+            ("VpcId", property("VpcId").unwrap_or_else(|| json!("vpc-default"))),
+        ],
+        "AWS::EC2::Instance" => vec![
+            ("PrivateIp", json!(format!("10.0.{}.{}", byte(seed, 0), byte(seed, 1)))),
+            (
+                "PrivateDnsName",
+                json!(format!("ip-10-0-{}-{}.ec2.internal", byte(seed, 0), byte(seed, 1))),
+            ),
+            ("PublicIp", json!(address(seed))),
+            (
+                "AvailabilityZone",
+                property("AvailabilityZone").unwrap_or_else(|| json!(format!("{region}a"))),
+            ),
+        ],
+        "AWS::EC2::LaunchTemplate" => vec![
+            ("LatestVersionNumber", json!("1")),
+            ("DefaultVersionNumber", json!("1")),
+        ],
+        "AWS::EC2::VPCEndpoint" => {
+            let entry = format!("Z7HUB22UULQXV:{id}-{}.vpce.amazonaws.com", hex(seed, 20, 8));
+            vec![
+                ("DnsEntries", json!([entry])),
+                ("NetworkInterfaceIds", json!([])),
+                ("CreationTimestamp", json!(super::xml::iso(request.at))),
+            ]
+        }
+        "AWS::S3::Bucket" => vec![
+            ("Arn", json!(format!("arn:{partition}:s3:::{id}"))),
+            ("DomainName", json!(format!("{id}.s3.amazonaws.com"))),
+            ("RegionalDomainName", json!(format!("{id}.s3.{region}.amazonaws.com"))),
+            (
+                "DualStackDomainName",
+                json!(format!("{id}.s3.dualstack.{region}.amazonaws.com")),
+            ),
+            (
+                "WebsiteURL",
+                json!(format!("http://{id}.s3-website-{region}.amazonaws.com")),
+            ),
+        ],
+        "AWS::IAM::Role" => {
+            let path = property("Path")
+                .and_then(|path| scalar(&path))
+                .unwrap_or_else(|| "/".to_owned());
+            vec![
+                ("Arn", global("iam", format!("role{path}{id}"))),
+                ("RoleId", json!(format!("AROA{}", suffix(seed, 17)))),
+            ]
+        }
+        "AWS::IAM::InstanceProfile" => vec![("Arn", global("iam", format!("instance-profile/{id}")))],
+        "AWS::IAM::User" => vec![("Arn", global("iam", format!("user/{id}")))],
+        "AWS::IAM::ManagedPolicy" => vec![
+            ("PolicyArn", json!(id)),
+            ("PolicyId", json!(format!("ANPA{}", suffix(seed, 17)))),
+        ],
+        "AWS::IAM::OIDCProvider" => vec![("Arn", json!(id))],
+        "AWS::KMS::Key" => vec![("Arn", arn("kms", format!("key/{id}"))), ("KeyId", json!(id))],
+        "AWS::Logs::LogGroup" => vec![("Arn", arn("logs", format!("log-group:{id}:*")))],
+        "AWS::ECR::Repository" => vec![
+            ("Arn", arn("ecr", format!("repository/{id}"))),
+            (
+                "RepositoryUri",
+                json!(format!("{account}.dkr.ecr.{region}.amazonaws.com/{id}")),
+            ),
+        ],
+        "AWS::DynamoDB::Table" => vec![("Arn", arn("dynamodb", format!("table/{id}")))],
+        "AWS::SNS::Topic" => vec![("TopicArn", json!(id)), ("TopicName", json!(name))],
+        "AWS::SQS::Queue" => vec![
+            ("Arn", arn("sqs", name.to_owned())),
+            ("QueueName", json!(name)),
+            ("QueueUrl", json!(id)),
+        ],
+        "AWS::Lambda::Function" => vec![("Arn", arn("lambda", format!("function:{id}")))],
+        "AWS::SecretsManager::Secret" => vec![("Id", json!(id))],
+        "AWS::ECS::Cluster" => vec![("Arn", arn("ecs", format!("cluster/{id}")))],
+        "AWS::ECS::Service" => vec![("ServiceArn", json!(id)), ("Name", json!(name))],
+        "AWS::EKS::Cluster" => eks_cluster(request, id),
+        "AWS::EKS::Nodegroup" => {
+            let (cluster, own) = id.split_once('/').unwrap_or(("", id));
+            vec![
+                ("Arn", arn("eks", format!("nodegroup/{cluster}/{own}/{}", uuid(seed)))),
+                ("ClusterName", json!(cluster)),
+                ("NodegroupName", json!(own)),
+                ("Id", json!(id)),
+            ]
+        }
+        "AWS::EKS::PodIdentityAssociation" => {
+            vec![("AssociationArn", json!(id)), ("AssociationId", json!(name))]
+        }
+        "AWS::SageMaker::Endpoint" => vec![("EndpointName", json!(name)), ("EndpointArn", json!(id))],
+        "AWS::SageMaker::EndpointConfig" => vec![("EndpointConfigName", json!(name)), ("EndpointConfigArn", json!(id))],
+        "AWS::SageMaker::Model" => vec![("ModelName", json!(name)), ("ModelArn", json!(id))],
+        "AWS::SageMaker::NotebookInstance" => vec![("NotebookInstanceName", json!(name))],
+        "AWS::SageMaker::ModelPackageGroup" => vec![("ModelPackageGroupArn", json!(id))],
+        "AWS::SageMaker::Domain" => vec![
+            ("DomainId", json!(id)),
+            ("DomainArn", arn("sagemaker", format!("domain/{id}"))),
+            ("Url", json!(format!("https://{id}.studio.{region}.sagemaker.aws"))),
+            ("HomeEfsFileSystemId", json!(format!("fs-0{}", hex(seed, 8, 16)))),
+        ],
+        "AWS::RDS::DBInstance" => vec![
+            (
+                "Endpoint.Address",
+                json!(format!("{id}.c{}.{region}.rds.amazonaws.com", hex(seed, 0, 11))),
+            ),
+            (
+                "Endpoint.Port",
+                json!(
+                    property("Port")
+                        .and_then(|port| scalar(&port))
+                        .unwrap_or_else(|| "5432".to_owned())
+                ),
+            ),
+            ("DBInstanceArn", arn("rds", format!("db:{id}"))),
+            (
+                "MasterUserSecret.SecretArn",
+                arn(
+                    "secretsmanager",
+                    format!("secret:rds!db-{}-{}", uuid(seed), suffix(seed, 6)),
+                ),
+            ),
+        ],
+        "AWS::ElasticLoadBalancingV2::LoadBalancer" => vec![
+            ("LoadBalancerArn", json!(id)),
+            (
+                "DNSName",
+                json!(format!("{name}-{}.{region}.elb.amazonaws.com", digits(seed, 10))),
+            ),
+            ("CanonicalHostedZoneID", json!("Z35SXDOTRQ7X7K")),
+            (
+                "LoadBalancerFullName",
+                json!(id.split_once("loadbalancer/").map_or(id, |(_, rest)| rest)),
+            ),
+        ],
+        "AWS::ElasticLoadBalancingV2::TargetGroup" => vec![
+            ("TargetGroupArn", json!(id)),
+            ("TargetGroupFullName", json!(id.rsplit(':').next().unwrap_or(id))),
+        ],
+        "AWS::CloudWatch::Alarm" => vec![("Arn", arn("cloudwatch", format!("alarm:{id}")))],
+        _ => Vec::new(),
+    }
+}
+
+fn eks_cluster(request: &ResourceRequest<'_>, id: &str) -> Vec<(&'static str, Value)> {
+    use base64::Engine as _;
+    let ResourceRequest {
+        account,
+        region,
+        partition,
+        seed,
+        ..
+    } = request;
+    let oidc = hex(seed, 16, 32).to_uppercase();
+    let certificate = format!(
+        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+        hex(seed, 0, 64)
+    );
+    vec![
+        (
+            "Arn",
+            json!(format!("arn:{partition}:eks:{region}:{account}:cluster/{id}")),
+        ),
+        (
+            "Endpoint",
+            json!(format!("https://{oidc}.gr7.{region}.eks.amazonaws.com")),
+        ),
+        (
+            "CertificateAuthorityData",
+            json!(base64::engine::general_purpose::STANDARD.encode(certificate)),
+        ),
+        (
+            "ClusterSecurityGroupId",
+            json!(format!("sg-0{}", hex(&digest(seed), 0, 16))),
+        ),
+        ("EncryptionConfigKeyArn", json!("")),
+        ("KubernetesNetworkConfig.ServiceIpv6Cidr", json!("")),
+        (
+            "OpenIdConnectIssuerUrl",
+            json!(format!("https://oidc.eks.{region}.amazonaws.com/id/{oidc}")),
+        ),
+    ]
+}
+
+/// A public address from the range that documentation may use freely would not look like AWS; 3.0.0.0/8 does.
+fn address(seed: &str) -> String {
+    format!("3.{}.{}.{}", byte(seed, 2), byte(seed, 3), byte(seed, 4))
+}
+
+fn byte(seed: &str, index: usize) -> u8 {
+    u8::from_str_radix(hex(seed, index * 2, 2), 16)
+        .unwrap_or(1)
+        .clamp(1, 254)
+}
+
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}

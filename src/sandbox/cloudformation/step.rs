@@ -1,0 +1,645 @@
+//! One resource's part in an operation: announced, worked on by its service, over.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::durations::{creation_millis, deletion_millis, update_millis};
+use super::execute::{evaluate, record};
+use super::faults::{FaultTask, strike};
+use super::refusal::Refusal;
+use super::resource_types::{self, Recreation};
+use super::state::{Phase, Resource, Stack, Stage, Step, Task};
+use super::template::{dependencies, resource_type, section};
+use super::world::{ResourceRequest, World};
+use super::{CloudFormation, Millis, attributes, diff, evaluate as evaluation, policy, properties, rollback};
+
+/// From a resource's announcement to the request to its service.
+const ANNOUNCEMENT: Millis = 700;
+
+/// A step's turn has come: it is announced, or found to have nothing to do.
+pub(super) fn start(service: &mut CloudFormation, stack: &mut Stack, index: usize, at: Millis, world: &mut dyn World) {
+    let Some(current) = step(stack, index) else { return };
+    current.started = at;
+    let (task, logical_id, subject) = (current.task, current.logical_id.clone(), current.subject.clone());
+    match (task, subject) {
+        (Task::Apply, _) => {
+            if let Err(reason) = decide(service, stack, index, &logical_id, at, world) {
+                fail(service, stack, index, at, reason, world);
+            }
+        }
+        (Task::Delete, Some(resource)) => start_deletion(service, stack, index, &resource, at),
+        (Task::Restore, Some(resource)) => {
+            announce(service, stack, index, at, &resource, "UPDATE_IN_PROGRESS", None);
+            status(stack, &logical_id, "UPDATE_IN_PROGRESS", None, at);
+        }
+        (Task::Reinstate, Some(mut resource)) => {
+            resource.status = "UPDATE_COMPLETE".to_owned();
+            resource.updated = at;
+            event(service, stack, at, &resource, "UPDATE_COMPLETE", None);
+            stack.resources.insert(logical_id, resource);
+            set_stage(stack, index, Stage::Done);
+        }
+        _ => set_stage(stack, index, Stage::Done),
+    }
+}
+
+/// A running step is due: its service is asked, or has finished.
+pub(super) fn turn(service: &mut CloudFormation, stack: &mut Stack, index: usize, at: Millis, world: &mut dyn World) {
+    let Some(current) = step(stack, index) else { return };
+    let result = match current.stage {
+        Stage::Started => work(service, stack, index, at, world),
+        _ => complete(service, stack, index, at, world),
+    };
+    if let Err(reason) = result {
+        fail(service, stack, index, at, reason, world);
+    }
+}
+
+/// Marks a step and its resource as failed; in the forward phase the whole operation gives up.
+fn fail(
+    service: &mut CloudFormation,
+    stack: &mut Stack,
+    index: usize,
+    at: Millis,
+    reason: String,
+    world: &mut dyn World,
+) {
+    let Some(current) = step(stack, index) else { return };
+    if current.task == Task::Delete {
+        fail_deletion(service, stack, index, at, reason);
+        return;
+    }
+    let logical_id = current.logical_id.clone();
+    let verb = verb(current.task);
+    current.stage = Stage::Failed;
+    let resource = current.made.clone().or_else(|| current.subject.clone());
+    let resource = resource.unwrap_or_else(|| undeclared(stack, &logical_id));
+    let failed = format!("{verb}_FAILED");
+    stack
+        .resources
+        .entry(logical_id.clone())
+        .or_insert_with(|| resource.clone());
+    event(service, stack, at, &resource, &failed, Some(reason.clone()));
+    status(stack, &logical_id, &failed, Some(reason.clone()), at);
+    let Some(operation) = stack.operation.as_mut() else {
+        return;
+    };
+    operation.failed.push((logical_id, reason));
+    if operation.phase == Phase::Forward {
+        rollback::give_up(service, stack, at, None, world);
+    }
+}
+
+/// A deletion that a service refuses. A forced deletion of the stack goes on without it.
+fn fail_deletion(service: &mut CloudFormation, stack: &mut Stack, index: usize, at: Millis, reason: String) {
+    let forced = stack.operation.as_ref().is_some_and(|operation| operation.force);
+    let Some(current) = step(stack, index) else { return };
+    current.stage = if forced { Stage::Done } else { Stage::Failed };
+    let Some(resource) = current.subject.clone() else {
+        return;
+    };
+    event(service, stack, at, &resource, "DELETE_FAILED", Some(reason.clone()));
+    if forced {
+        rollback::gone(stack, &resource, "DELETE_SKIPPED", at);
+    } else {
+        rollback::mark(stack, &resource, "DELETE_FAILED", Some(reason), at);
+    }
+}
+
+/// What a cancelled step leaves behind in the events.
+pub(super) fn cancel(service: &mut CloudFormation, stack: &mut Stack, index: usize, at: Millis) {
+    let Some(current) = step(stack, index) else { return };
+    let was_running = current.running();
+    current.stage = Stage::Cancelled;
+    let (verb, made, logical_id) = (verb(current.task), current.made.clone(), current.logical_id.clone());
+    if let (true, Some(made)) = (was_running, made) {
+        let what = if verb == "UPDATE" { "update" } else { "creation" };
+        let reason = format!("Resource {what} cancelled");
+        let failed = format!("{verb}_FAILED");
+        event(service, stack, at, &made, &failed, Some(reason.clone()));
+        status(stack, &logical_id, &failed, Some(reason), at);
+    }
+}
+
+/// Decides what a declared resource needs.
+fn decide(
+    service: &mut CloudFormation,
+    stack: &mut Stack,
+    index: usize,
+    logical_id: &str,
+    at: Millis,
+    world: &mut dyn World,
+) -> Result<(), String> {
+    let declaration = declaration(stack, logical_id);
+    let kind = resource_type(&declaration).to_owned();
+    let mut old = stack
+        .resources
+        .get(logical_id)
+        .filter(|old| old.physical_id.is_some())
+        .cloned();
+    // What a failed creation left behind is made anew, and the remains are deleted at the end.
+    if let Some(remains) = old.take_if(|old| old.status == "CREATE_FAILED")
+        && let Some(operation) = stack.operation.as_mut()
+    {
+        operation.leftovers.push(remains);
+    }
+    let import = stack
+        .operation
+        .as_ref()
+        .and_then(|operation| operation.imports.get(logical_id))
+        .cloned();
+    let mut made = Resource {
+        resource_type: kind.clone(),
+        deletion_policy: text(&declaration, "DeletionPolicy"),
+        update_replace_policy: text(&declaration, "UpdateReplacePolicy"),
+        metadata: declaration.get("Metadata").cloned(),
+        depends_on: dependencies(&declaration),
+        ..undeclared(stack, logical_id)
+    };
+    made.updated = at;
+    if let Some(current) = step(stack, index) {
+        current.task = match (&old, &import) {
+            (Some(_), _) => Task::Update,
+            (None, Some(_)) => Task::Import,
+            (None, None) => Task::Create,
+        };
+        current.subject.clone_from(&old);
+        current.made = Some(made.clone());
+    }
+    let raw = declaration.get("Properties").cloned().unwrap_or_else(|| json!({}));
+    made.properties = evaluate(service, stack, world, |scope| scope.resolve(&raw))?.unwrap_or_else(|| json!({}));
+    if schema_takes_tags(&kind) {
+        made.tags.clone_from(&stack.configuration.tags);
+    }
+    let (task, status_text, reason) = match &old {
+        None if import.is_some() => {
+            made.physical_id = import.and_then(|import| import.identifier.into_values().next());
+            (
+                Task::Import,
+                "IMPORT_IN_PROGRESS",
+                Some("Resource import started.".to_owned()),
+            )
+        }
+        None => (Task::Create, "CREATE_IN_PROGRESS", None),
+        Some(old) => match difference(old, &made) {
+            None => {
+                // Nothing for the service to do; what CloudFormation itself keeps is taken over.
+                if let Some(resource) = stack.resources.get_mut(logical_id) {
+                    resource.depends_on = made.depends_on;
+                    resource.deletion_policy = made.deletion_policy;
+                    resource.update_replace_policy = made.update_replace_policy;
+                    resource.metadata = made.metadata;
+                }
+                if let Some(current) = step(stack, index) {
+                    current.task = Task::Apply;
+                    current.stage = Stage::Done;
+                }
+                return Ok(());
+            }
+            Some(Recreation::Always) => {
+                custom_name_is_free(old, &made)?;
+                let reason = "Requested update requires the creation of a new physical resource; hence creating one.";
+                (Task::Replace, "UPDATE_IN_PROGRESS", Some(reason.to_owned()))
+            }
+            Some(_) => {
+                made.physical_id.clone_from(&old.physical_id);
+                made.attributes.clone_from(&old.attributes);
+                (Task::Update, "UPDATE_IN_PROGRESS", None)
+            }
+        },
+    };
+    if let Some(current) = step(stack, index) {
+        current.task = task;
+        current.made = Some(made.clone());
+    }
+    let action = match task {
+        Task::Update => Some("Update:Modify"),
+        Task::Replace => Some("Update:Replace"),
+        _ => None,
+    };
+    let policy = stack.operation.as_ref().and_then(|operation| operation.policy.as_ref());
+    if let Some(action) = action.filter(|action| policy::denies(policy, action, logical_id, &kind)) {
+        return Err(format!(
+            "Action denied by stack policy: Statement does not allow [{action}] for resource [LogicalResourceId/{logical_id}]"
+        ));
+    }
+    if old.is_none() {
+        stack.resources.insert(
+            logical_id.to_owned(),
+            Resource {
+                physical_id: None,
+                ..made.clone()
+            },
+        );
+    }
+    let shown = old.map_or_else(
+        || Resource {
+            physical_id: None,
+            ..made.clone()
+        },
+        |old| Resource {
+            properties: made.properties.clone(),
+            ..old
+        },
+    );
+    announce(service, stack, index, at, &shown, status_text, reason);
+    status(stack, logical_id, status_text, None, at);
+    let wrong = properties::check(&kind, &made.properties);
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(properties::sentence(logical_id, &wrong))
+    }
+}
+
+/// How far apart the properties are; none if there is nothing to do.
+fn difference(old: &Resource, new: &Resource) -> Option<Recreation> {
+    if old.resource_type != new.resource_type {
+        return Some(Recreation::Always);
+    }
+    let schema = resource_types::get(&new.resource_type);
+    let empty = serde_json::Map::new();
+    let (left, right) = (
+        old.properties.as_object().unwrap_or(&empty),
+        new.properties.as_object().unwrap_or(&empty),
+    );
+    let mut changed: Vec<Vec<String>> = Vec::new();
+    for key in left.keys().chain(right.keys()) {
+        paths(vec![key.clone()], left.get(key), right.get(key), &mut changed);
+    }
+    let recreation = changed.iter().map(|path| {
+        let path: Vec<&str> = path.iter().map(String::as_str).collect();
+        schema
+            .as_ref()
+            .map_or(Recreation::Never, |schema| schema.recreation(&path))
+    });
+    let tags = (old.tags != new.tags).then_some(Recreation::Never);
+    // An update whose need is conditional is made in place here.
+    recreation.chain(tags).max()
+}
+
+fn paths(at: Vec<String>, left: Option<&Value>, right: Option<&Value>, found: &mut Vec<Vec<String>>) {
+    match (left, right) {
+        (Some(Value::Object(left)), Some(Value::Object(right))) => {
+            for key in left.keys().chain(right.keys()) {
+                let mut inner = at.clone();
+                inner.push(key.clone());
+                paths(inner, left.get(key), right.get(key), found);
+            }
+        }
+        (Some(left), Some(right)) if diff::same(left, right) => {}
+        (None, None) => {}
+        _ => found.push(at),
+    }
+}
+
+fn custom_name_is_free(old: &Resource, new: &Resource) -> Result<(), String> {
+    let Some(property) = attributes::name_property(&new.resource_type) else {
+        return Ok(());
+    };
+    match (old.properties.get(&property), new.properties.get(&property)) {
+        (Some(before), Some(after)) if diff::same(before, after) => Err(format!(
+            "CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename {} and update the stack again.",
+            after.as_str().unwrap_or_default()
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Asks the service.
+fn work(
+    service: &mut CloudFormation,
+    stack: &mut Stack,
+    index: usize,
+    at: Millis,
+    world: &mut dyn World,
+) -> Result<(), String> {
+    let Some(current) = step(stack, index) else {
+        return Ok(());
+    };
+    let (task, logical_id) = (current.task, current.logical_id.clone());
+    let (made, subject) = (current.made.clone(), current.subject.clone());
+    let phase_made = match task {
+        Task::Restore | Task::Delete => subject.clone(),
+        _ => made,
+    };
+    let Some(mut resource) = phase_made else { return Ok(()) };
+    let fault = match task {
+        Task::Update => Some(FaultTask::Update),
+        Task::Restore => Some(FaultTask::Restore),
+        Task::Delete => Some(FaultTask::Delete),
+        Task::Import => None,
+        _ => Some(FaultTask::Create),
+    };
+    let kind = resource.resource_type.clone();
+    if let Some(message) =
+        fault.and_then(|fault| strike(&mut service.faults, (&stack.name, &logical_id, &kind), fault, false))
+    {
+        return Err(message);
+    }
+    let resolved = match task {
+        Task::Delete => resource.properties.clone(),
+        _ => evaluation::dynamic(&resource.properties, world)?,
+    };
+    let seed = service.seed(&logical_id);
+    let tags = all_tags(stack, &logical_id);
+    let none = Value::Null;
+    let running = stack.resources.get(&logical_id).cloned();
+    let previous = match task {
+        Task::Update => subject.as_ref().map_or(&none, |old| &old.properties),
+        Task::Restore => running.as_ref().map_or(&none, |now| &now.properties),
+        _ => &none,
+    };
+    if matches!(task, Task::Create | Task::Replace) {
+        taken(service, stack, &resource, &resolved)?;
+    }
+    let empty = BTreeMap::new();
+    let request = ResourceRequest {
+        stack_id: &stack.id,
+        stack_name: &stack.name,
+        logical_id: &logical_id,
+        resource_type: &kind,
+        physical_id: match task {
+            Task::Create | Task::Replace => None,
+            _ => resource.physical_id.as_deref(),
+        },
+        properties: &resolved,
+        previous,
+        attributes: if matches!(task, Task::Create | Task::Replace) {
+            &empty
+        } else {
+            &resource.attributes
+        },
+        tags: &tags,
+        account: &service.account,
+        region: &service.region,
+        partition: evaluation::partition(&service.region),
+        at,
+        seed: &seed,
+    };
+    let (physical, millis) = match task {
+        Task::Delete => {
+            world.delete(&request)?;
+            (None, deletion_millis(&kind))
+        }
+        Task::Update | Task::Restore => (Some(world.update(&request)?), update_millis(&kind)),
+        Task::Import => (Some(world.adopt(&request)?), 2_000),
+        _ => (Some(world.create(&request)?), creation_millis(&kind)),
+    };
+    if let Some(physical) = physical {
+        resource.physical_id = Some(physical.id);
+        resource.attributes = physical.attributes;
+    }
+    if matches!(task, Task::Create | Task::Replace) {
+        let verb = verb(task);
+        let in_progress = format!("{verb}_IN_PROGRESS");
+        resource.status.clone_from(&in_progress);
+        event(
+            service,
+            stack,
+            at,
+            &resource,
+            &in_progress,
+            Some("Resource creation Initiated".to_owned()),
+        );
+        stack.resources.insert(logical_id, resource.clone());
+    }
+    if let Some(current) = step(stack, index) {
+        current.stage = Stage::Working;
+        current.due = at + millis;
+        if task != Task::Delete {
+            current.made = Some(resource);
+        }
+    }
+    Ok(())
+}
+
+/// The service has finished.
+fn complete(
+    service: &mut CloudFormation,
+    stack: &mut Stack,
+    index: usize,
+    at: Millis,
+    world: &mut dyn World,
+) -> Result<(), String> {
+    let Some(current) = step(stack, index) else {
+        return Ok(());
+    };
+    let (task, logical_id) = (current.task, current.logical_id.clone());
+    let Some(mut resource) = (if task == Task::Delete {
+        current.subject.clone()
+    } else {
+        current.made.clone()
+    }) else {
+        return Ok(());
+    };
+    let fault = match task {
+        Task::Update => FaultTask::Update,
+        Task::Restore => FaultTask::Restore,
+        Task::Delete => FaultTask::Delete,
+        _ => FaultTask::Create,
+    };
+    let kind = resource.resource_type.clone();
+    if let Some(message) = strike(&mut service.faults, (&stack.name, &logical_id, &kind), fault, true) {
+        return Err(message);
+    }
+    let done = format!("{}_COMPLETE", verb(task));
+    if task == Task::Delete {
+        event(service, stack, at, &resource, &done, None);
+        rollback::gone(stack, &resource, "DELETE_COMPLETE", at);
+    } else {
+        resource.status.clone_from(&done);
+        resource.reason = None;
+        resource.updated = at;
+        event(service, stack, at, &resource, &done, None);
+        stack.resources.insert(logical_id.clone(), resource.clone());
+        if matches!(task, Task::Create | Task::Replace) {
+            let tags = all_tags(stack, &logical_id);
+            let seed = String::new();
+            world.created(&ResourceRequest {
+                stack_id: &stack.id,
+                stack_name: &stack.name,
+                logical_id: &logical_id,
+                resource_type: &kind,
+                physical_id: resource.physical_id.as_deref(),
+                properties: &resource.properties,
+                previous: &Value::Null,
+                attributes: &resource.attributes,
+                tags: &tags,
+                account: &service.account,
+                region: &service.region,
+                partition: evaluation::partition(&service.region),
+                at,
+                seed: &seed,
+            });
+        }
+        if task == Task::Replace {
+            let old = step(stack, index).and_then(|current| current.subject.clone());
+            if let (Some(mut old), Some(operation)) = (old, stack.operation.as_mut()) {
+                old.deletion_policy = old.update_replace_policy.clone();
+                operation.leftovers.push(old);
+            }
+        }
+    }
+    set_stage(stack, index, Stage::Done);
+    Ok(())
+}
+
+fn start_deletion(service: &mut CloudFormation, stack: &mut Stack, index: usize, resource: &Resource, at: Millis) {
+    let Some(operation) = stack.operation.as_ref() else {
+        return;
+    };
+    let creation_undone = matches!(operation.phase, Phase::Rollback | Phase::RollbackCleanup);
+    let retained = operation.retain.contains(&resource.logical_id)
+        || match resource.deletion_policy.as_deref() {
+            Some("Retain") => !(creation_undone && operation.retain_except_on_create),
+            Some("RetainExceptOnCreate") => !creation_undone,
+            _ => false,
+        };
+    if resource.physical_id.is_none() {
+        rollback::gone(stack, resource, "DELETE_COMPLETE", at);
+        set_stage(stack, index, Stage::Done);
+    } else if retained {
+        event(service, stack, at, resource, "DELETE_SKIPPED", None);
+        rollback::gone(stack, resource, "DELETE_SKIPPED", at);
+        set_stage(stack, index, Stage::Done);
+    } else {
+        announce(service, stack, index, at, resource, "DELETE_IN_PROGRESS", None);
+        rollback::mark(stack, resource, "DELETE_IN_PROGRESS", None, at);
+    }
+}
+
+fn announce(
+    service: &mut CloudFormation,
+    stack: &mut Stack,
+    index: usize,
+    at: Millis,
+    resource: &Resource,
+    status: &str,
+    reason: Option<String>,
+) {
+    event(service, stack, at, resource, status, reason);
+    if let Some(current) = step(stack, index) {
+        current.stage = Stage::Started;
+        current.due = at + ANNOUNCEMENT;
+    }
+}
+
+fn event(
+    service: &mut CloudFormation,
+    stack: &mut Stack,
+    at: Millis,
+    resource: &Resource,
+    status: &str,
+    reason: Option<String>,
+) {
+    let physical = resource.physical_id.clone().unwrap_or_default();
+    let properties = resource.properties.to_string();
+    let subject = (
+        resource.logical_id.as_str(),
+        physical.as_str(),
+        resource.resource_type.as_str(),
+    );
+    record(service, stack, at, subject, status, reason, Some(properties));
+}
+
+fn status(stack: &mut Stack, logical_id: &str, status: &str, reason: Option<String>, at: Millis) {
+    if let Some(resource) = stack.resources.get_mut(logical_id) {
+        resource.status = status.to_owned();
+        resource.reason = reason;
+        resource.updated = at;
+    }
+}
+
+fn step(stack: &mut Stack, index: usize) -> Option<&mut Step> {
+    stack
+        .operation
+        .as_mut()
+        .and_then(|operation| operation.steps.get_mut(index))
+}
+
+fn set_stage(stack: &mut Stack, index: usize, stage: Stage) {
+    if let Some(current) = step(stack, index) {
+        current.stage = stage;
+    }
+}
+
+fn verb(task: Task) -> &'static str {
+    match task {
+        Task::Create | Task::Apply => "CREATE",
+        Task::Update | Task::Replace | Task::Restore | Task::Reinstate => "UPDATE",
+        Task::Import => "IMPORT",
+        Task::Delete => "DELETE",
+    }
+}
+
+fn declaration(stack: &Stack, logical_id: &str) -> Value {
+    let mut resources = section(&stack.configuration.template, "Resources");
+    resources
+        .find(|(name, _)| *name == logical_id)
+        .map_or(Value::Null, |(_, declaration)| declaration.clone())
+}
+
+fn text(declaration: &Value, key: &str) -> Option<String> {
+    declaration.get(key).and_then(Value::as_str).map(str::to_owned)
+}
+
+fn schema_takes_tags(resource_type: &str) -> bool {
+    resource_types::get(resource_type).is_some_and(|schema| schema.tag_property().is_some())
+}
+
+fn undeclared(stack: &Stack, logical_id: &str) -> Resource {
+    Resource {
+        logical_id: logical_id.to_owned(),
+        resource_type: resource_type(&declaration(stack, logical_id)).to_owned(),
+        physical_id: None,
+        status: String::new(),
+        reason: None,
+        updated: 0,
+        properties: json!({}),
+        attributes: BTreeMap::new(),
+        depends_on: Default::default(),
+        deletion_policy: None,
+        update_replace_policy: None,
+        metadata: None,
+        tags: Vec::new(),
+        drift: None,
+    }
+}
+
+fn all_tags(stack: &Stack, logical_id: &str) -> Vec<(String, String)> {
+    let mut tags = stack.configuration.tags.clone();
+    tags.push(("aws:cloudformation:stack-name".to_owned(), stack.name.clone()));
+    tags.push(("aws:cloudformation:stack-id".to_owned(), stack.id.clone()));
+    tags.push(("aws:cloudformation:logical-id".to_owned(), logical_id.to_owned()));
+    tags
+}
+
+/// A name that the author chose may be taken by another live resource of the same type.
+fn taken(service: &CloudFormation, own: &Stack, resource: &Resource, properties: &Value) -> Result<(), String> {
+    let Some(property) = attributes::name_property(&resource.resource_type) else {
+        return Ok(());
+    };
+    let Some(name) = properties.get(&property).and_then(Value::as_str) else {
+        return Ok(());
+    };
+    let stacks = service
+        .stacks
+        .values()
+        .chain(std::iter::once(own))
+        .filter(|stack| stack.live());
+    for stack in stacks {
+        let same = stack.resources.values().find(|other| {
+            other.resource_type == resource.resource_type
+                && other.physical_id.is_some()
+                && !other.status.starts_with("DELETE_COMPLETE")
+                && (stack.id != own.id || other.logical_id != resource.logical_id)
+                && other.properties.get(&property).and_then(Value::as_str) == Some(name)
+        });
+        if same.is_some() {
+            return Err(Refusal::validation(format!("{name} already exists in stack {}", stack.id)).message);
+        }
+    }
+    Ok(())
+}

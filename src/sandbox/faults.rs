@@ -1,0 +1,244 @@
+//! Failures on demand: in stacks, and in the services' answers.
+//!
+//! ```toml
+//! [[fault]]
+//! resource = "Cluster"                  # or type = "AWS::EKS::Cluster"; stack = "…" narrows it down
+//! on       = "create"                   # create, update, delete, rollback
+//! message  = "Your account is not allowed to do that"
+//!
+//! [[fault]]
+//! service  = "cloudformation"
+//! action   = "DescribeStacks"
+//! throttle = { every = 3 }              # or a number: so many times
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use super::reply::ApiError;
+use super::request::{Name, Request};
+
+/// A failure that is to happen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Fault {
+    /// A resource of a stack fails.
+    Resource(ResourceFault),
+    /// A service answers otherwise than it would.
+    Service(ServiceFault),
+}
+
+/// A resource of a stack fails.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResourceFault {
+    /// The logical id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// The resource type.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub resource_type: Option<String>,
+    /// The stack's name; any if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<String>,
+    /// During what; anything if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<Moment>,
+    /// The first occasion that fails, counted from 1.
+    #[serde(default = "first")]
+    pub nth: u32,
+    /// How many occasions fail from there; all if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<u32>,
+    /// Fails after the time that the resource takes rather than at once.
+    #[serde(default)]
+    pub late: bool,
+    /// What the service says.
+    pub message: String,
+}
+
+/// What a resource is doing when it fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Moment {
+    /// Being made.
+    Create,
+    /// Being changed.
+    Update,
+    /// Being deleted.
+    Delete,
+    /// Being put back.
+    Rollback,
+}
+
+/// A service answers otherwise than it would.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceFault {
+    /// The service, such as `dynamodb`.
+    pub service: String,
+    /// The action; any if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    /// Refuse because of too many requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throttle: Option<Throttle>,
+    /// Do the work of the nth request, then break the connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drop_answer: Option<u32>,
+    /// Let each request wait, in simulated seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_seconds: Option<f64>,
+    /// Refuse with this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorAnswer>,
+    /// For `error`: the first request that is refused, counted from 1.
+    #[serde(default = "first")]
+    pub nth: u32,
+    /// For `error`: how many are refused from there; all if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<u32>,
+}
+
+/// How often to throttle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Throttle {
+    /// The first so many requests.
+    First(u32),
+    /// One request in so many.
+    Every {
+        /// Every `every`-th request is refused.
+        every: u32,
+    },
+}
+
+/// An error to answer with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorAnswer {
+    /// The error's code, such as `AccessDenied`.
+    pub code: String,
+    /// The error's message.
+    pub message: String,
+    /// The HTTP status.
+    #[serde(default = "bad_request")]
+    pub status: u16,
+}
+
+fn first() -> u32 {
+    1
+}
+
+fn bad_request() -> u16 {
+    400
+}
+
+/// Reads faults as TOML (`[[fault]]` tables) or JSON (a list).
+///
+/// # Errors
+/// What cannot be understood.
+pub fn parse(text: &str) -> Result<Vec<Fault>, String> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct File {
+        #[serde(default)]
+        fault: Vec<toml::Value>,
+    }
+    let listed: Vec<serde_json::Value> = if text.trim_start().starts_with('[') && !text.trim_start().starts_with("[[") {
+        serde_json::from_str(text).map_err(|error| error.to_string())?
+    } else {
+        let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+        let as_json = |fault: toml::Value| serde_json::to_value(fault).map_err(|error| error.to_string());
+        file.fault.into_iter().map(as_json).collect::<Result<_, _>>()?
+    };
+    listed.into_iter().enumerate().map(|(index, fault)| one(index, fault)).collect()
+}
+
+/// One fault; read by its kind, so that an error names the key that is wrong.
+fn one(index: usize, fault: serde_json::Value) -> Result<Fault, String> {
+    let about = |error: serde_json::Error| format!("fault {}: {error}", index + 1);
+    let fault = if fault.get("service").is_some() {
+        let fault: ServiceFault = serde_json::from_value(fault).map_err(about)?;
+        if Name::parse(&fault.service).is_none() {
+            return Err(format!("fault {}: the sandbox has no service `{}`", index + 1, fault.service));
+        }
+        Fault::Service(fault)
+    } else {
+        Fault::Resource(serde_json::from_value(fault).map_err(about)?)
+    };
+    Ok(fault)
+}
+
+/// The faults of the services, with how often each was met.
+#[derive(Debug, Default)]
+pub(crate) struct Armed(Vec<(ServiceFault, u32)>);
+
+/// What is to become of a request.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    pub(crate) delay_seconds: f64,
+    pub(crate) refusal: Option<ApiError>,
+    pub(crate) drops_answer: bool,
+}
+
+impl Armed {
+    /// Arms the faults that concern services.
+    pub(crate) fn new(faults: &[Fault]) -> Self {
+        Self(
+            faults
+                .iter()
+                .filter_map(|fault| match fault {
+                    Fault::Service(fault) => Some((fault.clone(), 0)),
+                    Fault::Resource(_) => None,
+                })
+                .collect(),
+        )
+    }
+
+    /// Counts a request and says what becomes of it.
+    pub(crate) fn judge(&mut self, request: &Request) -> Verdict {
+        let mut verdict = Verdict::default();
+        for (fault, met) in &mut self.0 {
+            let meant = fault.service == request.service.as_str()
+                && fault.action.as_ref().is_none_or(|action| *action == request.action);
+            if !meant {
+                continue;
+            }
+            *met += 1;
+            verdict.delay_seconds += fault.delay_seconds.unwrap_or_default().max(0.0);
+            verdict.drops_answer |= fault.drop_answer == Some(*met);
+            let throttled = match fault.throttle {
+                Some(Throttle::First(count)) => *met <= count,
+                Some(Throttle::Every { every }) => every > 0 && met.is_multiple_of(every),
+                None => false,
+            };
+            if throttled && verdict.refusal.is_none() {
+                verdict.refusal = Some(throttling(request.service));
+            }
+            let begins = fault.nth.max(1);
+            let strikes = *met >= begins && fault.times.is_none_or(|times| *met < begins.saturating_add(times));
+            if let (Some(error), true, None) = (&fault.error, strikes, &verdict.refusal) {
+                verdict.refusal = Some(ApiError::new(error.status, error.code.clone(), error.message.clone()));
+            }
+        }
+        verdict
+    }
+}
+
+/// What each service says when there are too many requests.
+fn throttling(service: Name) -> ApiError {
+    match service {
+        Name::S3 => ApiError::new(503, "SlowDown", "Please reduce your request rate."),
+        Name::Ec2 => ApiError::new(503, "RequestLimitExceeded", "Request limit exceeded."),
+        Name::DynamoDb => ApiError::new(
+            400,
+            "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException",
+            "The level of configured provisioned throughput for the table was exceeded.",
+        ),
+        Name::Eks => ApiError::new(429, "TooManyRequestsException", "Too Many Requests"),
+        Name::Ecr | Name::Kms | Name::Logs | Name::SageMaker | Name::Ssm => {
+            ApiError::new(400, "ThrottlingException", "Rate exceeded")
+        }
+        Name::CloudFormation | Name::Iam | Name::Sts => ApiError::new(400, "Throttling", "Rate exceeded"),
+    }
+}
