@@ -46,7 +46,7 @@ pub(super) fn create(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, mut pla
     let cluster = text(request.properties, "ClusterName").unwrap_or_default();
     let name = name_of(request, named_by, &planned.id);
     if let (Value::Object(body), "AWS::EKS::Nodegroup" | "AWS::EKS::FargateProfile") = (&mut body, request.resource_type) {
-        let mut member_name = named_by.to_owned();
+        let mut member_name = (*named_by).to_owned();
         member_name.replace_range(..1, &named_by.get(..1).unwrap_or_default().to_lowercase());
         body.insert(member_name, json!(name));
     }
