@@ -305,7 +305,6 @@ impl HttpConnector for Wire {
                         s3 if s3.starts_with("S3") => MockResponse::xml(status, error),
                         _ => MockResponse::json(status, body),
                     }))
-                }))
                 }
             }
         })

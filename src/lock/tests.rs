@@ -359,7 +359,10 @@ async fn a_release_by_hand_frees_the_lock_that_was_seen_and_its_holder_notices()
     force_release(&session, &b, &k, &record.lease_id, record.generation)
         .await
         .unwrap();
-    Clock::real().timeout(LEASE / 2, lease.lost().cancelled()).await.unwrap();
+    Clock::real()
+        .timeout(LEASE / 2, lease.lost().cancelled())
+        .await
+        .unwrap();
     assert!(lease.check().unwrap_err().notes[0].contains("by hand"));
     assert_eq!(take(&session, "bob", None).await.unwrap().generation(), 2);
 }
