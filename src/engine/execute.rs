@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use super::event::{Event, Outcome};
-use super::journal::{Journal, StackRecord};
+use super::journal::Journal;
 use super::run::Ended;
 use super::schedule::{Fate, Schedule};
 use super::watch::Watch;
@@ -19,6 +19,10 @@ use crate::diagnostic::Problem;
 use crate::module::RenderedEnvironment;
 use crate::plan::{Action, Deployed, LiveStack, Plan, StackPlan};
 use crate::spec::OnFailure;
+use crate::state::DeployedStack;
+
+/// How long the state may still be written when the user leaves at once.
+const HURRY: Duration = Duration::from_secs(3);
 
 /// What is executed, and with what.
 #[derive(Debug)]
@@ -43,6 +47,8 @@ pub struct Execution<'a> {
     pub events: &'a UnboundedSender<Event>,
     /// Who stops it.
     pub stop: &'a Stop,
+    /// Fires when the lock's lease is lost: nothing new is begun from then on.
+    pub lost: &'a CancellationToken,
 }
 
 /// How to go about it.
@@ -120,6 +126,7 @@ pub async fn execute(execution: Execution<'_>) -> Summary {
         options: execution.options,
         stop: execution.stop,
         templates: execution.templates,
+        journal: execution.journal,
         watch: Watch::new(execution.session, execution.events),
         events: execution.events,
         outputs: std::sync::Mutex::default(),
@@ -159,9 +166,10 @@ pub async fn execute(execution: Execution<'_>) -> Summary {
                     schedule.stop("the run was stopped");
                     context.tell(Event::Interrupted);
                 }
+                () = execution.lost.cancelled(), if !summary.stopped => execution.stop.nothing_new.cancel(),
                 Some((planned, ended)) = running.next() => {
                     let elapsed = began.get(&planned.name).map_or(Duration::ZERO, |at| clock.elapsed().saturating_sub(*at));
-                    let one = take_in(&context, execution.journal, &mut schedule, planned, ended, elapsed);
+                    let one = take_in(&context, &mut schedule, planned, ended, elapsed);
                     finished.insert(one.stack.clone(), one);
                 }
                 problem = &mut writer, if writing => {
@@ -184,6 +192,7 @@ pub async fn execute(execution: Execution<'_>) -> Summary {
                 .find(|(name, _)| *name == planned.name)
                 .map(|(_, fate)| fate.clone());
             let one = left(planned, fate);
+            context.journal.finished(&one.stack, one.action, &one.outcome, None);
             context.tell(Event::StackFinished {
                 stack: one.stack.clone(),
                 outcome: one.outcome.clone(),
@@ -193,7 +202,13 @@ pub async fn execute(execution: Execution<'_>) -> Summary {
         });
         summary.stacks.push(one);
     }
-    if let Err(problem) = execution.journal.flush().await
+    let ending = execution.journal.end(&summary);
+    let ended = if execution.stop.now.is_cancelled() {
+        clock.timeout(HURRY, ending).await.unwrap_or(Ok(()))
+    } else {
+        ending.await
+    };
+    if let Err(problem) = ended
         && !summary.problems.contains(&problem)
     {
         summary.problems.push(problem);
@@ -211,29 +226,24 @@ async fn one(context: &Context<'_>, planned: &StackPlan) -> Ended {
 
 fn take_in(
     context: &Context<'_>,
-    journal: &Journal<'_>,
     schedule: &mut Schedule,
     planned: &StackPlan,
     ended: Ended,
     elapsed: Duration,
 ) -> Finished {
+    let mut written = None;
     match &ended.outcome {
         Outcome::Done | Outcome::Unchanged => {
             schedule.done(&planned.name);
-            match (&ended.live, planned.action) {
-                (_, Action::Delete) => journal.finished(&planned.name, None),
-                (Some(live), _) => {
-                    context.know_outputs(&planned.name, &live.outputs);
-                    if let Some(record) = record(context, planned, live, ended.parameters) {
-                        journal.finished(&planned.name, Some(record));
-                    }
-                }
-                (None, _) => {}
+            if let Some(live) = &ended.live {
+                context.know_outputs(&planned.name, &live.outputs);
+                written = record(context, planned, live, ended.parameters);
             }
         }
         Outcome::NotStarted { .. } => schedule.stop("the run was stopped"),
         Outcome::Failed(_) | Outcome::LeftRunning => schedule.failed(&planned.name),
     }
+    context.journal.finished(&planned.name, planned.action, &ended.outcome, written);
     context.tell(Event::StackFinished {
         stack: planned.name.clone(),
         outcome: ended.outcome.clone(),
@@ -253,9 +263,9 @@ fn record(
     planned: &StackPlan,
     live: &LiveStack,
     parameters: BTreeMap<String, String>,
-) -> Option<StackRecord> {
+) -> Option<DeployedStack> {
     let stack = context.rendered(&planned.name)?;
-    Some(StackRecord {
+    Some(DeployedStack {
         stack_name: live.stack_name.clone(),
         stack_id: live.stack_id.clone(),
         module: stack.module.clone(),

@@ -1,7 +1,7 @@
 //! From a pile of events to the one thing that went wrong, where it was asked for, and what to type next.
 
 use crate::aws::cloudformation::StackEvent;
-use crate::diagnostic::{Label, Problem, Span, codes};
+use crate::diagnostic::{Problem, codes};
 use crate::module::RenderedStack;
 use crate::plan::{Phase, phase};
 
@@ -55,7 +55,7 @@ pub(super) fn stack_failed(about: &Circumstances<'_>, events: &[StackEvent]) -> 
         ),
     );
     if let Some(rendered) = about.rendered {
-        problem.labels = trace(rendered, &cause.logical_id);
+        problem.labels = rendered.trace(&cause.logical_id);
     }
     problem = problem.note(format!("{} at {}", cause.status, cause.at));
     if let Some(code) = &found.code {
@@ -219,47 +219,4 @@ fn with_next_step(problem: Problem, about: &Circumstances<'_>) -> Problem {
             .hint(again),
         (_, status) => problem.note(format!("the stack is {status}")).hint(again),
     }
-}
-
-/// The template line of a resource, and the inputs that stand in it.
-pub(super) fn trace(stack: &RenderedStack, logical_id: &str) -> Vec<Label> {
-    let origins = &stack.origins;
-    let mut labels = Vec::new();
-    let (Some(template), Some(line)) = (&origins.template, origins.resources.get(logical_id)) else {
-        return labels;
-    };
-    let start = template
-        .text
-        .split_inclusive('\n')
-        .take(*line)
-        .map(str::len)
-        .sum::<usize>();
-    let text = template
-        .text
-        .get(start..)
-        .and_then(|rest| rest.lines().next())
-        .unwrap_or_default();
-    let indent = text.len() - text.trim_start().len();
-    labels.push(Label {
-        span: Span::new(template, start + indent..start + text.len()),
-        text: format!("{logical_id} is made here"),
-    });
-    let next = origins
-        .resources
-        .values()
-        .filter(|other| *other > line)
-        .min()
-        .copied()
-        .unwrap_or(usize::MAX);
-    for input in origins.inputs.range(*line..next).flat_map(|(_, inputs)| inputs) {
-        if let Some(span) = origins.values.get(input)
-            && !labels.iter().any(|label| label.span == *span)
-        {
-            labels.push(Label {
-                span: span.clone(),
-                text: format!("{input} is given here"),
-            });
-        }
-    }
-    labels
 }

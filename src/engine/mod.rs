@@ -20,8 +20,8 @@ mod tests;
 mod watch;
 
 pub use execute::{Execution, Finished, Options, Stop, Summary, execute};
-pub use journal::{Journal, StackRecord};
-pub use observe::{complete, discard, read_deployed};
+pub use journal::Journal;
+pub use observe::{complete, deployed_of, discard, read_deployed};
 pub use templates::Templates;
 
 use std::collections::BTreeMap;
@@ -47,6 +47,7 @@ struct Context<'a> {
     options: &'a Options,
     stop: &'a Stop,
     templates: &'a Templates<'a>,
+    journal: &'a Journal<'a>,
     watch: watch::Watch<'a>,
     events: &'a UnboundedSender<event::Event>,
     /// Outputs by stack and template key, as soon as a stack is what it should be.
@@ -68,7 +69,7 @@ impl Context<'_> {
                 let value = outputs.get(&output.stack).and_then(|outputs| outputs.get(&output.key));
                 let value = value.ok_or_else(|| {
                     Problem::error(
-                        codes::OUTPUT_MISSING,
+                        codes::STACK_OUTPUT_MISSING,
                         format!(
                             "stack {} needs {} of stack {}, which has no such output",
                             stack.name, output.output, output.stack

@@ -16,22 +16,33 @@ use crate::plan::{
     Deployed, Draft, Drawn, Inputs, LiveStack, Phase, Plan, Recorded, Replacement, ResourceAction, ResourceChange,
     Wanted, What, phase,
 };
+use crate::spec::Backend;
+use crate::state::{self, Key, State};
 
 /// How many questions are asked at once. CloudFormation's rates are per account and unpublished; ten are borne.
 const AT_ONCE: usize = 10;
 
-/// Reads the stacks of an environment: one call each, all at once. `recorded` may come out of a read that runs at the same
-/// time; stacks that only the record knows follow in a second round.
+/// Reads the state and the stacks of an environment, all at once: the stacks that the file names, one call each, beside the
+/// state; those that only the state knows follow in a second round. The state comes back as it was stored.
 ///
-/// `names` maps the stacks of the file to their CloudFormation names.
+/// # Errors
+/// The state cannot be read, or a call failed for good.
 pub async fn read_deployed(
     session: &Session,
-    names: &BTreeMap<String, String>,
-    recorded: impl Future<Output = Result<(BTreeMap<String, Recorded>, u64), Problem>>,
-) -> Result<Deployed, Problem> {
-    let named = async { read_stacks(session, names).await.map_err(|error| error.problem()) };
-    let (mut stacks, (recorded, generation)) = futures::try_join!(named, recorded)?;
-    let rest: BTreeMap<String, String> = recorded
+    backend: &Backend,
+    key: &Key,
+    environment: Option<&RenderedEnvironment>,
+) -> Result<(Deployed, Option<state::Stored>), Problem> {
+    let names: BTreeMap<String, String> = environment
+        .iter()
+        .flat_map(|environment| environment.stacks.values())
+        .map(|stack| (stack.name.clone(), stack.stack_name.clone()))
+        .collect();
+    let named = async { read_stacks(session, &names).await.map_err(|error| error.problem()) };
+    let (mut stacks, stored) = futures::try_join!(named, state::read(session, backend, key))?;
+    let mut deployed = stored.as_ref().map(|(state, _)| deployed_of(state)).unwrap_or_default();
+    let rest: BTreeMap<String, String> = deployed
+        .recorded
         .iter()
         .filter(|(name, _)| !names.contains_key(*name))
         .map(|(name, recorded)| (name.clone(), recorded.stack_name.clone()))
@@ -39,11 +50,29 @@ pub async fn read_deployed(
     if !rest.is_empty() {
         stacks.extend(read_stacks(session, &rest).await.map_err(|error| error.problem())?);
     }
-    Ok(Deployed {
-        stacks,
-        recorded,
-        generation,
-    })
+    deployed.stacks = stacks;
+    Ok((deployed, stored))
+}
+
+/// What a plan needs of the state; no stacks are read yet.
+pub fn deployed_of(state: &State) -> Deployed {
+    let recorded = state.stacks.iter().map(|(name, stack)| {
+        let recorded = Recorded {
+            stack_name: stack.stack_name.clone(),
+            stack_id: stack.stack_id.clone(),
+            module: stack.module.clone(),
+            template_sha256: stack.template_sha256.clone(),
+            change_set_id: stack.change_set_id.clone(),
+            updated: stack.updated.clone(),
+            after: stack.after.clone(),
+        };
+        (name.clone(), recorded)
+    });
+    Deployed {
+        stacks: BTreeMap::new(),
+        recorded: recorded.collect(),
+        generation: state.generation,
+    }
 }
 
 async fn read_stacks(
@@ -205,7 +234,7 @@ pub(super) fn refused(undrawn: &Undrawn, stack: &RenderedStack) -> Problem {
                 .split(['[', ']', ',', ' '])
                 .find(|word| stack.origins.resources.contains_key(*word));
             if let Some(logical_id) = named {
-                problem.labels = super::failure::trace(stack, logical_id);
+                problem.labels = stack.trace(logical_id);
             }
             problem
         }

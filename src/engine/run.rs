@@ -218,7 +218,9 @@ async fn create(
 ) -> Result<(Option<LiveStack>, Outcome), Halt> {
     context.may_begin()?;
     let request = request(context, stack, parameters, None).await?;
-    let set = match change_set::draw(context.session, &request).await {
+    let (set, kept) = futures::join!(change_set::draw(context.session, &request), context.templates.keep(context.session, stack));
+    kept?;
+    let set = match set {
         Ok(set) => set,
         Err(undrawn) => {
             clear_away(context, &stack.stack_name).await;
@@ -299,6 +301,7 @@ async fn update(
         return Err(halt);
     }
     context.started(planned, Work::Update, told);
+    context.templates.keep(context.session, stack).await?;
     let token = context.token(planned, "update");
     execute(context, planned, &set.id, &token).await?;
     let end = context
@@ -495,6 +498,7 @@ impl Context<'_> {
     /// Tells that the stack's turn has come, once.
     pub(super) fn started(&self, planned: &StackPlan, work: Work, told: &mut bool) {
         if !std::mem::replace(told, true) {
+            self.journal.started(&planned.name);
             self.tell(Event::StackStarted {
                 stack: planned.name.clone(),
                 work,

@@ -13,7 +13,6 @@ pub mod trace;
 use crate::diagnostic::Problems;
 use crate::plan::Plan;
 
-use printer::Printer;
 use progress::Progress;
 use report::{Initialised, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated};
 
@@ -55,3 +54,4 @@ pub trait View: Send + Sync {
     /// A question, its cursor left behind it.
     fn ask(&self, question: &str);
 }
+

@@ -4,7 +4,7 @@ use super::form::Form;
 use super::refusal::{Answer, Refusal};
 use super::world::World;
 use super::xml::Xml;
-use super::{CloudFormation, Millis, changeset, describe, drift, lifecycle, listing, recovery};
+use super::{CloudFormation, Millis, changeset, describe, drift, lifecycle, listing, protection, recovery};
 
 /// The content of the answer; none for actions whose answer has no result element.
 pub(super) fn answer(
@@ -23,9 +23,9 @@ pub(super) fn answer(
         "CreateStack" => lifecycle::create_stack(service, form, at, world),
         "UpdateStack" => lifecycle::update_stack(service, form, at, world),
         "DeleteStack" => lifecycle::delete_stack(service, form, at, world),
-        "UpdateTerminationProtection" => lifecycle::update_termination_protection(service, form),
-        "SetStackPolicy" => lifecycle::set_stack_policy(service, form, world),
-        "GetStackPolicy" => lifecycle::get_stack_policy(service, form),
+        "UpdateTerminationProtection" => protection::update_termination_protection(service, form),
+        "SetStackPolicy" => protection::set_stack_policy(service, form, world),
+        "GetStackPolicy" => protection::get_stack_policy(service, form),
         "CancelUpdateStack" => recovery::cancel_update_stack(service, form, at, world),
         "ContinueUpdateRollback" => recovery::continue_update_rollback(service, form, at),
         "RollbackStack" => recovery::rollback_stack(service, form, at),

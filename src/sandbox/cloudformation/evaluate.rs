@@ -10,6 +10,9 @@ use super::state::{Configuration, Parameter};
 use super::template::{placeholders, section};
 use super::world::{Lookup, World};
 
+/// What resources answer to `Ref` (no attribute) and to `Fn::GetAtt`; `Ok(None)`: not known yet.
+pub(super) type Answers<'a> = dyn Fn(&str, Option<&str>) -> Result<Option<Value>, String> + 'a;
+
 /// Where values come from.
 pub(super) struct Scope<'a> {
     pub template: &'a Value,
@@ -20,8 +23,7 @@ pub(super) struct Scope<'a> {
     pub stack_name: String,
     pub stack_id: String,
     pub notification_arns: &'a [String],
-    /// What `Ref` (no attribute) and `Fn::GetAtt` answer; `Ok(None)`: not known yet.
-    pub resource: &'a dyn Fn(&str, Option<&str>) -> Result<Option<Value>, String>,
+    pub resource: &'a Answers<'a>,
     pub exports: &'a BTreeMap<String, String>,
     /// The exports that were asked for.
     pub imported: BTreeSet<String>,
@@ -42,7 +44,7 @@ impl<'a> Scope<'a> {
         (account, region): (&str, &str),
         (stack_name, stack_id): (&str, &str),
         configuration: &'a Configuration,
-        resource: &'a dyn Fn(&str, Option<&str>) -> Result<Option<Value>, String>,
+        resource: &'a Answers<'a>,
         exports: &'a BTreeMap<String, String>,
         world: &'a mut dyn World,
     ) -> Result<Self, String> {

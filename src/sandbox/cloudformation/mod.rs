@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 mod actions;
 mod attributes;
 mod changeset;
+mod decide;
 mod describe;
 mod diff;
 mod drift;
@@ -21,12 +22,14 @@ mod execute;
 mod faults;
 mod form;
 mod function;
+mod identifiers;
 mod lifecycle;
 mod listing;
 mod naming;
 mod parameters;
 mod policy;
 mod properties;
+mod protection;
 mod recovery;
 mod refusal;
 mod resource_types;
@@ -49,6 +52,9 @@ pub use world::{Lookup, Physical, Pretend, ResourceRequest, World};
 
 /// Milliseconds of simulated time since the Unix epoch.
 pub type Millis = u64;
+
+/// A stack's name, its status, and the types and physical ids of its resources.
+pub type StackSummary = (String, String, Vec<(String, String)>);
 
 /// The service of one account and region. Its whole state serialises.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -150,7 +156,7 @@ impl CloudFormation {
     }
 
     /// Names, states and live resources of all stacks that are not deleted, for listings and tests.
-    pub fn inventory(&self) -> Vec<(String, String, Vec<(String, String)>)> {
+    pub fn inventory(&self) -> Vec<StackSummary> {
         let live = self.stacks.values().filter(|stack| stack.live());
         live.map(|stack| {
             let resources = stack.resources.values().filter_map(|resource| {

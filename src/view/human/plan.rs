@@ -3,7 +3,7 @@
 use crate::plan::{
     Action, Kind, Plan, PropertyChange, Recovery, Replacement, ResourceAction, ResourceChange, StackPlan,
 };
-use crate::view::text::{ADD, CHANGE, COMMAND, DIM, NAME, REMOVE, REPLACE, columns, count, list, one_line, pad, paint};
+use crate::view::text::{ADD, CHANGE, COMMAND, DIM, NAME, REMOVE, REPLACE, columns, list, one_line, pad, paint};
 use crate::view::text::{fit, wrap};
 
 use super::values::{Difference, difference};
@@ -50,11 +50,8 @@ fn nothing_to_do(plan: &Plan) -> String {
         1 => "the stack is as the files say".to_owned(),
         stacks => format!("all {stacks} stacks are as the files say"),
     };
-    format!(
-        "{}: no changes, {state}
-",
-        paint(NAME, &plan.environment)
-    )
+    format!("{}: no changes, {state}
+", paint(NAME, &plan.environment))
 }
 
 /// One stack: what happens to it and why, then its resources.

@@ -203,3 +203,57 @@ fn a_name_that_is_taken_fails_the_second_stack() {
             .contains(&format!("Data CREATE_FAILED taken already exists in stack {owner}"))
     );
 }
+
+#[test]
+fn a_replaced_resource_may_be_retained() {
+    let mut account = Account::new();
+    let template = |cidr: &str| {
+        format!(
+            "Resources: {{Vpc: {{Type: AWS::EC2::VPC, UpdateReplacePolicy: Retain, Properties: {{CidrBlock: {cidr}}}}}}}"
+        )
+    };
+    account.create("network", &template("10.0.0.0/16"));
+    let old = account.physical("network", "Vpc");
+    account.update("network", &template("10.1.0.0/16"));
+    account.settle();
+    assert_ne!(account.physical("network", "Vpc"), old);
+    let events = account.ok("DescribeStackEvents", &[("StackName", "network")]);
+    let skipped = members(&events, "StackEvents")
+        .into_iter()
+        .find(|event| one(event, "ResourceStatus") == "DELETE_SKIPPED");
+    assert_eq!(one(&skipped.unwrap(), "PhysicalResourceId"), old);
+}
+
+#[test]
+fn retain_except_on_create_retains_only_what_was_in_use() {
+    let mut account = Account::new();
+    let template = r#"{"Resources":{"A":{"Type":"AWS::SNS::Topic","DeletionPolicy":"RetainExceptOnCreate"},"B":{"Type":"AWS::S3::Bucket","DependsOn":"A"}}}"#;
+    account.fault("B", FaultTask::Create, "no");
+    account.create("failed", template);
+    assert!(account.events("failed").contains(&"A DELETE_COMPLETE".to_owned()));
+    let id = account.create("good", template);
+    account.ok("DeleteStack", &[("StackName", "good")]);
+    account.settle();
+    assert!(account.events(&id).contains(&"A DELETE_SKIPPED".to_owned()));
+}
+
+#[test]
+fn a_custom_name_stands_in_the_way_of_a_replacement() {
+    let mut account = Account::new();
+    let template = |encryption: &str| {
+        format!(
+            "Resources: {{R: {{Type: AWS::ECR::Repository, Properties: {{RepositoryName: own, EncryptionConfiguration: {{EncryptionType: {encryption}}}}}}}}}"
+        )
+    };
+    account.create("images", &template("AES256"));
+    account.update("images", &template("KMS"));
+    account.settle();
+    assert_eq!(
+        account.status("images"),
+        "UPDATE_ROLLBACK_COMPLETE",
+        "{:#?}",
+        account.events("images")
+    );
+    let reason = "CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename own and update the stack again.";
+    assert!(account.events("images").iter().any(|event| event.ends_with(reason)));
+}
