@@ -40,7 +40,11 @@ async fn an_apply_takes_hardly_longer_than_the_longest_row_of_its_stacks() {
     run.assert_complete();
     let critical = critical_path(&stage, &run).await;
     let ratio = run.elapsed.as_secs_f64() / critical.as_secs_f64();
-    assert!(ratio <= 1.03, "{:?} for a critical path of {critical:?}: {ratio:.3}", run.elapsed);
+    assert!(
+        ratio <= 1.03,
+        "{:?} for a critical path of {critical:?}: {ratio:.3}",
+        run.elapsed
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -54,7 +58,10 @@ async fn waiting_costs_less_than_one_call_in_two_seconds() {
     assert!(waiting as f64 <= seconds / 2.0, "{waiting} calls in {seconds} s");
     let critical = critical_path(&stage, &run).await;
     let ratio = seconds / critical.as_secs_f64();
-    assert!(ratio <= 1.03, "{seconds} s for a critical path of {critical:?}: {ratio:.3}");
+    assert!(
+        ratio <= 1.03,
+        "{seconds} s for a critical path of {critical:?}: {ratio:.3}"
+    );
     let (plan, _) = stage.plan(Kind::Apply).await.unwrap();
     assert!(!plan.changes_anything(), "{plan:#?}");
 }
@@ -66,11 +73,21 @@ async fn critical_path(stage: &Stage, run: &Run) -> Duration {
     let mut ends: BTreeMap<&str, Duration> = BTreeMap::new();
     for stack in &run.plan.stacks {
         assert_eq!(run.outcome(&stack.name), &Outcome::Done);
-        let live = describe_stack(&stage.session, &stack.stack_name).await.unwrap().unwrap();
-        let events = events_since(&stage.session, &live.stack_id, Since::Began(&["REVIEW_IN_PROGRESS"])).await.unwrap();
+        let live = describe_stack(&stage.session, &stack.stack_name)
+            .await
+            .unwrap()
+            .unwrap();
+        let events = events_since(&stage.session, &live.stack_id, Since::Began(&["REVIEW_IN_PROGRESS"]))
+            .await
+            .unwrap();
         let times: Vec<jiff::Timestamp> = events.iter().map(|event| event.at.parse().unwrap()).collect();
         let took = times[times.len() - 1].duration_since(times[0]).unsigned_abs();
-        let start = stack.after.iter().map(|name| ends[name.as_str()]).max().unwrap_or_default();
+        let start = stack
+            .after
+            .iter()
+            .map(|name| ends[name.as_str()])
+            .max()
+            .unwrap_or_default();
         ends.insert(&stack.name, start + took);
     }
     ends.into_values().max().unwrap()

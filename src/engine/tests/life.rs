@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use super::stage::Stage;
 use crate::engine::Stop;
-use crate::engine::event::Outcome;
+use crate::engine::event::{Event, Outcome};
 use crate::plan::{Action, Kind, Recovery, Replacement};
 
-const CHAIN: &[(&str, &str)] = &[("base", ""), ("middle", "before = \"${base.gateway}\""), ("top", "before = \"${middle.gateway}\"")];
+const CHAIN: &[(&str, &str)] = &[
+    ("base", ""),
+    ("middle", "before = \"${base.gateway}\""),
+    ("top", "before = \"${middle.gateway}\""),
+];
 
 #[tokio::test(start_paused = true)]
 async fn an_environment_comes_up_stays_changes_and_goes() {
@@ -15,19 +19,42 @@ async fn an_environment_comes_up_stays_changes_and_goes() {
     let run = stage.apply().await;
     run.assert_complete();
     assert_eq!(run.actions(), [Action::Create; 3]);
-    assert!(run.summary.outputs["top"]["gateway"].starts_with("tgw-"), "{:?}", run.summary.outputs);
+    let told = |stack: &str| {
+        let of = |event: &&Event| matches!(event, Event::Resource { stack: of, status, .. } if of == stack && status == "CREATE_COMPLETE");
+        run.events.iter().filter(of).count()
+    };
+    assert_eq!(
+        (told("base"), told("middle"), told("top")),
+        (2, 2, 2),
+        "every resource's end is told"
+    );
+    assert!(
+        run.summary.outputs["top"]["gateway"].starts_with("tgw-"),
+        "{:?}",
+        run.summary.outputs
+    );
 
     let (plan, _) = stage.plan(Kind::Apply).await.unwrap();
     assert!(!plan.changes_anything(), "{plan:#?}");
 
-    stage.edit(&[CHAIN[0], ("middle", "before = \"${base.gateway}\"\nnote = \"second\""), CHAIN[2]]);
+    stage.edit(&[
+        CHAIN[0],
+        ("middle", "before = \"${base.gateway}\"\nnote = \"second\""),
+        CHAIN[2],
+    ]);
     let run = stage.apply().await;
     run.assert_complete();
     assert_eq!(run.actions(), [Action::Unchanged, Action::Update, Action::Unchanged]);
     let change = &run.plan.stack("middle").unwrap().changes[0];
-    assert_eq!((change.logical_id.as_str(), change.replacement), ("Gateway", Replacement::Never));
+    assert_eq!(
+        (change.logical_id.as_str(), change.replacement),
+        ("Gateway", Replacement::Never)
+    );
     let property = &change.properties[0];
-    assert_eq!((property.before.as_deref(), property.after.as_deref()), (Some("first"), Some("second")));
+    assert_eq!(
+        (property.before.as_deref(), property.after.as_deref()),
+        (Some("first"), Some("second"))
+    );
 
     let run = stage.destroy().await;
     run.assert_complete();
@@ -71,15 +98,35 @@ async fn a_failure_names_its_cause_and_keeps_back_only_what_needs_it() {
     let mut stage = Stage::steps(&[CHAIN[0], CHAIN[1], CHAIN[2], ("free", "")], faults).await;
     let run = stage.apply().await;
     let problem = run.failure("middle");
-    assert!(problem.message.contains("Gateway (AWS::EC2::TransitGateway): ") && problem.message.contains("no more gateways"), "{problem:#?}");
-    assert!(problem.labels[0].span.place().contains("step.yaml:5"), "{}", problem.labels[0].span.place());
-    assert_eq!(run.outcome("top"), &Outcome::NotStarted { because: "middle failed".to_owned() });
-    assert_eq!((run.outcome("base"), run.outcome("free")), (&Outcome::Done, &Outcome::Done));
+    assert!(
+        problem.message.contains("Gateway (AWS::EC2::TransitGateway): ")
+            && problem.message.contains("no more gateways"),
+        "{}",
+        problem.message
+    );
+    assert!(
+        problem.labels[0].span.place().contains("step.yaml:4"),
+        "{}",
+        problem.labels[0].span.place()
+    );
+    assert_eq!(
+        run.outcome("top"),
+        &Outcome::NotStarted {
+            because: "middle failed".to_owned()
+        }
+    );
+    assert_eq!(
+        (run.outcome("base"), run.outcome("free")),
+        (&Outcome::Done, &Outcome::Done)
+    );
     assert!(run.summary.is_partial());
 
     let run = stage.apply().await;
     run.assert_complete();
-    assert_eq!(run.actions(), [Action::Unchanged, Action::Create, Action::Create, Action::Unchanged]);
+    assert_eq!(
+        run.actions(),
+        [Action::Unchanged, Action::Create, Action::Create, Action::Unchanged]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,7 +135,14 @@ async fn a_stack_left_in_rollback_complete_is_deleted_and_made_anew() {
     let mut stage = Stage::steps(&[CHAIN[0]], faults).await;
     stage.options.on_failure = crate::spec::OnFailure::Rollback;
     let run = stage.apply().await;
-    assert!(run.failure("base").notes.iter().any(|note| note.contains("ROLLBACK_COMPLETE")), "{:#?}", run.failure("base"));
+    assert!(
+        run.failure("base")
+            .notes
+            .iter()
+            .any(|note| note.contains("ROLLBACK_COMPLETE")),
+        "{:#?}",
+        run.failure("base")
+    );
     let run = stage.apply().await;
     run.assert_complete();
     assert_eq!(run.plan.stacks[0].recovery, Some(Recovery::DeleteFirst));
@@ -101,7 +155,14 @@ async fn an_update_that_fails_is_rolled_back_and_can_be_tried_again() {
     stage.apply().await.assert_complete();
     stage.edit(&[("base", "note = \"second\"")]);
     let run = stage.apply().await;
-    assert!(run.failure("base").notes.iter().any(|note| note.contains("rolled back")), "{:#?}", run.failure("base"));
+    assert!(
+        run.failure("base")
+            .notes
+            .iter()
+            .any(|note| note.contains("rolled back")),
+        "{:#?}",
+        run.failure("base")
+    );
     stage.apply().await.assert_complete();
 }
 
@@ -128,7 +189,11 @@ async fn a_run_that_was_killed_is_picked_up_and_nothing_is_started_twice() {
     let mut stage = Stage::steps(CHAIN, "").await;
     let (plan, deployed) = stage.plan(Kind::Apply).await.unwrap();
     // Dropping the future in the middle of the first stack is what SIGKILL does.
-    let killed = tokio::time::timeout(Duration::from_secs(40), stage.execute(plan, &deployed, &Stop::default())).await;
+    let killed = tokio::time::timeout(
+        Duration::from_secs(40),
+        stage.execute(plan, &deployed, &Stop::default()),
+    )
+    .await;
     assert!(killed.is_err());
     let run = stage.apply().await;
     run.assert_complete();

@@ -183,7 +183,9 @@ impl Stage {
         let backend = &self.environment.environment.backend;
         let record = OperationRecord::begin(OperationKind::Apply, "tester", self.generation, &clock);
         let operation = record.id.clone();
-        let journal = Journal::begin(&self.session, backend, &self.key, self.generation, record, &plan).await.unwrap();
+        let journal = Journal::begin(&self.session, backend, &self.key, self.generation, record, &plan)
+            .await
+            .unwrap();
         let (events, mut heard) = mpsc::unbounded_channel();
         let began = clock.elapsed();
         let summary = engine::execute(Execution {
@@ -205,7 +207,12 @@ impl Stage {
         while let Ok(event) = heard.try_recv() {
             events.push(event);
         }
-        Run { plan, summary, events, elapsed }
+        Run {
+            plan,
+            summary,
+            events,
+            elapsed,
+        }
     }
 
     pub(super) fn templates(&self) -> Templates<'_> {
@@ -223,7 +230,13 @@ impl Stage {
 
 impl Run {
     pub(super) fn outcome(&self, stack: &str) -> &Outcome {
-        &self.summary.stacks.iter().find(|one| one.stack == stack).unwrap().outcome
+        &self
+            .summary
+            .stacks
+            .iter()
+            .find(|one| one.stack == stack)
+            .unwrap()
+            .outcome
     }
 
     pub(super) fn failure(&self, stack: &str) -> &Problem {
@@ -234,7 +247,16 @@ impl Run {
     }
 
     pub(super) fn assert_complete(&self) {
-        assert!(self.summary.is_complete(), "{:#?}", self.summary);
+        let outcomes: Vec<String> = self
+            .summary
+            .stacks
+            .iter()
+            .map(|one| match &one.outcome {
+                Outcome::Failed(problem) => format!("{}: {}", one.stack, problem.message),
+                other => format!("{}: {other:?}", one.stack),
+            })
+            .collect();
+        assert!(self.summary.is_complete(), "{outcomes:#?} {:?}", self.summary.problems);
     }
 
     pub(super) fn actions(&self) -> Vec<Action> {
