@@ -1,29 +1,43 @@
 //! One file a verb: resolve, call the core, hand data to a view. Here: parse, run, and the exit code.
 
+mod apply;
+mod bootstrap;
 mod context;
+mod destroy;
 mod error;
 mod init;
+mod lock;
 mod modules;
+mod operation;
+mod plan;
 mod project;
 mod prompt;
 mod render;
+mod sandbox;
+mod session;
 mod shell;
 mod signals;
+mod status;
 mod validate;
 mod variables;
 mod who;
+mod world;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::cli::{Cli, Color, Command, Format, Global, LockCommand, ModuleCommand, SandboxCommand};
+use crate::clock::Clock;
+use crate::diagnostic::{Problem, codes};
 use crate::view::printer::{Colour, Printer};
 use crate::view::{Human, Json, View, trace};
 
 use context::Context;
 pub use error::{CommandError, Kind};
+use signals::Signals;
 use variables::Variables;
 
 /// How a verb that did what it was asked to ended.
@@ -82,6 +96,8 @@ fn view(global: &Global, variables: &Variables) -> Box<dyn View> {
     }
 }
 
+/// Verbs that only read and write files run at once; all others need a runtime, which takes longer to start than
+/// `--version` may take.
 fn run(context: &mut Context, command: Command) -> Outcome {
     match command {
         Command::Init(args) => init::run(context, &args),
@@ -91,6 +107,60 @@ fn run(context: &mut Context, command: Command) -> Outcome {
         Command::Module(ModuleCommand::Show(args)) => modules::show(context, &args),
         Command::Completions(args) => shell::completions(context, &args),
         Command::Man(args) => shell::man(context, &args),
-        _ => Ok(Done::Fine),
+        command => in_runtime(context, command),
+    }
+}
+
+fn in_runtime(context: &mut Context, command: Command) -> Outcome {
+    let failed = |error: &std::io::Error| {
+        Problem::error(codes::NO_RUNTIME, format!("the operating system refuses threads or signals: {error}"))
+    };
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| failed(&error))?;
+    let outcome = runtime.block_on(async {
+        let signals = Signals::listen().map_err(|error| failed(&error))?;
+        context.listen(signals.clone());
+        tokio::select! {
+            biased;
+            outcome = verb(context, command) => outcome,
+            () = left(&signals) => {
+                let problem = Problem::error(codes::LEFT_AT_ONCE, "left at once, as you asked")
+                    .note("what CloudFormation was doing goes on in AWS; the lock runs out within a minute")
+                    .hint("run the same command again: it attaches to what is still going on");
+                Err(CommandError::from(problem).of_kind(signals.kind()))
+            }
+        }
+    });
+    // A thread that waits for the keyboard must not hold up the end.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// The second signal, and a moment in which the verb may still say what it leaves behind.
+async fn left(signals: &Signals) {
+    const MOMENT: Duration = Duration::from_secs(3);
+    signals.at_once.cancelled().await;
+    Clock::real().sleep(MOMENT).await;
+}
+
+async fn verb(context: &Context, command: Command) -> Outcome {
+    match command {
+        Command::Bootstrap(args) => bootstrap::run(context, &args).await,
+        Command::Plan(args) => plan::run(context, &args).await,
+        Command::Apply(args) => apply::run(context, &args).await,
+        Command::Destroy(args) => destroy::run(context, &args).await,
+        Command::Status(args) => status::status(context, &args).await,
+        Command::Outputs(args) => status::outputs(context, &args).await,
+        Command::Lock(LockCommand::Status(args)) => lock::status(context, &args).await,
+        Command::Lock(LockCommand::Release(args)) => lock::release(context, &args).await,
+        Command::Sandbox(SandboxCommand::Serve(args)) => sandbox::serve(context, &args).await,
+        Command::Sandbox(SandboxCommand::List(_)) => sandbox::list(context).await,
+        Command::Sandbox(SandboxCommand::Reset(args)) => sandbox::reset(context, &args).await,
+        Command::Init(_)
+        | Command::Validate(_)
+        | Command::Render(_)
+        | Command::Module(_)
+        | Command::Completions(_)
+        | Command::Man(_) => Ok(Done::Fine),
     }
 }

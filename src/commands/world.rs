@@ -9,7 +9,7 @@ use crate::aws::session::Session;
 use crate::diagnostic::Problem;
 use crate::engine::{self, Templates};
 use crate::module::{self, Catalogue, RenderedEnvironment};
-use crate::plan::{About, Deployed, Inputs, Kind, Plan, Recorded};
+use crate::plan::{About, Deployed, Inputs, Kind, Plan};
 use crate::spec::{self, Environment};
 use crate::state::{self, Key, Stored};
 
@@ -78,31 +78,18 @@ impl World {
 
     /// Reads the stacks and the state, at the same time.
     pub async fn read(&self) -> Result<Reading, Problem> {
-        let mut state = None;
-        let recorded = async {
-            let stored = state::read(&self.session, &self.environment.backend, &self.key).await?;
-            let recorded = stored.as_ref().map(|(state, _)| recorded(state)).unwrap_or_default();
-            let generation = stored.as_ref().map_or(0, |(state, _)| state.generation);
-            state = stored;
-            Ok((recorded, generation))
-        };
-        let deployed = engine::read_deployed(&self.session, &self.names(), recorded).await?;
+        let backend = &self.environment.backend;
+        let (deployed, state) =
+            engine::read_deployed(&self.session, backend, &self.key, self.rendered.as_ref()).await?;
         Ok(Reading { deployed, state })
     }
 
-    /// The stacks of the file with their CloudFormation names.
-    pub fn names(&self) -> BTreeMap<String, String> {
-        let name = |stack: &String| (stack.clone(), self.environment.stack_name(stack));
-        self.environment.stacks.keys().map(name).collect()
-    }
-
-    /// Where templates that are too large for a call are put.
+    /// Where templates are kept.
     pub fn templates(&self) -> Templates<'_> {
-        Templates::new(
-            &self.environment.backend.bucket,
-            &self.environment.project.value,
-            &self.environment.name,
-        )
+        Templates {
+            backend: &self.environment.backend,
+            key: &self.key,
+        }
     }
 
     /// Plans `kind` for the stacks in `targets` (all if empty) against what was read.
@@ -160,20 +147,6 @@ impl World {
             protect: self.environment.protect,
         }
     }
-}
-
-/// What the plan needs of the state.
-fn recorded(state: &state::State) -> BTreeMap<String, Recorded> {
-    let one = |stack: &state::DeployedStack| Recorded {
-        stack_name: stack.stack_name.clone(),
-        stack_id: stack.stack_id.clone(),
-        module: stack.module.clone(),
-        template_sha256: stack.template_sha256.clone(),
-        change_set_id: stack.change_set_id.clone(),
-        updated: stack.updated.clone(),
-        after: stack.after.clone(),
-    };
-    state.stacks.iter().map(|(name, stack)| (name.clone(), one(stack))).collect()
 }
 
 /// Names exactly what the environment is made from: a plan is stale when it changes.

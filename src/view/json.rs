@@ -11,7 +11,7 @@ use super::progress::Progress;
 use super::report::{
     Initialised, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
 };
-use crate::diagnostic::{Label, Problem, Problems};
+use crate::diagnostic::Problems;
 use crate::engine::event::{Event, Outcome};
 use crate::plan::Plan;
 
@@ -37,7 +37,7 @@ impl Json {
 impl View for Json {
     fn problems(&self, problems: &Problems) {
         if !problems.0.is_empty() {
-            self.document("problems", &json!({ "problems": list(problems) }));
+            self.document("problems", &json!({ "problems": problems }));
         }
     }
 
@@ -48,7 +48,7 @@ impl View for Json {
     fn validated(&self, validated: &Validated, warnings: &Problems) {
         self.document(
             "validated",
-            &json!({ "environments": validated.environments, "problems": list(warnings) }),
+            &json!({ "environments": validated.environments, "problems": warnings }),
         );
     }
 
@@ -135,36 +135,6 @@ fn document(kind: &str, body: &impl Serialize) -> String {
     Value::Object(object).to_string()
 }
 
-/// The problems as the published objects.
-fn list(problems: &Problems) -> Vec<Value> {
-    problems.0.iter().map(problem).collect()
-}
-
-fn problem(problem: &Problem) -> Value {
-    json!({
-        "code": problem.code.to_string(),
-        "severity": problem.severity,
-        "message": problem.message,
-        "labels": problem.labels.iter().map(label).collect::<Vec<_>>(),
-        "notes": problem.notes,
-        "hints": problem.hints,
-    })
-}
-
-fn label(label: &Label) -> Value {
-    let (line, column) = label.span.line_column();
-    let end = crate::diagnostic::Span::new(&label.span.source, label.span.bytes.end..label.span.bytes.end);
-    let (end_line, end_column) = end.line_column();
-    json!({
-        "path": label.span.source.path,
-        "line": line,
-        "column": column,
-        "end_line": end_line,
-        "end_column": end_column,
-        "text": label.text,
-    })
-}
-
 fn event_body(event: &Event) -> (&'static str, Map<String, Value>) {
     let (kind, value) = match event {
         Event::LockWaiting { holder } => ("lock_waiting", json!({ "holder": holder })),
@@ -196,7 +166,7 @@ fn event_body(event: &Event) -> (&'static str, Map<String, Value>) {
         } => {
             let seconds = elapsed.as_secs();
             let body = match outcome {
-                Outcome::Failed(cause) => json!({ "problem": problem(cause) }),
+                Outcome::Failed(cause) => json!({ "problem": cause }),
                 Outcome::NotStarted { because } => json!({ "because": because }),
                 Outcome::Done | Outcome::Unchanged | Outcome::LeftRunning => json!({}),
             };
@@ -222,7 +192,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::diagnostic::{Code, Source, Span};
+    use crate::diagnostic::{Code, Problem, Source, Span};
 
     #[test]
     fn problems_are_one_versioned_document_with_positions() {

@@ -13,7 +13,6 @@ pub mod trace;
 use crate::diagnostic::Problems;
 use crate::plan::Plan;
 
-use printer::Printer;
 use progress::Progress;
 use report::{Initialised, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated};
 

@@ -101,8 +101,8 @@ pub struct LockReport {
     pub holder: Option<String>,
     /// What for: `apply`, `destroy`.
     pub operation: Option<String>,
-    /// The operation's id.
-    pub operation_id: Option<String>,
+    /// The id of its acquisition.
+    pub lease_id: Option<String>,
     /// RFC 3339, by the holder's clock.
     pub since: Option<String>,
     /// The fencing token.

@@ -3,7 +3,7 @@
 use crate::plan::{
     Action, Kind, Plan, PropertyChange, Recovery, Replacement, ResourceAction, ResourceChange, StackPlan,
 };
-use crate::view::text::{ADD, CHANGE, COMMAND, DIM, NAME, REMOVE, REPLACE, columns, count, list, one_line, pad, paint};
+use crate::view::text::{ADD, CHANGE, COMMAND, DIM, NAME, REMOVE, REPLACE, columns, list, one_line, pad, paint};
 use crate::view::text::{fit, wrap};
 
 use super::values::{Difference, difference};

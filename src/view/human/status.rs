@@ -199,7 +199,7 @@ mod tests {
                 status: LockState::Held,
                 holder: Some("ana@laptop".into()),
                 operation: Some("apply".into()),
-                operation_id: Some("0199".into()),
+                lease_id: Some("0199".into()),
                 since: Some("2026-11-20T10:00:00Z".into()),
                 generation: 7,
                 in_flight: [("churn-dev-network".to_owned(), "UPDATE_IN_PROGRESS".to_owned())].into(),

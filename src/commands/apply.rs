@@ -1,0 +1,131 @@
+//! `mlinfra apply ENV` and `mlinfra apply FILE`.
+
+use std::path::Path;
+
+use super::context::Context;
+use super::error::CommandError;
+use super::operation::{carry_out, moved, stale};
+use super::project::reason;
+use super::prompt::{Question, ask};
+use super::world::{Need, World};
+use super::{Done, Outcome};
+use crate::cli::ApplyArgs;
+use crate::diagnostic::{Problem, Problems, Severity, codes};
+use crate::engine::{self, Options};
+use crate::plan::{self, Consents, Kind, Plan};
+use crate::state;
+
+/// Plans, shows, asks and executes; or executes a saved plan.
+pub async fn run(context: &Context, args: &ApplyArgs) -> Outcome {
+    if names_a_file(&args.subject) {
+        saved(context, args).await
+    } else {
+        fresh(context, args).await
+    }
+}
+
+/// Names of environments hold neither dots nor slashes.
+fn names_a_file(subject: &str) -> bool {
+    subject.contains(['.', '/', '\\'])
+}
+
+async fn fresh(context: &Context, args: &ApplyArgs) -> Outcome {
+    let world = World::open(context, &args.subject, Need::Rendered).await?;
+    let reading = context.unless_stopped(world.read()).await??;
+    let plan = world.plan(context, Kind::Apply, &args.targets, &reading).await?;
+    context.view().plan(&plan, &[]);
+    if !plan.changes_anything() {
+        return Ok(Done::Fine);
+    }
+    let consented = async {
+        refuse(context, plan::guards(&plan, &consents(args)))?;
+        if args.yes {
+            return Ok(());
+        }
+        let question = Question {
+            text: format!("\nApply this to {} (account {})? Only `yes` applies it:", plan.environment, plan.account),
+            expected: "yes",
+            flag: "--yes",
+        };
+        ask(context, question).await
+    };
+    if let Err(error) = consented.await {
+        engine::discard(&world.session, &plan).await;
+        return Err(error);
+    }
+    carry_out(context, &world, &plan, options(&world, args)).await
+}
+
+/// Exactly the plan in the file, once. It was reviewed when it was made: there is no question.
+async fn saved(context: &Context, args: &ApplyArgs) -> Outcome {
+    let plan = open(context, Path::new(&args.subject))?;
+    if !args.targets.is_empty() {
+        let problem = Problem::error(codes::NEEDS_ANSWER, "--target does not go with a saved plan")
+            .hint("plan again with --target and --out, then apply that file");
+        return Err(problem.into());
+    }
+    let need = match plan.kind {
+        Kind::Apply => Need::Rendered,
+        Kind::Destroy => Need::WhateverIsThere,
+    };
+    let world = World::open(context, &plan.environment, need).await?;
+    let backend = &world.environment.backend;
+    let applied = state::plan_applied(&world.session, backend, &world.key, &plan.id);
+    let (reading, applied) = context.unless_stopped(futures::future::try_join(world.read(), applied)).await??;
+    let moved = moved(&world, &plan, &reading, applied.is_some());
+    if !moved.is_empty() {
+        return Err(stale(context, &plan, &moved));
+    }
+    context.view().plan(&plan, &[]);
+    if !plan.changes_anything() {
+        return Ok(Done::Fine);
+    }
+    refuse(context, plan::guards(&plan, &consents(args)))?;
+    carry_out(context, &world, &plan, options(&world, args)).await
+}
+
+fn open(context: &Context, path: &Path) -> Result<Plan, CommandError> {
+    let shown = path.display();
+    let unreadable = |why: String| {
+        Problem::error(codes::PLAN_UNREADABLE, format!("cannot read the plan {shown}: {why}"))
+            .hint("an environment's name has no dots and no slashes: `mlinfra apply dev`")
+    };
+    let text = fs_err::read_to_string(context.path(path)).map_err(|error| unreadable(reason(&error)))?;
+    Ok(plan::open(&text).map_err(|error| {
+        Problem::error(codes::PLAN_UNREADABLE, format!("{shown}: {error}"))
+            .hint("`mlinfra plan ENV --out FILE` makes one")
+    })?)
+}
+
+/// Shows the warnings; the errors are the reason not to go on.
+pub fn refuse(context: &Context, guards: Problems) -> Result<(), CommandError> {
+    let (errors, warnings): (Vec<Problem>, Vec<Problem>) =
+        guards.0.into_iter().partition(|problem| problem.severity == Severity::Error);
+    context.warn(&Problems(warnings));
+    if errors.is_empty() { Ok(()) } else { Err(Problems(errors).into()) }
+}
+
+fn consents(args: &ApplyArgs) -> Consents {
+    Consents {
+        confirm: args.confirm.clone(),
+        allow_replacement: args.allow_replacement.iter().cloned().collect(),
+    }
+}
+
+fn options(world: &World, args: &ApplyArgs) -> Options {
+    Options {
+        parallelism: usize::from(args.parallelism),
+        on_failure: world.environment.on_failure,
+        empty_buckets: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_a_file;
+
+    #[test]
+    fn a_plan_file_is_told_from_an_environment_by_its_dot_or_slash() {
+        assert!(names_a_file("prod.plan") && names_a_file("./plan") && !names_a_file("prod-eu"));
+    }
+}

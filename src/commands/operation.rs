@@ -1,0 +1,256 @@
+//! A plan carried out: the lock taken, the world compared with what was planned, the engine run, the end recorded.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+use super::context::Context;
+use super::error::{CommandError, Kind};
+use super::world::{Reading, World};
+use super::{Done, Outcome};
+use crate::diagnostic::{Problem, Problems, codes};
+use crate::engine::event::{self, Event};
+use crate::engine::{self, Execution, Finished, Journal, Options, Stop};
+use crate::lock::{self, Holder, Lease, LockError};
+use crate::plan::{Current, Moved, Plan, verify_against};
+use crate::state::{self, OperationKind, OperationRecord};
+use crate::view::progress::follow;
+use crate::view::report::{Ending, StackEnding, Summary, outcome_name};
+
+/// Carries out `plan` in `world` and shows how it goes and ends.
+pub async fn carry_out(context: &Context, world: &World, plan: &Plan, options: Options) -> Outcome {
+    let began = world.session.clock.elapsed();
+    let (events, heard) = unbounded_channel();
+    let work = async {
+        let result = under_lock(context, world, plan, &options, &events).await;
+        drop(events);
+        result
+    };
+    let (result, _) = tokio::join!(work, follow(context.view(), plan, world.session.clock, heard));
+    let run = result?;
+    let seconds = world.session.clock.elapsed().saturating_sub(began).as_secs();
+    report(context, plan, &run, seconds)
+}
+
+/// What came of a run.
+struct Run {
+    operation: String,
+    summary: engine::Summary,
+}
+
+async fn under_lock(
+    context: &Context,
+    world: &World,
+    plan: &Plan,
+    options: &Options,
+    events: &UnboundedSender<Event>,
+) -> Result<Run, CommandError> {
+    let holder = Holder {
+        who: context.actor(),
+        run_url: context.run_url(),
+        operation: verb(plan).to_owned(),
+    };
+    let backend = &world.environment.backend;
+    let waiting = |record: &lock::Record| {
+        let holder = format!("{} since {}", record.holder, record.acquired_at);
+        drop(events.send(Event::LockWaiting { holder }));
+    };
+    let stop = context.stop();
+    let wait = context.lock_timeout();
+    let lease = lock::acquire(&world.session, backend, &world.key, &holder, waiting, wait, &stop)
+        .await
+        .map_err(|error| not_locked(context, &error))?;
+    drop(events.send(Event::LockAcquired {
+        generation: lease.generation(),
+    }));
+    let result = with_lease(context, world, plan, options, events, &lease).await;
+    // Whatever became of the work, the lock is let go; if that fails, it runs out by itself, which is worth a line.
+    if let Err(error) = lease.release().await {
+        drop(events.send(Event::Note(format!("the lock is not released: {error}; it runs out within a minute"))));
+    }
+    result
+}
+
+fn not_locked(context: &Context, error: &LockError) -> CommandError {
+    let kind = match error {
+        LockError::Held { .. } => Kind::LockHeld,
+        LockError::Interrupted => context.interrupted_kind(),
+        _ => Kind::Failed,
+    };
+    CommandError::from(error.problem()).of_kind(kind)
+}
+
+async fn with_lease(
+    context: &Context,
+    world: &World,
+    plan: &Plan,
+    options: &Options,
+    events: &UnboundedSender<Event>,
+    lease: &Lease,
+) -> Result<Run, CommandError> {
+    // The question was asked without the lock, so that nobody is held up by a person who thinks: look again.
+    let reading = context.unless_stopped(world.read()).await??;
+    refuse_if_moved(context, world, plan, &reading).await?;
+    let backend = &world.environment.backend;
+    let session = &world.session;
+    let record = begin(context, world, plan, lease.generation());
+    let operation = record.id.clone();
+    let claimed = state::claim_plan(session, backend, &world.key, &plan.id, &operation, &record.actor, &session.clock);
+    claimed.await.map_err(|problem| CommandError::from(problem).of_kind(Kind::PlanStale))?;
+    let journal = Journal::begin(session, backend, &world.key, lease.generation(), record, plan).await?;
+    let stop = Stop {
+        nothing_new: context.stop().child_token(),
+        now: context.stop_at_once(),
+    };
+    let templates = world.templates();
+    let lost = lease.lost();
+    let running = engine::execute(Execution {
+        session,
+        plan,
+        rendered: world.rendered.as_ref(),
+        deployed: &reading.deployed,
+        operation: &operation,
+        options,
+        templates: &templates,
+        journal: &journal,
+        events,
+        stop: &stop,
+    });
+    tokio::pin!(running);
+    let mut summary = tokio::select! {
+        summary = &mut running => summary,
+        () = lost.cancelled() => {
+            // Somebody else may take the lock from now on: what runs is finished, nothing more is begun.
+            stop.nothing_new.cancel();
+            running.await
+        }
+    };
+    if let Err(problem) = lease.check() {
+        summary.problems.push(problem);
+    }
+    Ok(Run { operation, summary })
+}
+
+async fn refuse_if_moved(context: &Context, world: &World, plan: &Plan, reading: &Reading) -> Result<(), CommandError> {
+    let moved = moved(world, plan, reading, false);
+    if moved.is_empty() {
+        return Ok(());
+    }
+    engine::discard(&world.session, plan).await;
+    Err(stale(context, plan, &moved))
+}
+
+/// What is no longer what it was when `plan` was made.
+pub fn moved(world: &World, plan: &Plan, reading: &Reading, applied: bool) -> Vec<Moved> {
+    let rendered = world.rendered.iter().flat_map(|rendered| rendered.stacks.values());
+    let current = Current {
+        project: &world.environment.project.value,
+        environment: &world.environment.name,
+        account: &world.session.account,
+        region: &world.session.region,
+        role_arn: world.environment.role_arn.as_ref().map(|role| role.value.as_str()),
+        spec_digest: &world.spec_digest,
+        templates: rendered.map(|stack| (stack.name.clone(), stack.digest.clone())).collect(),
+        deployed: &reading.deployed,
+        applied,
+    };
+    verify_against(plan, &current)
+}
+
+/// The error of a plan that no longer fits.
+pub fn stale(context: &Context, plan: &Plan, moved: &[Moved]) -> CommandError {
+    let mut problem = Problem::error(codes::PLAN_STALE, "something moved since the plan was made; nothing was changed");
+    for one in moved {
+        problem = problem.note(format!("{}: planned {}, now {}", one.what, one.planned, one.now));
+    }
+    let verb = format!("plan {}", plan.environment);
+    problem.hint(format!("{} shows what would change now", context.command(&verb))).into()
+}
+
+fn begin(context: &Context, world: &World, plan: &Plan, generation: u64) -> OperationRecord {
+    let kind = match plan.kind {
+        crate::plan::Kind::Apply => OperationKind::Apply,
+        crate::plan::Kind::Destroy => OperationKind::Destroy,
+    };
+    let mut record = OperationRecord::begin(kind, context.actor(), generation, &world.session.clock);
+    record.run_url = context.run_url();
+    record.commit = plan.commit.clone();
+    record
+}
+
+fn ending(summary: &engine::Summary) -> Ending {
+    // Once CloudFormation was set to work and not all of it came out, the environment is between two states.
+    let touched = |stack: &Finished| {
+        matches!(
+            stack.outcome,
+            event::Outcome::Done | event::Outcome::Failed(_) | event::Outcome::LeftRunning
+        )
+    };
+    if summary.is_complete() {
+        Ending::Done
+    } else if summary.stopped {
+        Ending::Interrupted
+    } else if summary.stacks.iter().any(touched) {
+        Ending::Partial
+    } else {
+        Ending::Failed
+    }
+}
+
+/// Shows the failures, then the summary; the exit code follows from how it ended.
+fn report(context: &Context, plan: &Plan, run: &Run, seconds: u64) -> Outcome {
+    let failures = run.summary.stacks.iter().filter_map(|stack| match &stack.outcome {
+        event::Outcome::Failed(problem) => Some((**problem).clone()),
+        _ => None,
+    });
+    let problems: Problems = failures.chain(run.summary.problems.iter().cloned()).collect();
+    if !problems.0.is_empty() {
+        context.view().problems(&problems);
+    }
+    let result = ending(&run.summary);
+    let command = context.command(&format!("{} {}", verb(plan), plan.environment));
+    let next = match (result, plan.kind) {
+        (Ending::Done | Ending::NothingToDo, _) => Vec::new(),
+        (Ending::Interrupted, _) => vec![format!("To go on from here: {command}")],
+        (Ending::Partial | Ending::Failed, _) => vec![format!("When it is mended: {command}")],
+    };
+    let stacks = run.summary.stacks.iter().map(|stack| StackEnding {
+        stack: stack.stack.clone(),
+        outcome: outcome_name(&stack.outcome),
+        seconds: stack.elapsed.as_secs(),
+        because: match &stack.outcome {
+            event::Outcome::NotStarted { because } => Some(because.clone()),
+            _ => None,
+        },
+    });
+    let in_order = |outputs: &BTreeMap<String, String>| outputs.clone().into_iter().collect::<IndexMap<_, _>>();
+    let outputs = run.summary.stacks.iter().filter_map(|stack| {
+        let outputs = run.summary.outputs.get(&stack.stack)?;
+        Some((stack.stack.clone(), in_order(outputs)))
+    });
+    context.view().summary(&Summary {
+        operation: run.operation.clone(),
+        kind: plan.kind,
+        environment: plan.environment.clone(),
+        result,
+        seconds,
+        stacks: stacks.collect(),
+        outputs: outputs.collect(),
+        next,
+    });
+    match result {
+        Ending::Done | Ending::NothingToDo => Ok(Done::Fine),
+        Ending::Interrupted => Err(CommandError::told(context.interrupted_kind())),
+        Ending::Partial => Err(CommandError::told(Kind::Partial)),
+        Ending::Failed => Err(CommandError::told(Kind::Failed)),
+    }
+}
+
+/// What the user typed for this kind of plan.
+pub fn verb(plan: &Plan) -> &'static str {
+    match plan.kind {
+        crate::plan::Kind::Apply => "apply",
+        crate::plan::Kind::Destroy => "destroy",
+    }
+}

@@ -1,0 +1,47 @@
+//! `mlinfra plan`.
+
+use super::context::Context;
+use super::error::CommandError;
+use super::project::reason;
+use super::world::{Need, World};
+use super::{Done, Outcome};
+use crate::cli::PlanArgs;
+use crate::diagnostic::{Problem, codes};
+use crate::engine;
+use crate::plan::{self, Consents, Kind};
+
+/// Plans, shows, and saves where asked to. Nothing is changed.
+pub async fn run(context: &Context, args: &PlanArgs) -> Outcome {
+    let (kind, need) =
+        if args.destroy { (Kind::Destroy, Need::WhateverIsThere) } else { (Kind::Apply, Need::Rendered) };
+    let world = World::open(context, &args.environment, need).await?;
+    let reading = context.unless_stopped(world.read()).await??;
+    let plan = world.plan(context, kind, &args.targets, &reading).await?;
+    let changes = plan.changes_anything();
+    let verb = if args.destroy { "destroy" } else { "apply" };
+    let mut next = Vec::new();
+    match &args.out {
+        Some(path) => {
+            let shown = path.display().to_string();
+            if let Err(error) = fs_err::write(context.path(path), plan::seal(&plan)) {
+                engine::discard(&world.session, &plan).await;
+                let message = format!("cannot write {shown}: {}", reason(&error));
+                return Err(CommandError::from(Problem::error(codes::FILE_UNWRITABLE, message)));
+            }
+            next.push(format!("To do exactly this: {}", context.command(&format!("apply {shown}"))));
+        }
+        None => {
+            // Nobody can execute a plan that was not saved: its change sets would only be in the way.
+            engine::discard(&world.session, &plan).await;
+            next.push(format!("To do this: {}", context.command(&format!("{verb} {}", args.environment))));
+        }
+    }
+    // What apply would refuse is told now, as warnings: planning refuses nothing.
+    let mut guards = plan::guards(&plan, &Consents::default());
+    for problem in &mut guards.0 {
+        problem.severity = crate::diagnostic::Severity::Warning;
+    }
+    context.view().plan(&plan, &next);
+    context.warn(&guards);
+    Ok(if changes && args.detailed_exitcode { Done::ChangesPresent } else { Done::Fine })
+}
