@@ -105,7 +105,7 @@ async fn with_lease(
     };
     let templates = world.templates();
     let lost = lease.lost();
-    let running = engine::execute(Execution {
+    let mut summary = engine::execute(Execution {
         session,
         plan,
         rendered: world.rendered.as_ref(),
@@ -116,16 +116,9 @@ async fn with_lease(
         journal: &journal,
         events,
         stop: &stop,
-    });
-    tokio::pin!(running);
-    let mut summary = tokio::select! {
-        summary = &mut running => summary,
-        () = lost.cancelled() => {
-            // Somebody else may take the lock from now on: what runs is finished, nothing more is begun.
-            stop.nothing_new.cancel();
-            running.await
-        }
-    };
+        lost: &lost,
+    })
+    .await;
     if let Err(problem) = lease.check() {
         summary.problems.push(problem);
     }
