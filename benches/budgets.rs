@@ -2,7 +2,13 @@
 //!
 //! `cargo bench --bench budgets`. Times are medians; nothing here fails a build.
 
-#![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing, reason = "a program that measures")]
+#![allow(
+    missing_docs,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a program that measures"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -22,33 +28,55 @@ fn main() {
         row(&format!("  {peer} {arguments}"), "", peer_time(peer, &[arguments], 3));
     }
 
-    let validate = median(20, || run(Command::new(MLINFRA).args(["validate", "prod"]).current_dir(root)));
+    let validate = median(20, || {
+        run(Command::new(MLINFRA).args(["validate", "prod"]).current_dir(root))
+    });
     row("mlinfra validate prod", "50 ms", Some(validate));
     let templates = rendered_templates(root, &scratch);
     let mut lint: Vec<&str> = vec!["--"];
     lint.extend(templates.iter().map(String::as_str));
-    row("  cfn-lint on the same rendered templates", "", peer_time("cfn-lint", &lint, 1));
+    row(
+        "  cfn-lint on the same rendered templates",
+        "",
+        peer_time("cfn-lint", &lint, 1),
+    );
 
     let apply = once(|| run(&mut sandboxed(&chain, &["apply", "dev", "--yes"])));
     row("apply, 10 stacks, depth 4, instant backend", "1 s", Some(apply));
     let plan = median(5, || run(&mut sandboxed(&chain, &["plan", "dev"])));
-    row("plan with nothing to do, 10 stacks, instant backend", "150 ms", Some(plan));
+    row(
+        "plan with nothing to do, 10 stacks, instant backend",
+        "150 ms",
+        Some(plan),
+    );
     let destroy = once(|| run(&mut sandboxed(&chain, &["destroy", "dev", "--yes"])));
     row("destroy, 10 stacks, instant backend", "", Some(destroy));
 
     let size = std::fs::metadata(MLINFRA).unwrap().len() as f64 / (1024.0 * 1024.0);
-    println!("{:<58} {:>12} {:>12}", "size of the binary", "35 MB", format!("{size:.1} MB"));
+    println!(
+        "{:<58} {:>12} {:>12}",
+        "size of the binary",
+        "35 MB",
+        format!("{size:.1} MB")
+    );
     std::fs::remove_dir_all(&scratch).ok();
 }
 
 fn row(what: &str, budget: &str, here: Option<Duration>) {
-    let here = here.map_or_else(|| "not here".to_owned(), |time| format!("{:.1} ms", time.as_secs_f64() * 1000.0));
+    let here = here.map_or_else(
+        || "not here".to_owned(),
+        |time| format!("{:.1} ms", time.as_secs_f64() * 1000.0),
+    );
     println!("{what:<58} {budget:>12} {here:>12}");
 }
 
 fn run(command: &mut Command) {
     let output = command.stdin(Stdio::null()).output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 fn once(action: impl FnOnce()) -> Duration {
@@ -74,13 +102,21 @@ fn peer_time(program: &str, arguments: &[&str], times: usize) -> Option<Duration
 
 fn sandboxed(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(MLINFRA);
-    command.args(arguments).current_dir(folder).env("MLINFRA_SANDBOX", "1").env("MLINFRA_SANDBOX_TIME_SCALE", "1000000");
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .env("MLINFRA_SANDBOX", "1")
+        .env("MLINFRA_SANDBOX_TIME_SCALE", "1000000");
     command
 }
 
 /// The rendered templates of prod, one file each.
 fn rendered_templates(root: &Path, scratch: &Path) -> Vec<String> {
-    let output = Command::new(MLINFRA).args(["render", "prod", "--format", "json"]).current_dir(root).output().unwrap();
+    let output = Command::new(MLINFRA)
+        .args(["render", "prod", "--format", "json"])
+        .current_dir(root)
+        .output()
+        .unwrap();
     let rendered: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let stacks = rendered["stacks"].as_array().unwrap();
     stacks
@@ -102,7 +138,8 @@ fn write_chain(scratch: &Path) -> PathBuf {
     let template = "Resources:\n  Link:\n    Type: AWS::SSM::Parameter\n    Properties:\n      Type: String\n      Value: {{ previous }}\nOutputs:\n  Name:\n    Value: !Ref Link\n";
     std::fs::write(scratch.join("modules/link.toml"), module).unwrap();
     std::fs::write(scratch.join("templates/cloudformation/link.yaml"), template).unwrap();
-    let mut environment = "[project]\nname = \"chain\"\n\n[environment]\naccount = \"111122223333\"\nregion = \"us-east-1\"\n".to_owned();
+    let mut environment =
+        "[project]\nname = \"chain\"\n\n[environment]\naccount = \"111122223333\"\nregion = \"us-east-1\"\n".to_owned();
     for number in 0..10 {
         environment.push_str(&format!("\n[stacks.link-{number}]\nmodule = \"link\"\n"));
         if number >= 3 {

@@ -8,7 +8,11 @@
     reason = "tests fail by panicking"
 )]
 
+mod bad_input;
+mod first_steps;
+mod interrupted;
 mod invariants;
+mod project;
 
 /// Every file beside this one is a module of it; a file that is not listed would silently never run.
 #[test]

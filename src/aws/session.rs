@@ -299,7 +299,6 @@ fn guard_account(expected: &str, identity: &sts::Identity, role_arn: Option<&str
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use crate::aws::testing::{ACCOUNT, FakeAws, Fault};

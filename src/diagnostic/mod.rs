@@ -222,7 +222,10 @@ impl IntoIterator for Problems {
     }
 }
 
-fn sort_key(problem: &Problem) -> (Option<(&str, usize, usize)>, Severity, Code, &str) {
+/// File, start and end of the primary place.
+type Place<'a> = (&'a str, usize, usize);
+
+fn sort_key(problem: &Problem) -> (Option<Place<'_>>, Severity, Code, &str) {
     let place = problem.labels.first().map(|label| {
         let span = &label.span;
         (span.source.path.as_str(), span.bytes.start, span.bytes.end)

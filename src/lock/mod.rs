@@ -230,22 +230,20 @@ impl Attempt<'_> {
                 return Err(error);
             }
         };
-        match settle_acquire(answer, self.lease_id) {
+        let tenure = Tenure::new(sent, LEASE);
+        match settle_acquire(answer, self.lease_id, &tenure, clock.elapsed()) {
             Acquired::Taken(record) => Ok(Tried::Taken(record)),
             Acquired::Again => Ok(Tried::Again),
+            Acquired::Late => {
+                self.give_back().await;
+                Ok(Tried::Again)
+            }
             Acquired::Ours { generation, version } => Ok(Tried::Ours(Lease {
                 session: self.session.clone(),
                 key: self.key.clone(),
                 lease_id: self.lease_id.to_owned(),
                 generation,
-                heart: Heart::start(
-                    self.session,
-                    self.key,
-                    self.lease_id,
-                    version,
-                    Tenure::new(sent, LEASE),
-                    clock,
-                ),
+                heart: Heart::start(self.session, self.key, self.lease_id, version, tenure, clock),
                 released: false,
             })),
         }

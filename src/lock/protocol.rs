@@ -197,21 +197,27 @@ pub enum Acquired {
     Taken(Record),
     /// It was free or gone a moment ago: try again.
     Again,
+    /// It became ours, but the answer came so late that the lease has run out on our clock: not ours to use.
+    Late,
 }
 
 /// Reads the answer to an acquisition: a refusal that shows our own lease id is our own success, whose answer was lost.
-pub fn settle_acquire(answer: Answer, lease_id: &str) -> Acquired {
+///
+/// `tenure` counts from when the acquisition was first sent. An answer that comes after its end grants nothing: somebody
+/// may have watched the lease die meanwhile.
+pub fn settle_acquire(answer: Answer, lease_id: &str, tenure: &Tenure, now: Duration) -> Acquired {
     match answer {
-        Answer::Done(item) => Acquired::Ours {
-            generation: item.generation,
-            version: item.version,
-        },
-        Answer::Refused(Some(item)) if item.held && item.lease_id == lease_id => Acquired::Ours {
-            generation: item.generation,
-            version: item.version,
-        },
+        Answer::Done(item) | Answer::Refused(Some(item)) if item.held && item.lease_id == lease_id => {
+            if now >= tenure.ends_at() {
+                return Acquired::Late;
+            }
+            Acquired::Ours {
+                generation: item.generation,
+                version: item.version,
+            }
+        }
         Answer::Refused(Some(item)) if item.held => Acquired::Taken(item),
-        Answer::Refused(_) => Acquired::Again,
+        Answer::Done(_) | Answer::Refused(_) => Acquired::Again,
     }
 }
 

@@ -159,6 +159,28 @@ async fn an_acquisition_that_hangs_is_recognised_as_our_own() {
     assert_eq!(lease.release().await.unwrap(), Released::Now);
 }
 
+#[test]
+fn an_acquisition_whose_answer_comes_after_the_lease_ended_grants_nothing() {
+    let mut item = None;
+    let change = Change::Acquire {
+        lease_id: "a".into(),
+        lease: LEASE,
+        holder: who("ann"),
+        acquired_at: "now".into(),
+    };
+    let answer = Write {
+        guard: Guard::Free { lease_id: "a".into() },
+        change,
+    }
+    .perform(&mut item);
+    let tenure = Tenure::new(Duration::ZERO, LEASE);
+    assert!(matches!(
+        settle_acquire(answer.clone(), "a", &tenure, LEASE / 2),
+        Acquired::Ours { .. }
+    ));
+    assert_eq!(settle_acquire(answer, "a", &tenure, LEASE), Acquired::Late);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_release_whose_answer_was_lost_counts_as_done() {
     let (aws, session) = world().await;

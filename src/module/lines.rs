@@ -110,31 +110,32 @@ impl Marked {
 
 fn tag(rest: &str, start: usize) -> Tag {
     let expression = rest.starts_with("{{");
+    let close = if expression { "}}" } else { "%}" };
     let mut tokens = Vec::new();
     let mut depth = 0usize;
     let mut chars = rest.char_indices().skip(2).peekable();
     let mut end = rest.len();
     while let Some((index, c)) = chars.next() {
         let tail = rest.get(index..).unwrap_or_default();
-        if depth == 0 && (expression && tail.starts_with("}}") || !expression && tail.starts_with("%}")) {
+        if depth == 0 && tail.starts_with(close) {
             end = index + 2;
             break;
         }
         let token_end = match c {
             '"' | '\'' => {
                 let mut escaped = false;
-                let mut close = rest.len();
+                let mut quoted_end = rest.len();
                 for (inner, next) in chars.by_ref() {
                     if escaped {
                         escaped = false;
                     } else if next == '\\' {
                         escaped = true;
                     } else if next == c {
-                        close = inner + 1;
+                        quoted_end = inner + 1;
                         break;
                     }
                 }
-                Some((Kind::Text, close))
+                Some((Kind::Text, quoted_end))
             }
             c if c.is_alphanumeric() || c == '_' => {
                 while chars

@@ -4,6 +4,9 @@ use super::{Catalogue, RenderedEnvironment, RenderedStack, render};
 use crate::diagnostic::{Problem, Problems, codes};
 use crate::spec;
 
+mod contracts;
+mod quoting;
+
 const HEAD: &str = r#"[project]
 name = "demo"
 [environment]
@@ -700,115 +703,6 @@ fn a_resource_is_traced_to_its_template_line_and_inputs() {
 }
 
 #[test]
-fn contracts_are_checked_as_strictly_as_environment_files() {
-    let contract = r#"[module]
-name = "other"
-sumary = "x"
-
-[inputs.Size]
-type = "integr"
-doc = "x"
-
-[inputs.region]
-type = "string"
-doc = "x"
-
-[inputs.a]
-type = "list<group>"
-defualt = 1
-
-[inputs.b]
-type = "integer"
-doc = "x"
-pattern = "("
-from = "net"
-min = 3
-max = 1
-
-[outputs.c]
-type = "boolean"
-doc = "x"
-when = "domain"
-"#;
-    let found = Catalogue::with_overrides(files(&[("modules/app.toml", contract)])).unwrap_err();
-    assert_eq!(
-        told(found),
-        [
-            "MLI0201 modules/app.toml:1:2 [module] has no `summary`",
-            "MLI0201 modules/app.toml:2:8 this file is modules/app.toml, its module is called `other` | give both the same \
-             name",
-            "MLI0202 modules/app.toml:3:1 [module] has no key `sumary` | did you mean `summary`?",
-            "MLI0201 modules/app.toml:5:9 `Size` cannot be the name of an input",
-            "MLI0201 modules/app.toml:6:8 there is no type `integr` | did you mean `integer`?",
-            "MLI0201 modules/app.toml:9:9 an input cannot be called `region`",
-            "MLI0201 modules/app.toml:13:9 `a` has no `doc` | say in one sentence what it is for",
-            "MLI0201 modules/app.toml:14:8 there is no type `group` | types are `string`, `integer`, `number`, `boolean`, \
-             `cidr`, `arn`, `list<string>`, `map<string>`",
-            "MLI0202 modules/app.toml:15:1 `a` has no key `defualt` | did you mean `default`?",
-            "MLI0201 modules/app.toml:17:9 `b` has a `min` above its `max`",
-            "MLI0201 modules/app.toml:20:1 `pattern` is for strings, `b` is `integer`",
-            "MLI0201 modules/app.toml:20:11 `pattern` is not a regular expression",
-            "MLI0201 modules/app.toml:21:8 `net` is not MODULE.OUTPUT | for example: from = \"vpc.private_subnet_ids\"",
-            "MLI0201 modules/app.toml:26:8 an output cannot be `boolean` | outputs are `string` or `list<string>`: \
-             CloudFormation gives nothing else",
-            "MLI0201 modules/app.toml:28:8 there is no input `domain` | inputs are `region`, `b`",
-        ]
-    );
-}
-
-#[test]
-fn defaults_choices_and_providers_of_a_contract_must_fit() {
-    for (old, new, place, message) in [
-        (
-            "default = \"app\"",
-            "default = \"App\"",
-            "25:11",
-            "the default of `label` does not fit",
-        ),
-        (
-            "default = [\"m6i.large\"]",
-            "default = []",
-            "48:11",
-            "the default of `types` does not fit",
-        ),
-        (
-            "net.vpc_id",
-            "net.vpcid",
-            "6:9",
-            "the module `net` has no output `vpcid`",
-        ),
-        (
-            "net.vpc_id",
-            "net.subnet_ids",
-            "6:9",
-            "`vpc_id` is `string`, but net.subnet_ids is `list<string>`",
-        ),
-        (
-            "default = \"app\"",
-            "default = \"${a.b}\"",
-            "25:11",
-            "a contract knows no stacks",
-        ),
-    ] {
-        let contract = APP_CONTRACT.replace(old, new);
-        let found = Catalogue::with_overrides(files(&[("modules/app.toml", &contract)])).unwrap_err();
-        assert_eq!(found.0.len(), 1, "{found:#?}");
-        assert!(found.0[0].message.contains(message), "{}", found.0[0].message);
-        assert_eq!(found.0[0].labels[0].span.place(), format!("modules/app.toml:{place}"));
-    }
-}
-
-#[test]
-fn a_module_without_a_template_and_a_record_in_itself_are_refused() {
-    let module = |body: &str| format!("[module]\nname = \"x\"\nsummary = \"x\"\n{body}");
-    let found = Catalogue::with_overrides(files(&[("modules/x.toml", &module(""))])).unwrap_err();
-    assert_eq!(found.0[0].code, codes::TEMPLATE_MISSING);
-    let record = module("[types.a.fields.b]\ntype = \"list<a>\"\ndoc = \"x\"\n");
-    let found = Catalogue::with_overrides(files(&[("modules/x.toml", &record)])).unwrap_err();
-    assert!(found.0[0].message.contains("contains itself"), "{found:?}");
-}
-
-#[test]
 fn every_built_in_module_is_read_without_a_problem() {
     let catalogue = Catalogue::built_in();
     assert!(catalogue.problems.is_empty(), "{:#?}", told(catalogue.problems));
@@ -840,54 +734,6 @@ fn every_example_environment_renders_with_no_problem_at_all() {
                 assert!(warnings.is_empty(), "{name}: {:#?}", told(warnings));
             }
             Err(problems) => panic!("{name}: {:#?}", told(problems)),
-        }
-    }
-}
-
-mod properties {
-    use proptest::prelude::*;
-
-    use super::{APP_CONTRACT, NET, json, rendered_with, told};
-
-    /// A contract that takes any string, alone, in a list, as a key and joined to another.
-    fn contract() -> String {
-        APP_CONTRACT.replace("pattern = \"[a-z]+\"\nmax = 8\n", "").replacen(
-            "[types.group",
-            "[inputs.texts]\ntype = \"map<string>\"\ndoc = \"x\"\ndefault = {}\n\n[types.group",
-            1,
-        )
-    }
-
-    const TEMPLATE: &str = "Resources:\n  App:\n    Type: A::B::C\n    Properties:\n      One: {{ label }}\n      List: \
-                            [{{ label }}, {{ label }}]\n      Flow: {a: {{ label }}}\n      Map: {{ texts }}\n      Two: {{ \
-                            \"<\" ~ label ~ \">\" }}\n      Keys:\n{% for key, text in texts|items %}\n        {{ key }}: {{ \
-                            text }}\n{% endfor %}\n        end: 1\nOutputs:\n  Name:\n    Value: !Ref App\n";
-
-    fn toml(text: &str) -> String {
-        let escaped: String = text.chars().map(|c| format!("\\U{:08X}", u32::from(c))).collect();
-        format!("\"{escaped}\"")
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(400))]
-
-        /// Quoting bugs cannot happen: any string comes out of the document as it went in.
-        #[test]
-        fn any_string_comes_out_as_it_went_in(text in "\\PC{0,12}|[\\x00-\\x7f\u{80}-\u{a0}\u{2028}\u{FEFF}\u{E000}\u{E001}\u{E003}\u{1F600}]{0,12}|[\"'{}%#:\\-!&*|>\\\\ \n\t]{0,12}") {
-            prop_assume!(!text.contains("${"));
-            let stacks = format!("{NET}[stacks.app]\nmodule = \"app\"\nlabel = {0}\ntexts.{0} = {0}\n", toml(&text));
-            let contract = contract();
-            let changes = [("modules/app.toml", contract.as_str()), ("templates/cloudformation/app.yaml", TEMPLATE)];
-            let rendered = rendered_with(&changes, &stacks).map_err(|found| TestCaseError::fail(format!("{:#?}", told(found))))?;
-            let properties = json(&rendered.stacks["app"])["Resources"]["App"]["Properties"].clone();
-            prop_assert_eq!(&properties["One"], &text);
-            prop_assert_eq!(&properties["List"][1], &text);
-            prop_assert_eq!(&properties["Flow"]["a"], &text);
-            prop_assert_eq!(&properties["Map"][&text], &text);
-            prop_assert_eq!(&properties["Two"], &format!("<{text}>"));
-            if text != "end" {
-                prop_assert_eq!(&properties["Keys"][&text], &text);
-            }
         }
     }
 }

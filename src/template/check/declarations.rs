@@ -222,6 +222,32 @@ fn resource(template: &Template, name: &str, span: &Span, node: &Node, problems:
     if !keys(node, &known, code, &format!("the resource `{name}`"), span, problems) {
         return;
     }
+    if let Some(given) = node.get("Type").filter(|given| given.as_str().is_none()) {
+        problems.push(
+            Problem::error(
+                code,
+                format!("`Type` of `{name}` must be a string, not {}", describe(&given.value)),
+            )
+            .at(given.span.clone(), ""),
+        );
+    }
+    for attribute in ["CreationPolicy", "UpdatePolicy"] {
+        if let Some(policy) = node
+            .get(attribute)
+            .filter(|policy| !matches!(policy.value, NodeValue::Map(_)))
+        {
+            problems.push(
+                Problem::error(
+                    code,
+                    format!(
+                        "`{attribute}` of `{name}` must be a mapping, not {}",
+                        describe(&policy.value)
+                    ),
+                )
+                .at(policy.span.clone(), ""),
+            );
+        }
+    }
     if node.get("Type").is_none() {
         problems.push(
             Problem::error(code, format!("the resource `{name}` has no `Type`"))

@@ -5,8 +5,11 @@ use super::super::{Node, NodeValue, intrinsic};
 use super::{Template, Transforms, did_you_mean};
 use crate::diagnostic::{Problem, Problems, Span, codes};
 
-/// Name, fewest and most arguments of those that take a list, how it is written.
-const FUNCTIONS: &[(&str, Option<(usize, usize)>, &str)] = &[
+/// Fewest and most arguments, for functions that take a list.
+type Count = Option<(usize, usize)>;
+
+/// Name, count of arguments, how it is written ("Intrinsic function reference").
+const FUNCTIONS: &[(&str, Count, &str)] = &[
     ("Fn::And", Some((2, 10)), "!And [condition, condition, …]"),
     ("Fn::Base64", None, "!Base64 value"),
     ("Fn::Cidr", Some((2, 3)), "!Cidr [block, count, bits]"),
@@ -106,7 +109,8 @@ fn arguments(template: &Template, name: &str, argument: &Node, at: &Span, proble
     let good = match (*count, name) {
         (Some((fewest, most)), _) => is_list && (fewest..=most).contains(&items),
         (None, "Fn::GetAtt") => {
-            is_text && argument.as_str().is_some_and(|text| text.contains('.')) || (is_list && items >= 2)
+            let names = |items: &[Node]| items.len() >= 2 && items.iter().take(1).all(|item| item.as_str().is_some());
+            argument.as_str().is_some_and(|text| text.contains('.')) || (is_list && names(argument.items()))
         }
         (None, "Fn::Sub") => is_text || (is_list && items == 2),
         (None, "Fn::Base64" | "Fn::ImportValue" | "Fn::GetAZs") => is_text || is_call,

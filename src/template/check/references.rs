@@ -234,10 +234,11 @@ fn unused(template: &Template, used: &HashSet<(Namespace, String)>, problems: &m
         ("mapping", Namespace::Mapping, &template.mappings),
     ] {
         // A mapping's name may be computed from parameters; then any may be in use.
+        if namespace == Namespace::Mapping && computed(template.root) {
+            continue;
+        }
         for (name, span, _) in section.entries {
-            if !used.contains(&(namespace, name.clone()))
-                && !(namespace == Namespace::Mapping && computed(template.root))
-            {
+            if !used.contains(&(namespace, name.clone())) {
                 problems.push(
                     Problem::warning(codes::UNUSED_DECLARATION, format!("the {what} `{name}` is never used"))
                         .at(span.clone(), ""),

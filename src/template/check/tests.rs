@@ -124,7 +124,7 @@ fn outputs_need_a_value_that_is_a_string() {
 fn resource_attributes_are_known_and_have_the_right_form() {
     assert_eq!(
         found(
-            "Resources:\n  A: {Type: AWS::SNS::Topic, Property: {}}\n  B: {Properties: {}}\n  C: {Type: AWS::SNS::Topic, DeletionPolicy: Retian}\n  D: {Type: AWS::SNS::Topic, DeletionPolicy: Snapshot}\n  E: {Type: AWS::SNS::Topic, DependsOn: {a: b}}\n  F: {Type: AWS::SNS::Topic, UpdateReplacePolicy: RetainExceptOnCreate}\n"
+            "Resources:\n  A: {Type: AWS::SNS::Topic, Property: {}}\n  B: {Properties: {}}\n  C: {Type: AWS::SNS::Topic, DeletionPolicy: Retian}\n  D: {Type: AWS::SNS::Topic, DeletionPolicy: Snapshot}\n  E: {Type: AWS::SNS::Topic, DependsOn: {a: b}}\n  F: {Type: AWS::SNS::Topic, UpdateReplacePolicy: RetainExceptOnCreate}\n  G: {Type: [a]}\n  H: {Type: AWS::SNS::Topic, CreationPolicy: x}\n"
         ),
         [
             "0415 2:30 the resource `A` cannot have `Property`; did you mean `Properties`?",
@@ -133,6 +133,8 @@ fn resource_attributes_are_known_and_have_the_right_form() {
             "0415 5:46 `AWS::SNS::Topic` cannot be kept as a snapshot; use `Retain` to keep the resource itself",
             "0415 6:41 `DependsOn` of `E` must be a logical id or a list of them",
             "0415 7:51 `UpdateReplacePolicy` cannot be `RetainExceptOnCreate`",
+            "0415 8:13 `Type` of `G` must be a string, not a list",
+            "0415 9:46 `CreationPolicy` of `H` must be a mapping, not a string",
         ]
     );
 }
