@@ -50,8 +50,9 @@ impl Kind {
     /// The kind that a problem's code belongs to, wherever it was found.
     fn of(code: Code) -> Self {
         match code {
-            codes::PLAN_STALE => Self::PlanStale,
-            codes::DESTROY_UNCONFIRMED | codes::STATEFUL_LOSS => Self::Guarded,
+            codes::PLAN_STALE | codes::PLAN_APPLIED | codes::STATE_MOVED | codes::STATE_FENCED => Self::PlanStale,
+            codes::LOCK_HELD => Self::LockHeld,
+            codes::WRONG_ACCOUNT | codes::DESTROY_UNCONFIRMED | codes::STATEFUL_LOSS => Self::Guarded,
             codes::NEEDS_ANSWER => Self::Usage,
             _ => Self::Failed,
         }

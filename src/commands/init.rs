@@ -125,3 +125,37 @@ fn fill(text: &str, name: &str, args: &InitArgs) -> String {
         .replace("@test_account@", &test)
         .replace("@prod_account@", &prod)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::module::{self, Catalogue};
+    use crate::spec;
+
+    #[test]
+    fn what_is_scaffolded_has_neither_errors_nor_warnings() {
+        let args = InitArgs {
+            directory: PathBuf::from("."),
+            name: None,
+            account_id: None,
+            region: "eu-central-1".to_owned(),
+        };
+        for name in ["dev", "test", "prod"] {
+            let mut read = |path: &str| {
+                let file = FILES.iter().find(|(known, _)| *known == path);
+                file.map(|(_, text)| fill(text, "churn", &args)).ok_or_else(|| "missing".to_owned())
+            };
+            let environment = spec::load(name, &mut read).unwrap();
+            assert_eq!(environment.region.value, "eu-central-1");
+            let (_, warnings) = module::render(&environment, &Catalogue::built_in()).unwrap();
+            assert_eq!(warnings.0, [], "{name}");
+        }
+    }
+
+    #[test]
+    fn a_folder_lends_the_project_its_name_as_far_as_aws_bears_it() {
+        assert_eq!(name_of(Path::new("/x/My Churn_Model")).unwrap(), "my-churn-model");
+        assert_eq!(name_of(Path::new("/x/2024-a-very-long-name-of-a-folder")).unwrap(), "a-very-long-name-of");
+        assert!(name_of(Path::new("/x/123")).is_err());
+    }
+}

@@ -97,7 +97,7 @@ async fn with_lease(
     let record = begin(context, world, plan, lease.generation());
     let operation = record.id.clone();
     let claimed = state::claim_plan(session, backend, &world.key, &plan.id, &operation, &record.actor, &session.clock);
-    claimed.await.map_err(|problem| CommandError::from(problem).of_kind(Kind::PlanStale))?;
+    claimed.await?;
     let journal = Journal::begin(session, backend, &world.key, lease.generation(), record, plan).await?;
     let stop = Stop {
         nothing_new: context.stop().child_token(),
@@ -105,7 +105,7 @@ async fn with_lease(
     };
     let templates = world.templates();
     let lost = lease.lost();
-    let running = engine::execute(Execution {
+    let mut summary = engine::execute(Execution {
         session,
         plan,
         rendered: world.rendered.as_ref(),
@@ -116,16 +116,9 @@ async fn with_lease(
         journal: &journal,
         events,
         stop: &stop,
-    });
-    tokio::pin!(running);
-    let mut summary = tokio::select! {
-        summary = &mut running => summary,
-        () = lost.cancelled() => {
-            // Somebody else may take the lock from now on: what runs is finished, nothing more is begun.
-            stop.nothing_new.cancel();
-            running.await
-        }
-    };
+        lost: &lost,
+    })
+    .await;
     if let Err(problem) = lease.check() {
         summary.problems.push(problem);
     }
@@ -179,7 +172,7 @@ fn begin(context: &Context, world: &World, plan: &Plan, generation: u64) -> Oper
     record
 }
 
-fn ending(summary: &engine::Summary) -> Ending {
+fn ending(context: &Context, summary: &engine::Summary) -> Ending {
     // Once CloudFormation was set to work and not all of it came out, the environment is between two states.
     let touched = |stack: &Finished| {
         matches!(
@@ -189,7 +182,7 @@ fn ending(summary: &engine::Summary) -> Ending {
     };
     if summary.is_complete() {
         Ending::Done
-    } else if summary.stopped {
+    } else if summary.stopped && context.stop().is_cancelled() {
         Ending::Interrupted
     } else if summary.stacks.iter().any(touched) {
         Ending::Partial
@@ -208,7 +201,7 @@ fn report(context: &Context, plan: &Plan, run: &Run, seconds: u64) -> Outcome {
     if !problems.0.is_empty() {
         context.view().problems(&problems);
     }
-    let result = ending(&run.summary);
+    let result = ending(context, &run.summary);
     let command = context.command(&format!("{} {}", verb(plan), plan.environment));
     let next = match (result, plan.kind) {
         (Ending::Done | Ending::NothingToDo, _) => Vec::new(),

@@ -111,6 +111,7 @@ pub(super) fn create(
         changes: Vec::new(),
         on_failure,
         import_existing: form.flag("ImportExistingResources"),
+        validate: !form.flag("DisableValidation"),
         imports,
         client_token: token,
         due: Some(at + PENDING),
@@ -185,7 +186,7 @@ pub(super) fn settle(service: &mut CloudFormation, stack: &mut Stack, index: usi
     }
     change_set.due = None;
     let (configuration, imports) = (change_set.configuration.clone(), change_set.imports.clone());
-    let (kind, import_only) = (change_set.kind, change_set.kind == Kind::Import);
+    let (kind, import_only, validate) = (change_set.kind, change_set.kind == Kind::Import, change_set.validate);
     let place = diff::Place {
         account: &service.account,
         region: &service.region,
@@ -207,7 +208,7 @@ pub(super) fn settle(service: &mut CloudFormation, stack: &mut Stack, index: usi
                 .filter(|change| import_only && change.action != "Import")
                 .map(|change| change.logical_id.as_str())
                 .collect();
-            let failure = if !comparison.findings.is_empty() {
+            let failure = if validate && !comparison.findings.is_empty() {
                 Some("The following hook(s)/validation failed: [AWS::EarlyValidation::PropertyValidation]. To troubleshoot Early Validation errors, use the DescribeEvents API for detailed failure information.".to_owned())
             } else if !strangers.is_empty() {
                 Some(format!(
@@ -309,7 +310,12 @@ pub(super) fn execute(
 ) -> Answer<Option<Xml>> {
     let token = form.owned("ClientRequestToken");
     let (stack, change_set) = find(service, form)?;
-    if token.as_ref().is_some_and(|token| stack.tokens.contains_key(token)) {
+    let kind = match change_set.kind {
+        Kind::Create => OperationKind::Create,
+        Kind::Update => OperationKind::Update,
+        Kind::Import => OperationKind::Import,
+    };
+    if lifecycle::repeated(stack, token.as_deref(), kind)? {
         return Ok(Some(Xml::new()));
     }
     if change_set.execution != "AVAILABLE" {
@@ -349,11 +355,7 @@ pub(super) fn execute(
         _ => OnFailure::Rollback,
     };
     let beginning = Beginning {
-        kind: match change_set.kind {
-            Kind::Create => OperationKind::Create,
-            Kind::Update => OperationKind::Update,
-            Kind::Import => OperationKind::Import,
-        },
+        kind,
         configuration: change_set.configuration.clone(),
         on_failure,
         retain_except_on_create: form.flag("RetainExceptOnCreate"),

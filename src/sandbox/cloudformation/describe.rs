@@ -100,7 +100,10 @@ pub(super) fn events(service: &CloudFormation, form: &Form<'_>) -> Answer<Option
     };
     let start = end.saturating_sub(PAGE);
     let shown = stack.events.get(start..end).unwrap_or_default();
-    let events = shown.iter().rev().map(|event| event_xml(stack, event));
+    let events = shown
+        .iter()
+        .rev()
+        .map(|event| event_xml(stack, event).text("StackName", &stack.name));
     let next = (start > 0).then(|| encode(start));
     Ok(Some(Xml::new().list("StackEvents", events).maybe("NextToken", next)))
 }
@@ -109,7 +112,7 @@ fn event_xml(stack: &Stack, event: &StackEvent) -> Xml {
     Xml::new()
         .text("StackId", &stack.id)
         .text("EventId", &event.id)
-        .text("StackName", &stack.name)
+        .maybe("OperationId", Some(&event.operation).filter(|id| !id.is_empty()))
         .text("LogicalResourceId", &event.logical_id)
         .text("PhysicalResourceId", &event.physical_id)
         .text("ResourceType", &event.resource_type)
@@ -167,9 +170,12 @@ pub(super) fn operation_events(service: &CloudFormation, form: &Form<'_>) -> Ans
                         && (!only_failed || event.status.ends_with("_FAILED"))
                 });
                 found.extend(events.map(|event| {
-                    event_xml(stack, event)
-                        .text("OperationId", &event.operation)
-                        .text("EventType", "STACK_EVENT")
+                    let kind = match event.resource_type.as_str() {
+                        _ if event.status.ends_with("_FAILED") => "PROVISIONING_ERROR",
+                        "AWS::CloudFormation::Stack" => "STACK_EVENT",
+                        _ => "PROGRESS_EVENT",
+                    };
+                    event_xml(stack, event).text("EventType", kind)
                 }));
             }
         }

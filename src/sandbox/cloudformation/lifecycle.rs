@@ -47,7 +47,7 @@ pub(super) fn create_stack(
     submit::check_name(name, "stackName")?;
     let token = form.owned("ClientRequestToken");
     if let Some(stack) = find_live(service, name) {
-        if token.as_ref().is_some_and(|token| stack.tokens.contains_key(token)) {
+        if repeated(stack, token.as_deref(), OperationKind::Create)? {
             return Ok(Some(Xml::new().text("StackId", &stack.id)));
         }
         return Err(Refusal::already_exists(format!("Stack [{name}] already exists")));
@@ -96,7 +96,7 @@ pub(super) fn update_stack(
         find_live(service, name).ok_or_else(|| Refusal::validation(format!("Stack [{name}] does not exist")))?;
     let id = stack.id.clone();
     let token = form.owned("ClientRequestToken");
-    if token.as_ref().is_some_and(|token| stack.tokens.contains_key(token)) {
+    if repeated(stack, token.as_deref(), OperationKind::Update)? {
         return Ok(Some(Xml::new().text("StackId", id)));
     }
     check_updatable(stack)?;
@@ -135,6 +135,30 @@ pub(super) fn update_stack(
         begin(service, stack, beginning, at, world);
     });
     Ok(Some(Xml::new().text("StackId", id)))
+}
+
+/// Whether a call is a repetition of one that was honoured. The same token on another kind of operation is refused.
+pub(super) fn repeated(stack: &Stack, token: Option<&str>, kind: OperationKind) -> Answer<bool> {
+    match token.and_then(|token| stack.tokens.get(token)) {
+        None => Ok(false),
+        Some(status) if status == opening_status(kind) => Ok(true),
+        Some(_) => Err(Refusal::new(
+            "TokenAlreadyExistsException",
+            400,
+            format!(
+                "A client request token already exists for a different operation on stack {}",
+                stack.id
+            ),
+        )),
+    }
+}
+
+fn opening_status(kind: OperationKind) -> &'static str {
+    match kind {
+        OperationKind::Import => "IMPORT_IN_PROGRESS",
+        OperationKind::Update => "UPDATE_IN_PROGRESS",
+        _ => "CREATE_IN_PROGRESS",
+    }
 }
 
 /// Refuses what may not be updated in its state.
@@ -194,11 +218,7 @@ pub(super) fn begin(
         token,
         ..
     } = beginning;
-    let status = match kind {
-        OperationKind::Import => "IMPORT_IN_PROGRESS",
-        OperationKind::Update => "UPDATE_IN_PROGRESS",
-        _ => "CREATE_IN_PROGRESS",
-    };
+    let status = opening_status(kind);
     if let Some(token) = &token {
         stack.tokens.insert(token.clone(), status.to_owned());
     }

@@ -125,6 +125,8 @@ pub(super) struct ChangeSet {
     pub changes: Vec<Change>,
     pub on_failure: Option<String>,
     pub import_existing: bool,
+    /// The validation before deployment can be switched off.
+    pub validate: bool,
     pub imports: BTreeMap<String, ImportedResource>,
     pub client_token: Option<String>,
     /// When its status changes next.

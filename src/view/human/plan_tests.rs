@@ -226,6 +226,6 @@ fn nothing_to_do_is_one_line() {
         stack("network", "vpc", Action::Unchanged),
         stack("storage", "s3", Action::Unchanged),
     ];
-    insta::assert_snapshot!(shown(&plan, &["Apply it: mlinfra apply dev"]), @"Nothing to do: 2 stacks of dev are as the files say");
-    insta::assert_snapshot!(shown(&empty(Kind::Destroy), &[]), @"Nothing to delete: dev has no stacks");
+    insta::assert_snapshot!(shown(&plan, &["Apply it: mlinfra apply dev"]), @"dev: no changes, all 2 stacks are as the files say");
+    insta::assert_snapshot!(shown(&empty(Kind::Destroy), &[]), @"dev: no changes, there are no stacks");
 }

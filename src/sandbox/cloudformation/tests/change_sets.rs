@@ -325,3 +325,43 @@ fn changed_tags_change_every_resource_that_can_carry_them() {
     assert_eq!(members(&described, "Changes").len(), 5);
     assert!(all(&described, "Attribute").iter().all(|attribute| attribute == "Tags"));
 }
+
+#[test]
+fn the_validation_before_deployment_can_be_switched_off() {
+    let mut account = Account::new();
+    let template = r#"{"Resources":{"Data":{"Type":"AWS::S3::Bucket","Properties":{"Colour":"red"}}}}"#;
+    let fields = [
+        ("StackName", "data"),
+        ("ChangeSetName", "c1"),
+        ("ChangeSetType", "CREATE"),
+        ("TemplateBody", template),
+        ("DisableValidation", "true"),
+    ];
+    account.ok("CreateChangeSet", &fields);
+    account.settle();
+    account.ok("ExecuteChangeSet", &[("StackName", "data"), ("ChangeSetName", "c1")]);
+    account.settle();
+    assert_eq!(account.status("data"), "ROLLBACK_COMPLETE");
+}
+
+#[test]
+fn repeating_an_execution_with_its_token_starts_nothing_twice() {
+    let mut account = Account::new();
+    account.change_set("data", "c1", "CREATE", BUCKET);
+    let fields = [
+        ("StackName", "data"),
+        ("ChangeSetName", "c1"),
+        ("ClientRequestToken", "t"),
+    ];
+    account.ok("ExecuteChangeSet", &fields);
+    account.ok("ExecuteChangeSet", &fields);
+    account.settle();
+    account.ok("ExecuteChangeSet", &fields);
+    account.settle();
+    let started = account
+        .events("data")
+        .iter()
+        .filter(|event| *event == "data CREATE_IN_PROGRESS User Initiated")
+        .count();
+    assert_eq!(started, 1);
+}

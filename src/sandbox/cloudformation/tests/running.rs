@@ -177,6 +177,16 @@ fn a_client_request_token_begins_an_operation_once() {
     let events = account.ok("DescribeStackEvents", &[("StackName", "data")]);
     assert_eq!(one(&events, "ClientRequestToken"), "once");
     assert_eq!(members(&events, "StackEvents").len(), 1);
+    account.settle();
+    let another = [
+        ("StackName", "data"),
+        ("TemplateBody", NETWORK),
+        ("ClientRequestToken", "once"),
+    ];
+    assert_eq!(
+        account.refused("UpdateStack", &another).0,
+        "TokenAlreadyExistsException"
+    );
 }
 
 #[test]
