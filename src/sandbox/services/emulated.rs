@@ -100,8 +100,20 @@ fn is_listed(service: &str, kind: &str) -> bool {
     match service {
         "ec2" => matches!(
             kind,
-            "vpcs" | "subnets" | "igws" | "security_groups" | "route_tables" | "key_pairs" | "elastic_ips" | "nat_gateways"
-                | "flow_logs" | "vpc_endpoints" | "network_interfaces" | "instances" | "volumes" | "launch_templates"
+            "vpcs"
+                | "subnets"
+                | "igws"
+                | "security_groups"
+                | "route_tables"
+                | "key_pairs"
+                | "elastic_ips"
+                | "nat_gateways"
+                | "flow_logs"
+                | "vpc_endpoints"
+                | "network_interfaces"
+                | "instances"
+                | "volumes"
+                | "launch_templates"
         ),
         "iam" => matches!(kind, "roles" | "policies" | "users" | "groups" | "instance_profiles"),
         "eks" => kind == "clusters",
@@ -151,7 +163,10 @@ fn in_dialect(request: &Request, response: MockResponse) -> MockResponse {
         Protocol::Ec2 if !text.contains("<Response>") => {
             let part = |tag: &str| -> String {
                 let (_, after) = text.split_once(&format!("<{tag}>")).unwrap_or_default();
-                after.split_once(&format!("</{tag}>")).map(|(inner, _)| inner.to_owned()).unwrap_or_default()
+                after
+                    .split_once(&format!("</{tag}>"))
+                    .map(|(inner, _)| inner.to_owned())
+                    .unwrap_or_default()
             };
             let (code, message) = (part("Code"), part("Message"));
             if code.is_empty() {

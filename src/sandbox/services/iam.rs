@@ -50,7 +50,10 @@ impl Iam {
 impl Service for Iam {
     fn handle(&mut self, request: &Request, context: &Context) -> MockResponse {
         let form = request.form();
-        let named = form.iter().find(|(key, _)| key == "PolicyArn").map(|(_, arn)| arn.as_str());
+        let named = form
+            .iter()
+            .find(|(key, _)| key == "PolicyArn")
+            .map(|(_, arn)| arn.as_str());
         if let Some(Err(reason)) = named.map(|arn| self.know(arn, context)) {
             return super::super::reply::ApiError::new(500, "ServiceFailure", reason).to_response(request);
         }
@@ -66,6 +69,10 @@ impl Service for Iam {
     }
 
     fn inventory(&mut self, context: &Context) -> Vec<Item> {
-        self.0.inventory(context).into_iter().filter(|item| !item.id.starts_with("arn:aws:iam::aws:")).collect()
+        self.0
+            .inventory(context)
+            .into_iter()
+            .filter(|item| !item.id.starts_with("arn:aws:iam::aws:"))
+            .collect()
     }
 }
