@@ -43,7 +43,10 @@ async fn fresh(context: &Context, args: &ApplyArgs) -> Outcome {
             return Ok(());
         }
         let question = Question {
-            text: format!("\nApply this to {} (account {})? Only `yes` applies it:", plan.environment, plan.account),
+            text: format!(
+                "\nApply this to {} (account {})? Only `yes` applies it:",
+                plan.environment, plan.account
+            ),
             expected: "yes",
             flag: "--yes",
         };
@@ -71,7 +74,9 @@ async fn saved(context: &Context, args: &ApplyArgs) -> Outcome {
     let world = World::open(context, &plan.environment, need).await?;
     let backend = &world.environment.backend;
     let applied = state::plan_applied(&world.session, backend, &world.key, &plan.id);
-    let (reading, applied) = context.unless_stopped(futures::future::try_join(world.read(), applied)).await??;
+    let (reading, applied) = context
+        .unless_stopped(futures::future::try_join(world.read(), applied))
+        .await??;
     let moved = moved(&world, &plan, &reading, applied.is_some());
     if !moved.is_empty() {
         return Err(stale(context, &plan, &moved));
@@ -99,10 +104,16 @@ fn open(context: &Context, path: &Path) -> Result<Plan, CommandError> {
 
 /// Shows the warnings; the errors are the reason not to go on.
 pub fn refuse(context: &Context, guards: Problems) -> Result<(), CommandError> {
-    let (errors, warnings): (Vec<Problem>, Vec<Problem>) =
-        guards.0.into_iter().partition(|problem| problem.severity == Severity::Error);
+    let (errors, warnings): (Vec<Problem>, Vec<Problem>) = guards
+        .0
+        .into_iter()
+        .partition(|problem| problem.severity == Severity::Error);
     context.warn(&Problems(warnings));
-    if errors.is_empty() { Ok(()) } else { Err(Problems(errors).into()) }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(Problems(errors).into())
+    }
 }
 
 fn consents(args: &ApplyArgs) -> Consents {

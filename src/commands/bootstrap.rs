@@ -40,18 +40,29 @@ pub async fn run(context: &Context, args: &BootstrapArgs) -> Outcome {
     let environment = project.environment(&args.environment)?;
     let session = session::open(context, &project, &environment).await?;
     if session.is_sandbox() {
-        context.view().note("The sandbox makes its bucket and its table by itself: there is nothing to do");
+        context
+            .view()
+            .note("The sandbox makes its bucket and its table by itself: there is nothing to do");
         return Ok(Done::Fine);
     }
     let stack = rendered(&environment)?;
     let deployed = context.unless_stopped(deploy(context, &session, &stack)).await??;
-    let kept = format!("state in bucket {}, locks in table {}", environment.backend.bucket, environment.backend.table);
+    let kept = format!(
+        "state in bucket {}, locks in table {}",
+        environment.backend.bucket, environment.backend.table
+    );
     let what = match deployed {
         Deployed::Unchanged => "Nothing to do",
         Deployed::Changed => "Done",
     };
-    context.view().note(&format!("{what}: {kept} (account {}, {})", session.account, session.region));
-    context.view().note(&format!("Next: {}", context.command(&format!("plan {}", environment.name))));
+    context.view().note(&format!(
+        "{what}: {kept} (account {}, {})",
+        session.account, session.region
+    ));
+    context.view().note(&format!(
+        "Next: {}",
+        context.command(&format!("plan {}", environment.name))
+    ));
     Ok(Done::Fine)
 }
 
@@ -65,9 +76,15 @@ async fn deploy(context: &Context, session: &Session, stack: &RenderedStack) -> 
     let name = &stack.stack_name;
     let mut live = settled(session, name).await?;
     if let Some(stuck) = live.take_if(|live| matches!(phase(&live.status), Phase::Review | Phase::NeverWorked)) {
-        context.view().note(&format!("{name} is {}: nothing in it ever worked, it is made anew", stuck.status));
+        context.view().note(&format!(
+            "{name} is {}: nothing in it ever worked, it is made anew",
+            stuck.status
+        ));
         let token = state::new_id(&session.clock);
-        call(session, || cloudformation::delete_stack(session, &stuck.stack_id, &token, &[])).await?;
+        call(session, || {
+            cloudformation::delete_stack(session, &stuck.stack_id, &token, &[])
+        })
+        .await?;
         settled(session, &stuck.stack_id).await?;
     }
     let request = ChangeSetRequest {
@@ -82,9 +99,15 @@ async fn deploy(context: &Context, session: &Session, stack: &RenderedStack) -> 
     };
     let id = state::new_id(&session.clock);
     let change_set_name = format!("mlinfra-{id}");
-    let ids = call(session, || cloudformation::create_change_set(session, &request, &change_set_name)).await?;
+    let ids = call(session, || {
+        cloudformation::create_change_set(session, &request, &change_set_name)
+    })
+    .await?;
     let set = loop {
-        let set = call(session, || cloudformation::describe_change_set(session, &ids.change_set)).await?;
+        let set = call(session, || {
+            cloudformation::describe_change_set(session, &ids.change_set)
+        })
+        .await?;
         if set.progress != Progress::Pending {
             break set;
         }
@@ -121,12 +144,20 @@ async fn finish(session: &Session, name: &str, arn: &str) -> Result<Deployed, Co
     let live = settled(session, arn).await?;
     let status = live.as_ref().map_or("DELETE_COMPLETE", |live| live.status.as_str());
     if matches!(status, "CREATE_COMPLETE" | "UPDATE_COMPLETE") {
-        call(session, || cloudformation::set_termination_protection(session, arn, true)).await?;
+        call(session, || {
+            cloudformation::set_termination_protection(session, arn, true)
+        })
+        .await?;
         return Ok(Deployed::Changed);
     }
-    let events = call(session, || cloudformation::events_since(session, arn, Since::Began(&[]))).await?;
+    let events = call(session, || {
+        cloudformation::events_since(session, arn, Since::Began(&[]))
+    })
+    .await?;
     let mut problem = Problem::error(codes::STACK_FAILED, format!("{name} ended as {status}"));
-    let failed = events.iter().filter(|event| event.status.ends_with("_FAILED") && !event.is_of_stack(arn));
+    let failed = events
+        .iter()
+        .filter(|event| event.status.ends_with("_FAILED") && !event.is_of_stack(arn));
     for event in failed.take(3) {
         let reason = event.reason.as_deref().unwrap_or("no reason is given");
         problem = problem.note(format!("{} ({}): {reason}", event.logical_id, event.resource_type));
@@ -145,9 +176,11 @@ async fn settled(session: &Session, stack: &str) -> Result<Option<LiveStack>, Co
             Some(_) => return Ok(live),
         }
         if session.clock.elapsed().saturating_sub(begin) > LONGEST {
-            return Err(Problem::error(codes::STACK_STUCK, format!("{stack} does not come to an end"))
-                .hint("look at it in the CloudFormation console; running this again goes on waiting")
-                .into());
+            return Err(
+                Problem::error(codes::STACK_STUCK, format!("{stack} does not come to an end"))
+                    .hint("look at it in the CloudFormation console; running this again goes on waiting")
+                    .into(),
+            );
         }
         session.clock.sleep(LOOK).await;
     }
@@ -161,7 +194,9 @@ async fn call<T, F>(session: &Session, call: impl FnMut() -> F) -> Result<T, Com
 where
     F: Future<Output = Result<T, AwsError>>,
 {
-    Ok(patiently(session.clock, PATIENCE, call).await.map_err(|error| error.problem())?)
+    Ok(patiently(session.clock, PATIENCE, call)
+        .await
+        .map_err(|error| error.problem())?)
 }
 
 /// The stack for the project of `of`: the one stack of an environment that is called `mlinfra`, so that it is named
@@ -169,7 +204,10 @@ where
 fn rendered(of: &Environment) -> Result<RenderedStack, CommandError> {
     let files = [
         ("modules/bootstrap.toml".to_owned(), CONTRACT.to_owned()),
-        ("templates/cloudformation/bootstrap.yaml".to_owned(), TEMPLATE.to_owned()),
+        (
+            "templates/cloudformation/bootstrap.yaml".to_owned(),
+            TEMPLATE.to_owned(),
+        ),
     ];
     let catalogue = Catalogue::with_overrides(files.into())?;
     let source = Arc::new(Source {
@@ -205,5 +243,8 @@ fn rendered(of: &Environment) -> Result<RenderedStack, CommandError> {
         ..of.clone()
     };
     let (mut rendered, _) = module::render(&environment, &catalogue)?;
-    rendered.stacks.shift_remove(STACK).ok_or_else(|| CommandError::from(Problems::default()))
+    rendered
+        .stacks
+        .shift_remove(STACK)
+        .ok_or_else(|| CommandError::from(Problems::default()))
 }

@@ -124,12 +124,18 @@ impl Context {
 
     /// Cancelled by the first Ctrl-C or SIGTERM.
     pub fn stop(&self) -> CancellationToken {
-        self.signals.as_ref().map(|signals| signals.polite.clone()).unwrap_or_default()
+        self.signals
+            .as_ref()
+            .map(|signals| signals.polite.clone())
+            .unwrap_or_default()
     }
 
     /// Cancelled by the second.
     pub fn stop_at_once(&self) -> CancellationToken {
-        self.signals.as_ref().map(|signals| signals.at_once.clone()).unwrap_or_default()
+        self.signals
+            .as_ref()
+            .map(|signals| signals.at_once.clone())
+            .unwrap_or_default()
     }
 
     /// What an interrupted run is called.

@@ -40,7 +40,10 @@ async fn consent(context: &Context, args: &DestroyArgs, plan: &Plan) -> Result<(
         ..Consents::default()
     };
     let guards = plan::guards(plan, &given);
-    let unconfirmed = guards.0.iter().any(|problem| problem.code == codes::DESTROY_UNCONFIRMED);
+    let unconfirmed = guards
+        .0
+        .iter()
+        .any(|problem| problem.code == codes::DESTROY_UNCONFIRMED);
     if unconfirmed && !args.yes && args.confirm.is_none() {
         let flag = format!("--confirm={} --yes", plan.environment);
         let question = Question {
@@ -58,7 +61,10 @@ async fn consent(context: &Context, args: &DestroyArgs, plan: &Plan) -> Result<(
         return Ok(());
     }
     let question = Question {
-        text: format!("\nDelete all of {} (account {})? Only `yes` deletes it:", plan.environment, plan.account),
+        text: format!(
+            "\nDelete all of {} (account {})? Only `yes` deletes it:",
+            plan.environment, plan.account
+        ),
         expected: "yes",
         flag: "--yes",
     };

@@ -106,6 +106,11 @@ mod tests {
             Problem::error(codes::STATEFUL_LOSS, "y"),
         ]);
         assert_eq!(CommandError::from(problems).kind.exit_code(), 5);
-        assert_eq!(CommandError::from(Problem::error(codes::FILE_UNREADABLE, "x")).kind.exit_code(), 1);
+        assert_eq!(
+            CommandError::from(Problem::error(codes::FILE_UNREADABLE, "x"))
+                .kind
+                .exit_code(),
+            1
+        );
     }
 }

@@ -12,10 +12,22 @@ use crate::view::report::Initialised;
 
 /// The files of a new project, by path; `@name@` stands for what is filled in.
 const FILES: &[(&str, &str)] = &[
-    ("environments/common.toml", include_str!("../../templates/project/common.toml")),
-    ("environments/dev.toml", include_str!("../../templates/project/dev.toml")),
-    ("environments/test.toml", include_str!("../../templates/project/test.toml")),
-    ("environments/prod.toml", include_str!("../../templates/project/prod.toml")),
+    (
+        "environments/common.toml",
+        include_str!("../../templates/project/common.toml"),
+    ),
+    (
+        "environments/dev.toml",
+        include_str!("../../templates/project/dev.toml"),
+    ),
+    (
+        "environments/test.toml",
+        include_str!("../../templates/project/test.toml"),
+    ),
+    (
+        "environments/prod.toml",
+        include_str!("../../templates/project/prod.toml"),
+    ),
     ("README.md", include_str!("../../templates/project/README.md")),
     (".gitignore", include_str!("../../templates/project/gitignore")),
 ];
@@ -55,7 +67,10 @@ pub fn run(context: &Context, args: &InitArgs) -> Outcome {
 /// The folder's name, made acceptable: it becomes part of stack and bucket names.
 fn name_of(root: &Path) -> Result<String, CommandError> {
     let absolute = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
-    let folder = absolute.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let folder = absolute
+        .file_name()
+        .map(|name| name.to_string_lossy().to_lowercase())
+        .unwrap_or_default();
     let mut name = String::new();
     for character in folder.chars() {
         match character {
@@ -64,12 +79,18 @@ fn name_of(root: &Path) -> Result<String, CommandError> {
             _ => {}
         }
     }
-    let name: String = name.chars().skip_while(|first| !first.is_ascii_lowercase()).take(20).collect();
+    let name: String = name
+        .chars()
+        .skip_while(|first| !first.is_ascii_lowercase())
+        .take(20)
+        .collect();
     let name = name.trim_end_matches('-').to_owned();
     if name.is_empty() {
-        return Err(Problem::error(codes::NEEDS_ANSWER, "the folder's name cannot be a project's name")
-            .hint("mlinfra init --name my-project")
-            .into());
+        return Err(
+            Problem::error(codes::NEEDS_ANSWER, "the folder's name cannot be a project's name")
+                .hint("mlinfra init --name my-project")
+                .into(),
+        );
     }
     Ok(name)
 }
@@ -94,7 +115,10 @@ fn refuse_to_overwrite(root: &Path, shown: &str) -> Result<(), CommandError> {
 fn write(root: &Path, path: &str, text: &str) -> Result<String, CommandError> {
     let target: PathBuf = root.join(path);
     let failed = |error: &std::io::Error| {
-        CommandError::from(Problem::error(codes::FILE_UNWRITABLE, format!("cannot write {path}: {}", reason(error))))
+        CommandError::from(Problem::error(
+            codes::FILE_UNWRITABLE,
+            format!("cannot write {path}: {}", reason(error)),
+        ))
     };
     if let Some(folder) = target.parent() {
         fs_err::create_dir_all(folder).map_err(|error| failed(&error))?;
@@ -107,11 +131,18 @@ fn write(root: &Path, path: &str, text: &str) -> Result<String, CommandError> {
         return Ok(format!("{path} (left as it is)"));
     }
     let present = fs_err::read_to_string(&target).map_err(|error| failed(&error))?;
-    let missing: Vec<&str> = text.lines().filter(|line| !present.lines().any(|known| known.trim() == *line)).collect();
+    let missing: Vec<&str> = text
+        .lines()
+        .filter(|line| !present.lines().any(|known| known.trim() == *line))
+        .collect();
     if missing.is_empty() {
         return Ok(format!("{path} (left as it is)"));
     }
-    let separator = if present.is_empty() || present.ends_with('\n') { "" } else { "\n" };
+    let separator = if present.is_empty() || present.ends_with('\n') {
+        ""
+    } else {
+        "\n"
+    };
     fs_err::write(&target, format!("{present}{separator}{}\n", missing.join("\n"))).map_err(|error| failed(&error))?;
     Ok(format!("{path} (extended)"))
 }
@@ -143,7 +174,8 @@ mod tests {
         for name in ["dev", "test", "prod"] {
             let mut read = |path: &str| {
                 let file = FILES.iter().find(|(known, _)| *known == path);
-                file.map(|(_, text)| fill(text, "churn", &args)).ok_or_else(|| "missing".to_owned())
+                file.map(|(_, text)| fill(text, "churn", &args))
+                    .ok_or_else(|| "missing".to_owned())
             };
             let environment = spec::load(name, &mut read).unwrap();
             assert_eq!(environment.region.value, "eu-central-1");
@@ -155,7 +187,10 @@ mod tests {
     #[test]
     fn a_folder_lends_the_project_its_name_as_far_as_aws_bears_it() {
         assert_eq!(name_of(Path::new("/x/My Churn_Model")).unwrap(), "my-churn-model");
-        assert_eq!(name_of(Path::new("/x/2024-a-very-long-name-of-a-folder")).unwrap(), "a-very-long-name-of");
+        assert_eq!(
+            name_of(Path::new("/x/2024-a-very-long-name-of-a-folder")).unwrap(),
+            "a-very-long-name-of"
+        );
         assert!(name_of(Path::new("/x/123")).is_err());
     }
 }

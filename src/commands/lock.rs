@@ -19,9 +19,14 @@ const CERTAINTY: Duration = Duration::from_secs(LEASE.as_secs() + 5);
 /// Says whether the lock is held, stale or free, and what CloudFormation works on.
 pub async fn status(context: &Context, args: &LockStatusArgs) -> Outcome {
     let world = World::open(context, &args.environment, Need::WhateverIsThere).await?;
-    let first = context.unless_stopped(look(&world, Duration::ZERO)).await?.map_err(|error| error.problem())?;
+    let first = context
+        .unless_stopped(look(&world, Duration::ZERO))
+        .await?
+        .map_err(|error| error.problem())?;
     if matches!(first, LockStatus::Held { renewed: false, .. }) {
-        context.view().note("The lock is held; watching whether its holder lives (a minute at most)...");
+        context
+            .view()
+            .note("The lock is held; watching whether its holder lives (a minute at most)...");
     }
     let looking = futures::future::try_join(world.read(), async {
         look(&world, CERTAINTY).await.map_err(|error| error.problem())
@@ -49,14 +54,19 @@ pub async fn release(context: &Context, args: &LockReleaseArgs) -> Outcome {
              overwrite the state. What CloudFormation is doing goes on, and the next apply attaches to it.",
         );
         let question = Question {
-            text: format!("Release the lock of {}? Only `yes` releases it:", world.environment.name),
+            text: format!(
+                "Release the lock of {}? Only `yes` releases it:",
+                world.environment.name
+            ),
             expected: "yes",
             flag: "--yes",
         };
         ask(context, question).await?;
     }
     free(&world, record).await?;
-    context.view().note(&format!("Released the lock of {}", world.environment.name));
+    context
+        .view()
+        .note(&format!("Released the lock of {}", world.environment.name));
     Ok(Done::Fine)
 }
 
@@ -68,7 +78,11 @@ async fn free(world: &World, record: &Record) -> Result<(), CommandError> {
     match released {
         Ok(_) => Ok(()),
         Err(error) => {
-            let kind = if matches!(error, LockError::Moved { .. }) { Kind::LockHeld } else { Kind::Failed };
+            let kind = if matches!(error, LockError::Moved { .. }) {
+                Kind::LockHeld
+            } else {
+                Kind::Failed
+            };
             Err(CommandError::from(error.problem()).of_kind(kind))
         }
     }
@@ -89,7 +103,13 @@ pub fn report(status: &LockStatus, deployed: &Deployed) -> LockReport {
     let holder = record.filter(|_| state != LockState::Free);
     LockReport {
         status: state,
-        holder: holder.map(|record| record.holder.run_url.clone().unwrap_or_else(|| record.holder.who.clone())),
+        holder: holder.map(|record| {
+            record
+                .holder
+                .run_url
+                .clone()
+                .unwrap_or_else(|| record.holder.who.clone())
+        }),
         operation: holder.map(|record| record.holder.operation.clone()),
         lease_id: holder.map(|record| record.lease_id.clone()),
         since: holder.map(|record| record.acquired_at.clone()),

@@ -113,10 +113,15 @@ fn run(context: &mut Context, command: Command) -> Outcome {
 
 fn in_runtime(context: &mut Context, command: Command) -> Outcome {
     let failed = |error: &std::io::Error| {
-        Problem::error(codes::NO_RUNTIME, format!("the operating system refuses threads or signals: {error}"))
+        Problem::error(
+            codes::NO_RUNTIME,
+            format!("the operating system refuses threads or signals: {error}"),
+        )
     };
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| failed(&error))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| failed(&error))?;
     let outcome = runtime.block_on(async {
         let signals = Signals::listen().map_err(|error| failed(&error))?;
         context.listen(signals.clone());

@@ -26,8 +26,11 @@ pub fn show(context: &Context, args: &ModuleShowArgs) -> Outcome {
     let catalogue = catalogue(context)?;
     let Some(contract) = catalogue.get(&args.name) else {
         let names: Vec<&str> = catalogue.names().collect();
-        let mut problem = Problem::error(codes::UNKNOWN_MODULE_NAME, format!("there is no module `{}`", args.name))
-            .note(format!("modules: {}", names.join(", ")));
+        let mut problem = Problem::error(
+            codes::UNKNOWN_MODULE_NAME,
+            format!("there is no module `{}`", args.name),
+        )
+        .note(format!("modules: {}", names.join(", ")));
         if let Some(near) = closest(&args.name, names) {
             problem = problem.hint(format!("did you mean `{near}`?"));
         }
@@ -47,14 +50,21 @@ fn catalogue(context: &Context) -> Result<Catalogue, super::CommandError> {
 
 fn report(contract: &Contract) -> ModuleReport {
     let inputs = |fields: &indexmap::IndexMap<String, Field>| {
-        fields.iter().map(|(name, field)| (name.clone(), input(field))).collect()
+        fields
+            .iter()
+            .map(|(name, field)| (name.clone(), input(field)))
+            .collect()
     };
     ModuleReport {
         name: contract.name.clone(),
         summary: contract.summary.clone(),
         doc: contract.doc.clone(),
         inputs: inputs(&contract.inputs),
-        types: contract.types.iter().map(|(name, record)| (name.clone(), inputs(&record.fields))).collect(),
+        types: contract
+            .types
+            .iter()
+            .map(|(name, record)| (name.clone(), inputs(&record.fields)))
+            .collect(),
         outputs: contract
             .outputs
             .iter()
@@ -77,7 +87,11 @@ fn input(field: &Field) -> InputReport {
         required: field.required(),
         default: field.default.as_ref().map(|value| value.span.text().to_owned()),
         allowed: allowed(field),
-        from: field.from.iter().map(|provider| format!("{}.{}", provider.module, provider.output)).collect(),
+        from: field
+            .from
+            .iter()
+            .map(|provider| format!("{}.{}", provider.module, provider.output))
+            .collect(),
         secret: field.secret,
     }
 }

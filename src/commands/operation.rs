@@ -67,7 +67,9 @@ async fn under_lock(
     let result = with_lease(context, world, plan, options, events, &lease).await;
     // Whatever became of the work, the lock is let go; if that fails, it runs out by itself, which is worth a line.
     if let Err(error) = lease.release().await {
-        drop(events.send(Event::Note(format!("the lock is not released: {error}; it runs out within a minute"))));
+        drop(events.send(Event::Note(format!(
+            "the lock is not released: {error}; it runs out within a minute"
+        ))));
     }
     result
 }
@@ -96,7 +98,15 @@ async fn with_lease(
     let session = &world.session;
     let record = begin(context, world, plan, lease.generation());
     let operation = record.id.clone();
-    let claimed = state::claim_plan(session, backend, &world.key, &plan.id, &operation, &record.actor, &session.clock);
+    let claimed = state::claim_plan(
+        session,
+        backend,
+        &world.key,
+        &plan.id,
+        &operation,
+        &record.actor,
+        &session.clock,
+    );
     claimed.await?;
     let journal = Journal::begin(session, backend, &world.key, lease.generation(), record, plan).await?;
     let stop = Stop {
@@ -144,7 +154,9 @@ pub fn moved(world: &World, plan: &Plan, reading: &Reading, applied: bool) -> Ve
         region: &world.session.region,
         role_arn: world.environment.role_arn.as_ref().map(|role| role.value.as_str()),
         spec_digest: &world.spec_digest,
-        templates: rendered.map(|stack| (stack.name.clone(), stack.digest.clone())).collect(),
+        templates: rendered
+            .map(|stack| (stack.name.clone(), stack.digest.clone()))
+            .collect(),
         deployed: &reading.deployed,
         applied,
     };
@@ -153,12 +165,17 @@ pub fn moved(world: &World, plan: &Plan, reading: &Reading, applied: bool) -> Ve
 
 /// The error of a plan that no longer fits.
 pub fn stale(context: &Context, plan: &Plan, moved: &[Moved]) -> CommandError {
-    let mut problem = Problem::error(codes::PLAN_STALE, "something moved since the plan was made; nothing was changed");
+    let mut problem = Problem::error(
+        codes::PLAN_STALE,
+        "something moved since the plan was made; nothing was changed",
+    );
     for one in moved {
         problem = problem.note(format!("{}: planned {}, now {}", one.what, one.planned, one.now));
     }
     let verb = format!("plan {}", plan.environment);
-    problem.hint(format!("{} shows what would change now", context.command(&verb))).into()
+    problem
+        .hint(format!("{} shows what would change now", context.command(&verb)))
+        .into()
 }
 
 fn begin(context: &Context, world: &World, plan: &Plan, generation: u64) -> OperationRecord {

@@ -12,8 +12,11 @@ use crate::plan::{self, Consents, Kind};
 
 /// Plans, shows, and saves where asked to. Nothing is changed.
 pub async fn run(context: &Context, args: &PlanArgs) -> Outcome {
-    let (kind, need) =
-        if args.destroy { (Kind::Destroy, Need::WhateverIsThere) } else { (Kind::Apply, Need::Rendered) };
+    let (kind, need) = if args.destroy {
+        (Kind::Destroy, Need::WhateverIsThere)
+    } else {
+        (Kind::Apply, Need::Rendered)
+    };
     let world = World::open(context, &args.environment, need).await?;
     let reading = context.unless_stopped(world.read()).await??;
     let plan = world.plan(context, kind, &args.targets, &reading).await?;
@@ -28,12 +31,18 @@ pub async fn run(context: &Context, args: &PlanArgs) -> Outcome {
                 let message = format!("cannot write {shown}: {}", reason(&error));
                 return Err(CommandError::from(Problem::error(codes::FILE_UNWRITABLE, message)));
             }
-            next.push(format!("To do exactly this: {}", context.command(&format!("apply {shown}"))));
+            next.push(format!(
+                "To do exactly this: {}",
+                context.command(&format!("apply {shown}"))
+            ));
         }
         None => {
             // Nobody can execute a plan that was not saved: its change sets would only be in the way.
             engine::discard(&world.session, &plan).await;
-            next.push(format!("To do this: {}", context.command(&format!("{verb} {}", args.environment))));
+            next.push(format!(
+                "To do this: {}",
+                context.command(&format!("{verb} {}", args.environment))
+            ));
         }
     }
     // What apply would refuse is told now, as warnings: planning refuses nothing.
@@ -43,5 +52,9 @@ pub async fn run(context: &Context, args: &PlanArgs) -> Outcome {
     }
     context.view().plan(&plan, &next);
     context.warn(&guards);
-    Ok(if changes && args.detailed_exitcode { Done::ChangesPresent } else { Done::Fine })
+    Ok(if changes && args.detailed_exitcode {
+        Done::ChangesPresent
+    } else {
+        Done::Fine
+    })
 }

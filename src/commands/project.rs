@@ -17,24 +17,25 @@ impl Project {
     /// The project that `start` lies in: the nearest folder upwards that holds `environments/`.
     pub fn find(start: &Path) -> Result<Self, Problem> {
         let absolute = fs_err::canonicalize(start).map_err(|error| {
-            Problem::error(codes::NO_PROJECT, format!("cannot open {}: {}", start.display(), reason(&error)))
-                .hint("-C names the project's folder")
+            Problem::error(
+                codes::NO_PROJECT,
+                format!("cannot open {}: {}", start.display(), reason(&error)),
+            )
+            .hint("-C names the project's folder")
         })?;
         absolute
             .ancestors()
             .find(|folder| folder.join("environments").is_dir())
             .map(|root| Self { root: root.to_owned() })
             .ok_or_else(|| {
-                Problem::error(codes::NO_PROJECT, format!("no project in {} or above it", start.display()))
-                    .note("a project is a folder that holds environments/")
-                    .hint("mlinfra init          makes one here")
-                    .hint("mlinfra -C DIR ...    uses one elsewhere")
+                Problem::error(
+                    codes::NO_PROJECT,
+                    format!("no project in {} or above it", start.display()),
+                )
+                .note("a project is a folder that holds environments/")
+                .hint("mlinfra init          makes one here")
+                .hint("mlinfra -C DIR ...    uses one elsewhere")
             })
-    }
-
-    /// The folder that holds `environments/`.
-    pub fn root(&self) -> &Path {
-        &self.root
     }
 
     /// Where the sandbox of this project keeps what it holds.
@@ -53,7 +54,9 @@ impl Project {
         let texts = self.files("environments", "toml")?;
         let mut bases = BTreeSet::new();
         for text in texts.values() {
-            let Ok(table) = text.parse::<toml::Table>() else { continue };
+            let Ok(table) = text.parse::<toml::Table>() else {
+                continue;
+            };
             match table.get("extends") {
                 Some(toml::Value::String(base)) => drop(bases.insert(base.clone())),
                 Some(toml::Value::Array(several)) => {
@@ -107,9 +110,8 @@ impl Project {
 
     /// The texts of the files in `folder` with this ending, by path relative to the root; none if it does not exist.
     fn files(&self, folder: &str, ending: &str) -> Result<BTreeMap<String, String>, Problem> {
-        let unreadable = |path: &str, why: String| {
-            Problem::error(codes::FILE_UNREADABLE, format!("cannot read {path}: {why}"))
-        };
+        let unreadable =
+            |path: &str, why: String| Problem::error(codes::FILE_UNREADABLE, format!("cannot read {path}: {why}"));
         let path = self.root.join(folder);
         if !path.is_dir() {
             return Ok(BTreeMap::new());

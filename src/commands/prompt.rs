@@ -53,12 +53,21 @@ pub async fn ask(context: &Context, question: Question<'_>) -> Result<(), Comman
         Ok(Ok(line)) if line.trim() == question.expected => Ok(()),
         Ok(Ok(line)) => {
             let typed = line.trim();
-            let said = if typed.is_empty() { "no answer".to_owned() } else { format!("`{typed}`") };
-            Err(Problem::error(codes::DECLINED, format!("not done: {said} is not `{}`", question.expected))
-                .note("nothing was changed")
-                .into())
+            let said = if typed.is_empty() {
+                "no answer".to_owned()
+            } else {
+                format!("`{typed}`")
+            };
+            Err(Problem::error(
+                codes::DECLINED,
+                format!("not done: {said} is not `{}`", question.expected),
+            )
+            .note("nothing was changed")
+            .into())
         }
         Ok(Err(error)) => Err(Problem::error(codes::DECLINED, format!("cannot read the answer: {error}")).into()),
-        Err(_) => Err(Problem::error(codes::DECLINED, "no answer came").note("nothing was changed").into()),
+        Err(_) => Err(Problem::error(codes::DECLINED, "no answer came")
+            .note("nothing was changed")
+            .into()),
     }
 }

@@ -35,7 +35,10 @@ pub fn run(context: &Context, args: &RenderArgs) -> Outcome {
     let text = match (&args.stack, chosen.as_slice()) {
         (Some(_), [only]) => readable(&document(only)),
         _ => {
-            let all: Map<String, Value> = chosen.iter().map(|stack| (stack.name.clone(), document(stack))).collect();
+            let all: Map<String, Value> = chosen
+                .iter()
+                .map(|stack| (stack.name.clone(), document(stack)))
+                .collect();
             readable(&Value::Object(all))
         }
     };
@@ -45,7 +48,10 @@ pub fn run(context: &Context, args: &RenderArgs) -> Outcome {
 
 /// The stack `name` of the environment; else an error that names those that there are.
 pub fn stack<'a>(rendered: &'a RenderedEnvironment, name: &str) -> Result<&'a RenderedStack, CommandError> {
-    rendered.stacks.get(name).ok_or_else(|| unknown(&rendered.environment.name, name, rendered.stacks.keys()).into())
+    rendered
+        .stacks
+        .get(name)
+        .ok_or_else(|| unknown(&rendered.environment.name, name, rendered.stacks.keys()).into())
 }
 
 /// The problem of a stack that the environment does not have.

@@ -31,17 +31,24 @@ pub async fn serve(context: &Context, args: &SandboxServeArgs) -> Outcome {
     };
     let sandbox = Sandbox::open(options).await.map_err(|error| unusable(&error))?;
     let failed = |error: &std::io::Error| {
-        Problem::error(codes::SANDBOX_UNUSABLE, format!("cannot serve on port {}: {error}", args.port))
-            .hint("--port 0 takes a free one")
+        Problem::error(
+            codes::SANDBOX_UNUSABLE,
+            format!("cannot serve on port {}: {error}", args.port),
+        )
+        .hint("--port 0 takes a free one")
     };
-    let listener = TcpListener::bind(("127.0.0.1", args.port)).await.map_err(|error| failed(&error))?;
+    let listener = TcpListener::bind(("127.0.0.1", args.port))
+        .await
+        .map_err(|error| failed(&error))?;
     let address = listener.local_addr().map_err(|error| failed(&error))?;
     context.view().note(&format!(
         "Account {} in {} is served on http://{address}, {} simulated seconds in a real one. Ctrl-C ends it.",
         args.account, args.region, args.time_scale
     ));
     context.view().output(&format!("http://{address}"));
-    serve_on(sandbox, listener, context.stop()).await.map_err(|error| failed(&error))?;
+    serve_on(sandbox, listener, context.stop())
+        .await
+        .map_err(|error| failed(&error))?;
     Ok(Done::Fine)
 }
 
@@ -75,7 +82,8 @@ pub async fn reset(context: &Context, args: &SandboxResetArgs) -> Outcome {
     }
     if !args.yes {
         let question = Question {
-            text: "Delete everything in this project's sandbox? Nothing in AWS is touched. Only `yes` deletes it:".to_owned(),
+            text: "Delete everything in this project's sandbox? Nothing in AWS is touched. Only `yes` deletes it:"
+                .to_owned(),
             expected: "yes",
             flag: "--yes",
         };
@@ -112,7 +120,10 @@ fn places(project: &Project) -> Result<Vec<(String, String)>, CommandError> {
 
 fn folders(parent: &Path) -> Result<Vec<String>, CommandError> {
     let unreadable = |error: &std::io::Error| {
-        Problem::error(codes::FILE_UNREADABLE, format!("cannot read {}: {}", parent.display(), reason(error)))
+        Problem::error(
+            codes::FILE_UNREADABLE,
+            format!("cannot read {}: {}", parent.display(), reason(error)),
+        )
     };
     if !parent.is_dir() {
         return Ok(Vec::new());

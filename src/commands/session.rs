@@ -24,7 +24,11 @@ pub async fn open(context: &Context, project: &Project, environment: &Environmen
         let place = (environment.account.value.as_str(), environment.region.value.as_str());
         (Endpoint::Sandbox(sandbox(context, project, place, clock).await?), clock)
     } else {
-        let endpoint = context.global().endpoint_url.clone().map_or(Endpoint::Aws, Endpoint::Url);
+        let endpoint = context
+            .global()
+            .endpoint_url
+            .clone()
+            .map_or(Endpoint::Aws, Endpoint::Url);
         (endpoint, Clock::real())
     };
     let options = SessionOptions {
@@ -63,7 +67,9 @@ pub async fn sandbox(
 
 /// The problem of a sandbox that cannot be used.
 pub fn unusable(error: &SandboxError) -> Problem {
-    let source = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
+    let source = std::error::Error::source(error)
+        .map(|source| format!(": {source}"))
+        .unwrap_or_default();
     Problem::error(codes::SANDBOX_UNUSABLE, format!("{error}{source}"))
         .hint("`mlinfra sandbox reset` starts with an empty one")
 }
@@ -92,8 +98,12 @@ fn faults(context: &Context) -> Result<Vec<Fault>, CommandError> {
 /// Reads a file of faults.
 pub fn read_faults(path: &std::path::Path) -> Result<Vec<Fault>, CommandError> {
     let shown = path.display();
-    let text = fs_err::read_to_string(path)
-        .map_err(|error| Problem::error(codes::FILE_UNREADABLE, format!("cannot read {shown}: {}", reason(&error))))?;
+    let text = fs_err::read_to_string(path).map_err(|error| {
+        Problem::error(
+            codes::FILE_UNREADABLE,
+            format!("cannot read {shown}: {}", reason(&error)),
+        )
+    })?;
     Ok(parse_faults(&text)
         .map_err(|error| Problem::error(codes::TOML_SYNTAX, format!("{shown} is no list of faults: {error}")))?)
 }

@@ -19,7 +19,10 @@ pub fn completions(context: &Context, args: &CompletionsArgs) -> Outcome {
 /// Prints the main page, or writes all pages into a folder.
 pub fn man(context: &Context, args: &ManArgs) -> Outcome {
     let failed = |what: &str, error: &std::io::Error| {
-        Problem::error(codes::FILE_UNWRITABLE, format!("cannot write {what}: {}", reason(error)))
+        Problem::error(
+            codes::FILE_UNWRITABLE,
+            format!("cannot write {what}: {}", reason(error)),
+        )
     };
     match &args.out {
         None => {

@@ -47,6 +47,10 @@ impl Signals {
 
     /// The kind of error of an interrupted run: by Ctrl-C, or by SIGTERM.
     pub fn kind(&self) -> Kind {
-        if self.terminated.is_cancelled() { Kind::Terminated } else { Kind::Interrupted }
+        if self.terminated.is_cancelled() {
+            Kind::Terminated
+        } else {
+            Kind::Interrupted
+        }
     }
 }

@@ -16,10 +16,11 @@ use crate::view::text::duration;
 /// Shows each stack, the lock and the last operation.
 pub async fn status(context: &Context, args: &StatusArgs) -> Outcome {
     let world = World::open(context, &args.environment, Need::WhateverIsThere).await?;
-    let looking = futures::future::try_join(
-        async { world.read().await },
-        async { lock::look(&world, std::time::Duration::ZERO).await.map_err(|error| error.problem()) },
-    );
+    let looking = futures::future::try_join(async { world.read().await }, async {
+        lock::look(&world, std::time::Duration::ZERO)
+            .await
+            .map_err(|error| error.problem())
+    });
     let (reading, locked) = context.unless_stopped(looking).await??;
     let names = names(&world, &reading);
     let stacks = names.iter().map(|name| stack(&world, &reading, name)).collect();
@@ -46,7 +47,11 @@ fn names(world: &World, reading: &Reading) -> Vec<String> {
         Some(rendered) => rendered.stacks.keys().cloned().collect(),
         None => world.environment.stacks.keys().cloned().collect(),
     };
-    let rest = reading.deployed.recorded.keys().filter(|name| !world.environment.stacks.contains_key(*name));
+    let rest = reading
+        .deployed
+        .recorded
+        .keys()
+        .filter(|name| !world.environment.stacks.contains_key(*name));
     file.iter().chain(rest).cloned().collect()
 }
 
@@ -81,7 +86,8 @@ fn drift(world: &World, name: &str, live: Option<&LiveStack>, recorded: Option<&
             let rendered = world.rendered.as_ref().and_then(|rendered| rendered.stacks.get(name));
             if live.updated != recorded.updated || live.change_set_id != recorded.change_set_id {
                 Drift::ChangedOutside
-            } else if rendered.is_some_and(|stack| stack.digest != recorded.template_sha256 || stack.tags != recorded.tags)
+            } else if rendered
+                .is_some_and(|stack| stack.digest != recorded.template_sha256 || stack.tags != recorded.tags)
             {
                 Drift::FileChanged
             } else {
@@ -109,7 +115,9 @@ fn operation(record: &OperationRecord) -> OperationReport {
         actor: record.run_url.clone().unwrap_or_else(|| record.actor.clone()),
         started: record.started.clone(),
         finished: record.finished.clone(),
-        result: record.result.map_or_else(|| "running".to_owned(), |result| published(&result)),
+        result: record
+            .result
+            .map_or_else(|| "running".to_owned(), |result| published(&result)),
         commit: record.commit.clone(),
     }
 }
@@ -144,9 +152,12 @@ pub async fn outputs(context: &Context, args: &OutputsArgs) -> Outcome {
         return Err(render::unknown(&world.environment.name, wanted, names.iter()).into());
     }
     let Some(outputs) = stacks.shift_remove(wanted) else {
-        return Err(Problem::error(codes::UNKNOWN_OUTPUT, format!("{wanted} is not deployed, so it has no outputs"))
-            .hint(context.command(&format!("apply {}", world.environment.name)))
-            .into());
+        return Err(Problem::error(
+            codes::UNKNOWN_OUTPUT,
+            format!("{wanted} is not deployed, so it has no outputs"),
+        )
+        .hint(context.command(&format!("apply {}", world.environment.name)))
+        .into());
     };
     let Some(name) = &args.name else {
         context.view().outputs(&Outputs {
@@ -174,10 +185,21 @@ pub async fn outputs(context: &Context, args: &OutputsArgs) -> Outcome {
 
 /// A stack's outputs by the contract's names; what no contract names keeps the template's name.
 fn named(world: &World, reading: &Reading, name: &str, live: &LiveStack) -> IndexMap<String, String> {
-    let rendered = world.rendered.as_ref().and_then(|rendered| rendered.stacks.get(name)).map(|stack| &stack.outputs);
-    let recorded = reading.state.as_ref().and_then(|(state, _)| state.stacks.get(name)).map(|stack| &stack.outputs);
+    let rendered = world
+        .rendered
+        .as_ref()
+        .and_then(|rendered| rendered.stacks.get(name))
+        .map(|stack| &stack.outputs);
+    let recorded = reading
+        .state
+        .as_ref()
+        .and_then(|(state, _)| state.stacks.get(name))
+        .map(|stack| &stack.outputs);
     let Some(names) = recorded.or(rendered) else {
         return live.outputs.clone().into_iter().collect();
     };
-    names.iter().filter_map(|(name, key)| Some((name.clone(), live.outputs.get(key)?.clone()))).collect()
+    names
+        .iter()
+        .filter_map(|(name, key)| Some((name.clone(), live.outputs.get(key)?.clone())))
+        .collect()
 }

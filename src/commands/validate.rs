@@ -13,12 +13,18 @@ use crate::view::report::{Validated, ValidatedEnvironment};
 /// Renders and checks the environments, and shows all their problems at once.
 pub fn run(context: &Context, args: &ValidateArgs) -> Outcome {
     let project = context.project()?;
-    let names = if args.environments.is_empty() { project.environments()? } else { args.environments.clone() };
+    let names = if args.environments.is_empty() {
+        project.environments()?
+    } else {
+        args.environments.clone()
+    };
     let catalogue = project.catalogue()?;
     let mut problems = Problems::default();
     let mut environments = IndexMap::new();
     for name in names {
-        let rendered = project.environment(&name).and_then(|environment| module::render(&environment, &catalogue));
+        let rendered = project
+            .environment(&name)
+            .and_then(|environment| module::render(&environment, &catalogue));
         match rendered {
             Ok((rendered, warnings)) => {
                 problems.extend(warnings);
@@ -40,12 +46,19 @@ pub fn run(context: &Context, args: &ValidateArgs) -> Outcome {
     }
     let strict = args.strict && !problems.0.is_empty();
     context.view().validated(&Validated { environments }, &problems);
-    if strict { Err(CommandError::told(Kind::Failed)) } else { Ok(Done::Fine) }
+    if strict {
+        Err(CommandError::told(Kind::Failed))
+    } else {
+        Ok(Done::Fine)
+    }
 }
 
 fn about(rendered: &RenderedEnvironment) -> ValidatedEnvironment {
     let resources = |document: &crate::template::Document| {
-        document.root.get("Resources").map_or(0, |resources| resources.entries().len())
+        document
+            .root
+            .get("Resources")
+            .map_or(0, |resources| resources.entries().len())
     };
     ValidatedEnvironment {
         stacks: rendered.stacks.len(),

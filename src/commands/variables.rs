@@ -8,7 +8,10 @@ pub struct Variables(BTreeMap<String, String>);
 
 impl Variables {
     /// Those of this process.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads environment variables")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads environment variables"
+    )]
     pub fn read() -> Self {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))

@@ -15,17 +15,24 @@ pub fn run_url(variables: &Variables) -> Option<String> {
 
 /// `user@host`; in GitHub Actions the user who set it off.
 pub fn actor(variables: &Variables) -> String {
-    let user = ["GITHUB_ACTOR", "USER", "LOGNAME", "USERNAME"].iter().find_map(|name| variables.get(name));
+    let user = ["GITHUB_ACTOR", "USER", "LOGNAME", "USERNAME"]
+        .iter()
+        .find_map(|name| variables.get(name));
     let host = variables.get("HOSTNAME").map(str::to_owned).or_else(host_name);
     format!(
         "{}@{}",
         user.unwrap_or("unknown"),
-        host.as_deref().map(str::trim).filter(|host| !host.is_empty()).unwrap_or("unknown")
+        host.as_deref()
+            .map(str::trim)
+            .filter(|host| !host.is_empty())
+            .unwrap_or("unknown")
     )
 }
 
 fn host_name() -> Option<String> {
-    fs_err::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| output(Command::new("hostname")))
+    fs_err::read_to_string("/proc/sys/kernel/hostname")
+        .ok()
+        .or_else(|| output(Command::new("hostname")))
 }
 
 /// The checkout's commit, twelve digits, with `-dirty` behind it if files differ; none without git or a checkout.
@@ -40,13 +47,17 @@ pub fn commit(root: &Path) -> Option<String> {
     if commit.is_empty() {
         return None;
     }
-    let dirty = git(&["status", "--porcelain", "--untracked-files=no"]).is_some_and(|changes| !changes.trim().is_empty());
+    let dirty =
+        git(&["status", "--porcelain", "--untracked-files=no"]).is_some_and(|changes| !changes.trim().is_empty());
     Some(format!("{commit}{}", if dirty { "-dirty" } else { "" }))
 }
 
 fn output(mut command: Command) -> Option<String> {
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 #[cfg(test)]
@@ -60,7 +71,10 @@ mod tests {
             ("GITHUB_REPOSITORY", "acme/churn"),
             ("GITHUB_RUN_ID", "42"),
         ]);
-        assert_eq!(run_url(&run).as_deref(), Some("https://github.com/acme/churn/actions/runs/42"));
+        assert_eq!(
+            run_url(&run).as_deref(),
+            Some("https://github.com/acme/churn/actions/runs/42")
+        );
         let person = Variables::from([("USER", "ana"), ("HOSTNAME", "laptop")]);
         assert_eq!((actor(&person).as_str(), run_url(&person)), ("ana@laptop", None));
     }

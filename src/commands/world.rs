@@ -60,7 +60,9 @@ impl World {
             (Err(problems), Need::Rendered) => return Err(problems.into()),
             (Err(problems), Need::WhateverIsThere) => {
                 context.warn(&problems);
-                context.view().note("The files have errors; going on with what is deployed.\n");
+                context
+                    .view()
+                    .note("The files have errors; going on with what is deployed.\n");
                 None
             }
         };
@@ -121,7 +123,13 @@ impl World {
             .environment
             .stacks
             .keys()
-            .chain(reading.deployed.recorded.keys().filter(|name| !self.environment.stacks.contains_key(*name)))
+            .chain(
+                reading
+                    .deployed
+                    .recorded
+                    .keys()
+                    .filter(|name| !self.environment.stacks.contains_key(*name)),
+            )
             .cloned()
             .collect();
         for target in targets {
@@ -151,7 +159,11 @@ impl World {
 
 /// Names exactly what the environment is made from: a plan is stale when it changes.
 fn digest(environment: &Environment, catalogue: &Catalogue) -> String {
-    let modules: BTreeSet<&str> = environment.stacks.values().map(|stack| stack.module.value.as_str()).collect();
+    let modules: BTreeSet<&str> = environment
+        .stacks
+        .values()
+        .map(|stack| stack.module.value.as_str())
+        .collect();
     let contracts = modules.into_iter().filter_map(|name| catalogue.get(name));
     let texts = contracts.flat_map(|contract| [&contract.source, &contract.template]);
     let sources: Vec<_> = environment.sources.iter().chain(texts).cloned().collect();

@@ -243,7 +243,9 @@ fn take_in(
         Outcome::NotStarted { .. } => schedule.stop("the run was stopped"),
         Outcome::Failed(_) | Outcome::LeftRunning => schedule.failed(&planned.name),
     }
-    context.journal.finished(&planned.name, planned.action, &ended.outcome, written);
+    context
+        .journal
+        .finished(&planned.name, planned.action, &ended.outcome, written);
     context.tell(Event::StackFinished {
         stack: planned.name.clone(),
         outcome: ended.outcome.clone(),

@@ -15,7 +15,9 @@ use crate::aws::session::Session;
 use crate::diagnostic::{Problem, codes};
 use crate::plan::{Action, Plan};
 use crate::spec::Backend;
-use crate::state::{self, DeployedStack, ETag, Key, OperationRecord, OperationResult, StackChange, StackOutcome, State};
+use crate::state::{
+    self, DeployedStack, ETag, Key, OperationRecord, OperationResult, StackChange, StackOutcome, State,
+};
 
 /// How long a failed write waits for the next attempt.
 const AGAIN: Duration = Duration::from_secs(15);
@@ -166,8 +168,15 @@ impl<'a> Journal<'a> {
         if revision == stored.revision {
             return Ok(());
         }
-        let (_, etag) =
-            state::write(self.session, self.backend, self.key, &state, Some(&stored.etag), self.generation).await?;
+        let (_, etag) = state::write(
+            self.session,
+            self.backend,
+            self.key,
+            &state,
+            Some(&stored.etag),
+            self.generation,
+        )
+        .await?;
         *stored = Stored { etag, revision };
         Ok(())
     }

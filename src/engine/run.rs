@@ -218,7 +218,10 @@ async fn create(
 ) -> Result<(Option<LiveStack>, Outcome), Halt> {
     context.may_begin()?;
     let request = request(context, stack, parameters, None).await?;
-    let (set, kept) = futures::join!(change_set::draw(context.session, &request), context.templates.keep(context.session, stack));
+    let (set, kept) = futures::join!(
+        change_set::draw(context.session, &request),
+        context.templates.keep(context.session, stack)
+    );
     kept?;
     let set = match set {
         Ok(set) => set,

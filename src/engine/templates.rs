@@ -23,11 +23,18 @@ impl Templates<'_> {
             return Ok(TemplateSource::Body(stack.template.clone()));
         }
         let digest = state::put_template(session, self.backend, self.key, &stack.template).await?;
-        Ok(TemplateSource::Url(state::template_url(session, self.backend, self.key, &digest)))
+        Ok(TemplateSource::Url(state::template_url(
+            session,
+            self.backend,
+            self.key,
+            &digest,
+        )))
     }
 
     /// Keeps a template that is about to be deployed, so that it can be looked up later by its digest.
     pub(super) async fn keep(&self, session: &Session, stack: &RenderedStack) -> Result<(), Problem> {
-        state::put_template(session, self.backend, self.key, &stack.template).await.map(drop)
+        state::put_template(session, self.backend, self.key, &stack.template)
+            .await
+            .map(drop)
     }
 }

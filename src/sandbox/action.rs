@@ -95,7 +95,11 @@ const EKS_KINDS: [(&str, &str, &str); 7] = [
     ("addons", "Addon", "Addons"),
     ("fargate-profiles", "FargateProfile", "FargateProfiles"),
     ("access-entries", "AccessEntry", "AccessEntries"),
-    ("pod-identity-associations", "PodIdentityAssociation", "PodIdentityAssociations"),
+    (
+        "pod-identity-associations",
+        "PodIdentityAssociation",
+        "PodIdentityAssociations",
+    ),
     ("updates", "Update", "Updates"),
     ("access-policies", "AccessPolicy", "AssociatedAccessPolicies"),
 ];

@@ -36,7 +36,9 @@ impl HttpConnector for Client {
         HttpConnectorFuture::new(async move {
             let request = collect(request).await?;
             let answer = sandbox.answer(request).await;
-            answer.map_err(|dropped| ConnectorError::io(dropped.into())).and_then(respond)
+            answer
+                .map_err(|dropped| ConnectorError::io(dropped.into()))
+                .and_then(respond)
         })
     }
 }
@@ -51,7 +53,10 @@ async fn collect(mut request: HttpRequest) -> Result<MockRequest, ConnectorError
     }
     let (method, uri) = (request.method().to_owned(), request.uri().to_owned());
     let body = std::mem::replace(request.body_mut(), SdkBody::taken());
-    let body = ByteStream::new(body).collect().await.map_err(|error| ConnectorError::user(error.into()))?;
+    let body = ByteStream::new(body)
+        .collect()
+        .await
+        .map_err(|error| ConnectorError::user(error.into()))?;
     Ok(MockRequest {
         method,
         uri,

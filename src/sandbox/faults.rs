@@ -151,7 +151,11 @@ pub fn parse(text: &str) -> Result<Vec<Fault>, String> {
         let as_json = |fault: toml::Value| serde_json::to_value(fault).map_err(|error| error.to_string());
         file.fault.into_iter().map(as_json).collect::<Result<_, _>>()?
     };
-    listed.into_iter().enumerate().map(|(index, fault)| one(index, fault)).collect()
+    listed
+        .into_iter()
+        .enumerate()
+        .map(|(index, fault)| one(index, fault))
+        .collect()
 }
 
 /// One fault; read by its kind, so that an error names the key that is wrong.
@@ -160,7 +164,11 @@ fn one(index: usize, fault: serde_json::Value) -> Result<Fault, String> {
     let fault = if fault.get("service").is_some() {
         let fault: ServiceFault = serde_json::from_value(fault).map_err(about)?;
         if Name::parse(&fault.service).is_none() {
-            return Err(format!("fault {}: the sandbox has no service `{}`", index + 1, fault.service));
+            return Err(format!(
+                "fault {}: the sandbox has no service `{}`",
+                index + 1,
+                fault.service
+            ));
         }
         Fault::Service(fault)
     } else {

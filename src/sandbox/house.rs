@@ -52,7 +52,10 @@ pub(super) struct Desk<'a> {
 
 impl std::fmt::Debug for House {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("House").field("account", &self.account).field("region", &self.region).finish_non_exhaustive()
+        f.debug_struct("House")
+            .field("account", &self.account)
+            .field("region", &self.region)
+            .finish_non_exhaustive()
     }
 }
 
@@ -108,7 +111,9 @@ impl House {
             Ok((response, false))
         });
         outcome.unwrap_or_else(|error| {
-            let source = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+            let source = std::error::Error::source(&error)
+                .map(|source| format!(": {source}"))
+                .unwrap_or_default();
             ApiError::new(500, "InternalFailure", format!("{error}{source}")).to_response(request)
         })
     }
@@ -128,12 +133,18 @@ impl House {
             if let Some(stacks) = &house.stacks {
                 for (name, _, resources) in stacks.state.inventory() {
                     items.push(Item::new("cloudformation", "stack", name));
-                    items.extend(resources.into_iter().map(|(kind, id)| Item::new("cloudformation", kind, id)));
+                    items.extend(
+                        resources
+                            .into_iter()
+                            .map(|(kind, id)| Item::new("cloudformation", kind, id)),
+                    );
                 }
             }
             let known: Vec<Name> = Name::ALL
                 .into_iter()
-                .filter(|name| house.services.0.contains_key(name) || house.manifest.services.contains_key(name.as_str()))
+                .filter(|name| {
+                    house.services.0.contains_key(name) || house.manifest.services.contains_key(name.as_str())
+                })
                 .collect();
             let (_, mut desk) = house.split(held);
             for name in known.into_iter().filter(|name| *name != Name::CloudFormation) {
@@ -170,7 +181,8 @@ impl House {
             self.take_over(manifest);
         }
         self.manifest.time = self.manifest.time.now(clock);
-        let outcome = work(self, held.as_ref()).and_then(|(value, save)| self.save(held.as_ref(), save).map(|()| value));
+        let outcome =
+            work(self, held.as_ref()).and_then(|(value, save)| self.save(held.as_ref(), save).map(|()| value));
         if outcome.is_err() {
             // What is in memory may be half of something; what was saved is whole.
             if self.store.is_some() {
@@ -187,7 +199,10 @@ impl House {
         }
         let current = |name: Name, generation: u64| manifest.services.get(name.as_str()) == Some(&generation);
         self.services.0.retain(|name, loaded| current(*name, loaded.generation));
-        self.stacks = self.stacks.take().filter(|loaded| current(Name::CloudFormation, loaded.generation));
+        self.stacks = self
+            .stacks
+            .take()
+            .filter(|loaded| current(Name::CloudFormation, loaded.generation));
         self.manifest = manifest;
     }
 
@@ -232,13 +247,20 @@ impl House {
         if self.stacks.is_some() {
             return Ok(());
         }
-        let generation = self.manifest.services.get(Name::CloudFormation.as_str()).copied().unwrap_or_default();
+        let generation = self
+            .manifest
+            .services
+            .get(Name::CloudFormation.as_str())
+            .copied()
+            .unwrap_or_default();
         let saved = match (&self.store, held) {
             (Some(store), Some(held)) if generation > 0 => Some(store.state(held, Name::CloudFormation, generation)?),
             _ => None,
         };
         let mut state = match saved {
-            Some(text) => serde_json::from_slice(&text).map_err(|error| broken(Name::CloudFormation, &error.to_string()))?,
+            Some(text) => {
+                serde_json::from_slice(&text).map_err(|error| broken(Name::CloudFormation, &error.to_string()))?
+            }
             None => CloudFormation::new(&self.account, &self.region),
         };
         state.set_faults(self.stack_faults.clone());
@@ -274,15 +296,22 @@ impl House {
         for (name, loaded) in self.services.0.iter_mut().filter(|(_, loaded)| loaded.changed) {
             loaded.changed = false;
             loaded.generation += 1;
-            self.manifest.services.insert(name.as_str().to_owned(), loaded.generation);
+            self.manifest
+                .services
+                .insert(name.as_str().to_owned(), loaded.generation);
             if self.store.is_some() {
-                changed.push((*name, loaded.state.export(&context).map_err(|reason| broken(*name, &reason))?));
+                changed.push((
+                    *name,
+                    loaded.state.export(&context).map_err(|reason| broken(*name, &reason))?,
+                ));
             }
         }
         if let Some(stacks) = self.stacks.as_mut().filter(|stacks| stacks.changed) {
             stacks.changed = false;
             stacks.generation += 1;
-            self.manifest.services.insert(Name::CloudFormation.as_str().to_owned(), stacks.generation);
+            self.manifest
+                .services
+                .insert(Name::CloudFormation.as_str().to_owned(), stacks.generation);
             if self.store.is_some() {
                 let text = serde_json::to_vec(&stacks.state);
                 changed.push((
@@ -309,7 +338,8 @@ impl Desk<'_> {
         let context = self.context.clone();
         let loaded = self.load(request.service)?;
         let response = loaded.state.handle(request, &context);
-        loaded.changed |= response.status < 400 && !action::reads_only(request.service, &request.method, &request.action);
+        loaded.changed |=
+            response.status < 400 && !action::reads_only(request.service, &request.method, &request.action);
         Ok(response)
     }
 
@@ -329,7 +359,9 @@ impl Desk<'_> {
         let generation = self.manifest.services.get(name.as_str()).copied().unwrap_or_default();
         if let (Some((store, held)), true) = (self.store, generation > 0) {
             let text = store.state(held, name, generation)?;
-            state.import(&text, &self.context).map_err(|reason| broken(name, &reason))?;
+            state
+                .import(&text, &self.context)
+                .map_err(|reason| broken(name, &reason))?;
         }
         Ok(entry.insert(Loaded {
             state,

@@ -113,9 +113,18 @@ impl Sandbox {
     ///
     /// # Errors
     /// When the folder cannot be used or holds something else.
-    #[expect(clippy::unused_async, reason = "opening is part of the asynchronous interface; it may come to wait")]
+    #[expect(
+        clippy::unused_async,
+        reason = "opening is part of the asynchronous interface; it may come to wait"
+    )]
     pub async fn open(options: SandboxOptions) -> Result<Arc<Self>, SandboxError> {
-        let SandboxOptions { account, region, directory, clock, faults } = options;
+        let SandboxOptions {
+            account,
+            region,
+            directory,
+            clock,
+            faults,
+        } = options;
         if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(SandboxError::Place(account));
         }
@@ -161,7 +170,10 @@ impl Sandbox {
             Ok(request) => request,
             Err(service) => {
                 let message = format!("the sandbox has no service `{service}`");
-                return Ok(reply::error(Protocol::Query, &ApiError::new(501, "NotImplemented", message)));
+                return Ok(reply::error(
+                    Protocol::Query,
+                    &ApiError::new(501, "NotImplemented", message),
+                ));
             }
         };
         if request.region != self.region && !matches!(request.service, Name::Iam | Name::Sts) {
@@ -178,7 +190,11 @@ impl Sandbox {
             self.clock.sleep(delay).await;
         }
         let response = self.house().answer(&request, verdict.refusal, &self.clock);
-        if verdict.drops_answer { Err(AnswerDropped) } else { Ok(response) }
+        if verdict.drops_answer {
+            Err(AnswerDropped)
+        } else {
+            Ok(response)
+        }
     }
 
     /// The requests that this process made, oldest first; at most the last 100,000.

@@ -117,7 +117,11 @@ impl Request {
             _ => path.to_owned(),
         };
         let body = plain_body(&raw.headers, raw.body);
-        let query_suffix = if query_text.is_empty() { String::new() } else { format!("?{query_text}") };
+        let query_suffix = if query_text.is_empty() {
+            String::new()
+        } else {
+            format!("?{query_text}")
+        };
         let uri = format!("https://{}.{home}.amazonaws.com{path}{query_suffix}", service.as_str());
         let mut request = Self {
             service,
@@ -146,7 +150,15 @@ impl Request {
     /// A request in one of the JSON protocols that the sandbox makes itself.
     pub(crate) fn json(service: Name, region: &str, action: &str, body: &serde_json::Value) -> Self {
         let target = format!("Sandbox.{action}");
-        Self::made(service, region, action, "POST", "/", body.to_string().into_bytes(), Some(&target))
+        Self::made(
+            service,
+            region,
+            action,
+            "POST",
+            "/",
+            body.to_string().into_bytes(),
+            Some(&target),
+        )
     }
 
     /// A REST request that the sandbox makes itself; `path` may carry a query.
@@ -185,7 +197,10 @@ impl Request {
 
     /// The value of a query parameter.
     pub(crate) fn param(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.query
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// A header as text.
@@ -204,7 +219,12 @@ impl Request {
     pub(crate) fn to_mock(&self) -> MockRequest {
         let body = if self.body.is_empty() && self.service.protocol().is_form() {
             // A presigned query request carries its parameters in the address; the emulators look in the body only.
-            Bytes::from(self.uri.split_once('?').map(|(_, query)| query.to_owned()).unwrap_or_default())
+            Bytes::from(
+                self.uri
+                    .split_once('?')
+                    .map(|(_, query)| query.to_owned())
+                    .unwrap_or_default(),
+            )
         } else {
             self.body.clone()
         };
@@ -231,7 +251,11 @@ fn split_uri(uri: &str, headers: &HeaderMap) -> (String, String) {
     };
     let cut = after.find(['/', '?']).unwrap_or(after.len());
     let (host, rest) = after.split_at(cut);
-    let rest = if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") };
+    let rest = if rest.starts_with('/') {
+        rest.to_owned()
+    } else {
+        format!("/{rest}")
+    };
     (host.to_owned(), rest)
 }
 
@@ -243,7 +267,10 @@ fn scope(headers: &HeaderMap, query: &[(String, String)]) -> Option<(String, Str
         .and_then(|text| text.split_once("Credential="))
         .map(|(_, after)| after.split([',', ' ']).next().unwrap_or_default().to_owned());
     let credential = header.or_else(|| {
-        query.iter().find(|(key, _)| key == "X-Amz-Credential").map(|(_, value)| value.clone())
+        query
+            .iter()
+            .find(|(key, _)| key == "X-Amz-Credential")
+            .map(|(_, value)| value.clone())
     })?;
     let mut parts = credential.rsplit('/');
     let (_terminator, service, region) = (parts.next()?, parts.next()?, parts.next()?);
@@ -280,10 +307,14 @@ fn service(scope: Option<&(String, String)>, host: &str, headers: &HeaderMap) ->
 /// The bucket in `BUCKET.s3.REGION.amazonaws.com`, `BUCKET.s3.amazonaws.com` or `BUCKET.localhost`.
 fn virtual_bucket(host: &str) -> Option<&str> {
     if let Some(front) = host.strip_suffix(".amazonaws.com") {
-        let at = front.rfind(".s3.").or_else(|| front.rfind(".s3-")).or_else(|| front.strip_suffix(".s3").map(str::len))?;
+        let at = front
+            .rfind(".s3.")
+            .or_else(|| front.rfind(".s3-"))
+            .or_else(|| front.strip_suffix(".s3").map(str::len))?;
         return front.get(..at);
     }
-    host.strip_suffix(".localhost").map(|bucket| bucket.trim_end_matches(".s3"))
+    host.strip_suffix(".localhost")
+        .map(|bucket| bucket.trim_end_matches(".s3"))
 }
 
 /// Undoes `aws-chunked`: `SIZE[;chunk-signature=…]\r\n DATA \r\n … 0\r\n trailers`.
@@ -300,10 +331,15 @@ fn plain_body(headers: &HeaderMap, body: Bytes) -> Bytes {
     let mut plain = Vec::with_capacity(body.len());
     let mut rest: &[u8] = &body;
     while let Some(end) = rest.windows(2).position(|pair| pair == b"\r\n") {
-        let (line, after) = (rest.get(..end).unwrap_or_default(), rest.get(end + 2..).unwrap_or_default());
+        let (line, after) = (
+            rest.get(..end).unwrap_or_default(),
+            rest.get(end + 2..).unwrap_or_default(),
+        );
         let size = String::from_utf8_lossy(line);
         let size = size.split(';').next().unwrap_or_default().trim();
-        let Ok(size) = usize::from_str_radix(size, 16) else { return body };
+        let Ok(size) = usize::from_str_radix(size, 16) else {
+            return body;
+        };
         if size == 0 {
             return Bytes::from(plain);
         }
@@ -331,7 +367,9 @@ pub(crate) fn decode(text: &str, plus: bool) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(byte) = bytes.get(at) {
-        let hex = text.get(at + 1..at + 3).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let hex = text
+            .get(at + 1..at + 3)
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
         match (byte, hex) {
             (b'%', Some(value)) => {
                 out.push(value);

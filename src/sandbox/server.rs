@@ -29,7 +29,9 @@ pub async fn serve(sandbox: Arc<Sandbox>, listener: TcpListener, stop: Cancellat
         ));
     }
     let app = Router::new().fallback(answer).with_state(sandbox);
-    axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await
+    axum::serve(listener, app)
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await
 }
 
 async fn answer(State(sandbox): State<Arc<Sandbox>>, request: Request) -> Response {
@@ -56,7 +58,9 @@ async fn answer(State(sandbox): State<Arc<Sandbox>>, request: Request) -> Respon
 fn broken() -> Response {
     let body = futures::stream::once(async { Err::<bytes::Bytes, _>(super::AnswerDropped) });
     let mut response = Response::new(Body::from_stream(body));
-    response.headers_mut().insert(http::header::CONTENT_LENGTH, http::HeaderValue::from_static("1"));
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_LENGTH, http::HeaderValue::from_static("1"));
     response
 }
 

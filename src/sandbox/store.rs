@@ -63,7 +63,11 @@ impl Store {
     /// Waits for the folder. Nobody holds it for longer than one request takes, so the thread may wait.
     pub(crate) fn hold(&self) -> Result<Held, SandboxError> {
         let path = self.folder.join("lock");
-        let opened = fs_err::OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let opened = fs_err::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path);
         let (file, _) = opened.map_err(SandboxError::files)?.into_parts();
         file.lock().map_err(SandboxError::files)?;
         Ok(Held { _file: file })

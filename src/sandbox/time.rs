@@ -41,7 +41,8 @@ fn wall(clock: &Clock) -> i64 {
 
 fn scaled(nanoseconds: i64, scale: f64) -> i64 {
     let passed = std::time::Duration::from_nanos(nanoseconds.unsigned_abs());
-    let simulated = std::time::Duration::try_from_secs_f64(passed.as_secs_f64() * scale).unwrap_or(std::time::Duration::MAX);
+    let simulated =
+        std::time::Duration::try_from_secs_f64(passed.as_secs_f64() * scale).unwrap_or(std::time::Duration::MAX);
     if (scale - 1.0).abs() < f64::EPSILON {
         return nanoseconds;
     }

@@ -54,4 +54,3 @@ pub trait View: Send + Sync {
     /// A question, its cursor left behind it.
     fn ask(&self, question: &str);
 }
-

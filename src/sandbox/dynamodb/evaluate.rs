@@ -35,8 +35,13 @@ pub(super) fn holds(condition: &Condition, item: &Item) -> bool {
         }),
         Condition::IsOfType(path, kind) => {
             let kind = operand(kind, item);
-            let wanted = kind.as_ref().and_then(value::parts).and_then(|(_, inner)| inner.as_str());
-            at(item, path).and_then(value::parts).is_some_and(|(kind, _)| Some(kind) == wanted)
+            let wanted = kind
+                .as_ref()
+                .and_then(value::parts)
+                .and_then(|(_, inner)| inner.as_str());
+            at(item, path)
+                .and_then(value::parts)
+                .is_some_and(|(kind, _)| Some(kind) == wanted)
         }
         Condition::BeginsWith(path, prefix) => match (at(item, path), operand(prefix, item)) {
             (Some(text), Some(prefix)) => match (value::parts(text), value::parts(&prefix)) {
@@ -115,7 +120,9 @@ fn operand(operand: &Operand, item: &Item) -> Option<Value> {
     match operand {
         Operand::Value(value) => Some(value.clone()),
         Operand::Path(path) => at(item, path).cloned(),
-        Operand::Size(path) => at(item, path).and_then(value::size).map(|size| json!({ "N": size.to_string() })),
+        Operand::Size(path) => at(item, path)
+            .and_then(value::size)
+            .map(|size| json!({ "N": size.to_string() })),
     }
 }
 
@@ -144,11 +151,12 @@ fn contains(whole: &Value, part: &Value) -> bool {
 fn at<'a>(item: &'a Item, path: &[Step]) -> Option<&'a Value> {
     let (first, rest) = path.split_first()?;
     let Step::Field(name) = first else { return None };
-    rest.iter().try_fold(item.get(name)?, |value, step| match (step, value::parts(value)?) {
-        (Step::Field(name), ("M", Value::Object(entries))) => entries.get(name),
-        (Step::Index(index), ("L", Value::Array(elements))) => elements.get(*index),
-        _ => None,
-    })
+    rest.iter()
+        .try_fold(item.get(name)?, |value, step| match (step, value::parts(value)?) {
+            (Step::Field(name), ("M", Value::Object(entries))) => entries.get(name),
+            (Step::Index(index), ("L", Value::Array(elements))) => elements.get(*index),
+            _ => None,
+        })
 }
 
 fn evaluate(term: &Term, item: &Item) -> Result<Value, String> {
@@ -180,7 +188,9 @@ fn number_sum(left: &Value, right: &Value, sign: i8) -> Result<Value, String> {
     match (value::parts(left), value::parts(right)) {
         (Some(("N", Value::String(left))), Some(("N", Value::String(right)))) => value::add(left, right, sign)
             .map(|sum| json!({ "N": sum }))
-            .ok_or_else(|| "Number overflow. Attempting to store a number with magnitude larger than supported range".to_owned()),
+            .ok_or_else(|| {
+                "Number overflow. Attempting to store a number with magnitude larger than supported range".to_owned()
+            }),
         _ => Err(WRONG_TYPE.to_owned()),
     }
 }
@@ -204,9 +214,13 @@ fn sum_of(existing: Option<&Value>, amount: &Value) -> Result<Value, String> {
 }
 
 fn take_from_set(item: &mut Item, before: &Item, path: &Path, elements: &Value) -> Result<(), String> {
-    let Some(existing) = at(before, path) else { return Ok(()) };
+    let Some(existing) = at(before, path) else {
+        return Ok(());
+    };
     match (value::parts(existing), value::parts(elements)) {
-        (Some((kind @ ("SS" | "NS" | "BS"), Value::Array(old))), Some((other, Value::Array(gone)))) if kind == other => {
+        (Some((kind @ ("SS" | "NS" | "BS"), Value::Array(old))), Some((other, Value::Array(gone))))
+            if kind == other =>
+        {
             let left: Vec<Value> = old.iter().filter(|element| !gone.contains(element)).cloned().collect();
             if left.is_empty() {
                 remove(item, path);
@@ -249,7 +263,9 @@ fn put(item: &mut Item, path: &Path, value: Value) -> Result<(), String> {
 }
 
 fn remove(item: &mut Item, path: &Path) {
-    let Some((last, parents)) = path.split_last() else { return };
+    let Some((last, parents)) = path.split_last() else {
+        return;
+    };
     if parents.is_empty() {
         if let Step::Field(name) = last {
             item.shift_remove(name);

@@ -83,7 +83,10 @@ impl<'a> Placeholders<'a> {
     /// To be called when all expressions were read.
     pub(super) fn check_all_used(&self) -> Result<(), String> {
         let used = self.used.borrow();
-        for (what, map) in [("ExpressionAttributeNames", self.names), ("ExpressionAttributeValues", self.values)] {
+        for (what, map) in [
+            ("ExpressionAttributeNames", self.names),
+            ("ExpressionAttributeValues", self.values),
+        ] {
             let unused: Vec<&str> = map
                 .into_iter()
                 .flat_map(Map::keys)
@@ -117,7 +120,9 @@ impl<'a> Placeholders<'a> {
             .and_then(|values| values.get(placeholder))
             .cloned()
             .ok_or_else(|| {
-                format!("An expression attribute value used in expression is not defined; attribute value: {placeholder}")
+                format!(
+                    "An expression attribute value used in expression is not defined; attribute value: {placeholder}"
+                )
             })
     }
 }
@@ -280,7 +285,10 @@ impl<'a> Parser<'a> {
             if self.take(".") {
                 path.push(Step::Field(self.field()?));
             } else if self.take("[") {
-                let index = self.peek().and_then(|token| token.parse().ok()).ok_or_else(|| self.unexpected())?;
+                let index = self
+                    .peek()
+                    .and_then(|token| token.parse().ok())
+                    .ok_or_else(|| self.unexpected())?;
                 self.at += 1;
                 self.expect("]")?;
                 path.push(Step::Index(index));
@@ -296,12 +304,20 @@ impl<'a> Parser<'a> {
             self.at += 1;
             return self.placeholders.name(&token);
         }
-        let plain = token.chars().next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_');
+        let plain = token
+            .chars()
+            .next()
+            .is_some_and(|first| first.is_ascii_alphabetic() || first == '_');
         if !plain {
             return Err(self.unexpected());
         }
-        if RESERVED.split_whitespace().any(|word| word.eq_ignore_ascii_case(&token)) {
-            return Err(format!("Attribute name is a reserved keyword; reserved keyword: {token}"));
+        if RESERVED
+            .split_whitespace()
+            .any(|word| word.eq_ignore_ascii_case(&token))
+        {
+            return Err(format!(
+                "Attribute name is a reserved keyword; reserved keyword: {token}"
+            ));
         }
         self.at += 1;
         Ok(token)
@@ -315,7 +331,9 @@ impl<'a> Parser<'a> {
                 return Err(self.unexpected());
             }
             if !seen.insert(section.clone()) {
-                return Err(format!("The \"{section}\" section can only be used once in an update expression;"));
+                return Err(format!(
+                    "The \"{section}\" section can only be used once in an update expression;"
+                ));
             }
             self.at += 1;
             loop {
@@ -398,17 +416,33 @@ impl<'a> Parser<'a> {
     }
 
     fn expect(&mut self, token: &str) -> Result<(), String> {
-        if self.take(token) { Ok(()) } else { Err(self.unexpected()) }
+        if self.take(token) {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     fn end(&self) -> Result<(), String> {
-        if self.at == self.tokens.len() { Ok(()) } else { Err(self.unexpected()) }
+        if self.at == self.tokens.len() {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     fn unexpected(&self) -> String {
         let around = |at: usize| self.tokens.get(at).map_or("<EOF>", String::as_str);
-        let near = [self.at.checked_sub(1).map_or("", around), around(self.at), around(self.at + 1)];
-        format!("Syntax error; token: \"{}\", near: \"{}\"", around(self.at), near.join(" ").trim())
+        let near = [
+            self.at.checked_sub(1).map_or("", around),
+            around(self.at),
+            around(self.at + 1),
+        ];
+        format!(
+            "Syntax error; token: \"{}\", near: \"{}\"",
+            around(self.at),
+            near.join(" ").trim()
+        )
     }
 }
 
@@ -418,7 +452,9 @@ fn tokens(text: &str) -> Result<Vec<String>, String> {
     while let Some(first) = rest.chars().next() {
         let length = if first.is_ascii_alphanumeric() || "_#:".contains(first) {
             let tail = rest.get(1..).unwrap_or_default();
-            1 + tail.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(tail.len())
+            1 + tail
+                .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+                .unwrap_or(tail.len())
         } else if ["<>", "<=", ">="].iter().any(|pair| rest.starts_with(pair)) {
             2
         } else if "=<>(),.[]+-".contains(first) {

@@ -25,7 +25,11 @@ impl DynamoDb {
     }
 
     pub(super) fn put_item(&mut self, body: &Value) -> Result<Value, Failure> {
-        let item = body.get("Item").and_then(Value::as_object).cloned().ok_or_else(|| missing("item"))?;
+        let item = body
+            .get("Item")
+            .and_then(Value::as_object)
+            .cloned()
+            .ok_or_else(|| missing("item"))?;
         let write = Write::read(body)?;
         let table = self.table(body)?;
         let key = table.key_of(&item).map_err(invalid)?;
@@ -67,7 +71,10 @@ impl DynamoDb {
         }
         let old = table.items.get(&key).cloned();
         write.check(old.as_ref())?;
-        let mut new = old.clone().or_else(|| body.get("Key")?.as_object().cloned()).unwrap_or_default();
+        let mut new = old
+            .clone()
+            .or_else(|| body.get("Key")?.as_object().cloned())
+            .unwrap_or_default();
         evaluate::apply(&write.actions, &mut new).map_err(invalid)?;
         check_item(&new)?;
         let touched = |item: &Item| {
@@ -89,7 +96,9 @@ impl DynamoDb {
         let placeholders = Placeholders::of(body);
         let read = |what: &str| {
             let text = body.get(what).and_then(Value::as_str);
-            text.map(|text| expression::condition(what, text, &placeholders)).transpose().map_err(invalid)
+            text.map(|text| expression::condition(what, text, &placeholders))
+                .transpose()
+                .map_err(invalid)
         };
         let (keys, filter) = (read("KeyConditionExpression")?, read("FilterExpression")?);
         let projection = projection(body, &placeholders)?;
@@ -113,12 +122,19 @@ impl DynamoDb {
         }
         if let Some(start) = body.get("ExclusiveStartKey").and_then(Value::as_object) {
             let start = table.key_of(start).map_err(invalid)?;
-            let position = found.iter().position(|item| table.key_of(item).ok().as_ref() == Some(&start));
+            let position = found
+                .iter()
+                .position(|item| table.key_of(item).ok().as_ref() == Some(&start));
             found.drain(..position.map_or(0, |at| at + 1));
         }
-        let limit = body.get("Limit").and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok());
+        let limit = body
+            .get("Limit")
+            .and_then(Value::as_u64)
+            .and_then(|limit| usize::try_from(limit).ok());
         let scanned = found.len().min(limit.unwrap_or(usize::MAX));
-        let last = (scanned < found.len()).then(|| found.get(scanned.checked_sub(1)?)).flatten();
+        let last = (scanned < found.len())
+            .then(|| found.get(scanned.checked_sub(1)?))
+            .flatten();
         let matching: Vec<Item> = found
             .iter()
             .take(scanned)
@@ -148,7 +164,9 @@ impl Table {
             })?;
             value::check(found)?;
             let Some((kind @ ("S" | "N" | "B"), Value::String(text))) = value::parts(found) else {
-                return Err(format!("One or more parameter values were invalid: Type mismatch for key {name}"));
+                return Err(format!(
+                    "One or more parameter values were invalid: Type mismatch for key {name}"
+                ));
             };
             if self.key_type(name).is_some_and(|expected| expected != kind) {
                 return Err(format!(
@@ -173,7 +191,10 @@ impl Table {
 
     /// The key in `Key`, which must hold nothing else.
     fn key_alone(&self, body: &Value) -> Result<String, Failure> {
-        let key = body.get("Key").and_then(Value::as_object).ok_or_else(|| missing("key"))?;
+        let key = body
+            .get("Key")
+            .and_then(Value::as_object)
+            .ok_or_else(|| missing("key"))?;
         let wanted = 1 + usize::from(self.range.is_some());
         if key.len() != wanted {
             return Err(invalid("The provided key element does not match the schema"));
@@ -215,8 +236,13 @@ struct Write {
 
 impl Write {
     fn read(body: &Value) -> Result<Self, Failure> {
-        if let Some(legacy) = ["Expected", "AttributeUpdates"].iter().find(|key| body.get(**key).is_some()) {
-            return Err(invalid(format!("the sandbox's DynamoDB does not know the legacy parameter {legacy}")));
+        if let Some(legacy) = ["Expected", "AttributeUpdates"]
+            .iter()
+            .find(|key| body.get(**key).is_some())
+        {
+            return Err(invalid(format!(
+                "the sandbox's DynamoDB does not know the legacy parameter {legacy}"
+            )));
         }
         let text = |key: &str| body.get(key).and_then(Value::as_str);
         let placeholders = Placeholders::of(body);

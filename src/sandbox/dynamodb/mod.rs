@@ -64,7 +64,10 @@ impl Service for DynamoDb {
     }
 
     fn inventory(&mut self, _: &Context) -> Vec<Existing> {
-        self.tables.keys().map(|name| Existing::new("dynamodb", "table", name)).collect()
+        self.tables
+            .keys()
+            .map(|name| Existing::new("dynamodb", "table", name))
+            .collect()
     }
 }
 
@@ -96,7 +99,11 @@ impl DynamoDb {
     fn table(&mut self, body: &Value) -> Result<&mut Table, Failure> {
         let name = table_name(body)?;
         self.tables.get_mut(&name).ok_or_else(|| {
-            Failure::from(ApiError::new(400, with_namespace("ResourceNotFoundException"), "Requested resource not found"))
+            Failure::from(ApiError::new(
+                400,
+                with_namespace("ResourceNotFoundException"),
+                "Requested resource not found",
+            ))
         })
     }
 }
@@ -144,7 +151,10 @@ fn invalid(message: impl Into<String>) -> Failure {
 
 /// The table's name; an ARN is accepted wherever a name is.
 fn table_name(body: &Value) -> Result<String, Failure> {
-    let named = body.get("TableName").or_else(|| body.get("ResourceArn")).and_then(Value::as_str);
+    let named = body
+        .get("TableName")
+        .or_else(|| body.get("ResourceArn"))
+        .and_then(Value::as_str);
     let name = named.ok_or_else(|| {
         invalid("1 validation error detected: Value null at 'tableName' failed to satisfy constraint: Member must not be null")
     })?;

@@ -90,7 +90,12 @@ impl DynamoDb {
 
     pub(super) fn update_table(&mut self, body: &Value) -> Result<Value, Failure> {
         let table = self.table(body)?;
-        for key in ["BillingMode", "DeletionProtectionEnabled", "SSESpecification", "StreamSpecification"] {
+        for key in [
+            "BillingMode",
+            "DeletionProtectionEnabled",
+            "SSESpecification",
+            "StreamSpecification",
+        ] {
             if let Some(value) = body.get(key) {
                 describe_setting(&mut table.description, key, value);
             }
@@ -111,7 +116,9 @@ impl DynamoDb {
             }
             _ => {
                 let gone = list("TagKeys");
-                table.tags.retain(|tag| !tag.get("Key").is_some_and(|key| gone.contains(key)));
+                table
+                    .tags
+                    .retain(|tag| !tag.get("Key").is_some_and(|key| gone.contains(key)));
             }
         }
         Ok(json!({}))
@@ -134,10 +141,14 @@ impl DynamoDb {
     pub(super) fn continuous_backups(&mut self, action: &str, body: &Value) -> Result<Value, Failure> {
         let table = self.table(body)?;
         if action == "UpdateContinuousBackups" {
-            table.point_in_time_recovery =
-                body.pointer("/PointInTimeRecoverySpecification/PointInTimeRecoveryEnabled") == Some(&Value::Bool(true));
+            table.point_in_time_recovery = body.pointer("/PointInTimeRecoverySpecification/PointInTimeRecoveryEnabled")
+                == Some(&Value::Bool(true));
         }
-        let status = if table.point_in_time_recovery { "ENABLED" } else { "DISABLED" };
+        let status = if table.point_in_time_recovery {
+            "ENABLED"
+        } else {
+            "DISABLED"
+        };
         Ok(json!({ "ContinuousBackupsDescription": {
             "ContinuousBackupsStatus": "ENABLED",
             "PointInTimeRecoveryDescription": { "PointInTimeRecoveryStatus": status },
@@ -167,7 +178,11 @@ fn describe_new(name: &str, body: &Value, context: &Context) -> Value {
         "AttributeDefinitions": body.get("AttributeDefinitions"),
         "DeletionProtectionEnabled": body.get("DeletionProtectionEnabled").cloned().unwrap_or(Value::Bool(false)),
     });
-    for key in ["GlobalSecondaryIndexes", "LocalSecondaryIndexes", "ProvisionedThroughput"] {
+    for key in [
+        "GlobalSecondaryIndexes",
+        "LocalSecondaryIndexes",
+        "ProvisionedThroughput",
+    ] {
         if let Some(value) = body.get(key) {
             set(&mut description, key, value.clone());
         }

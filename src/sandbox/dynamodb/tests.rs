@@ -38,11 +38,20 @@ fn call(service: &mut DynamoDb, action: &str, body: Value) -> (u16, Value) {
 }
 
 fn put(service: &mut DynamoDb, item: Value) {
-    assert_eq!(call(service, "PutItem", json!({ "TableName": "locks", "Item": item })).0, 200);
+    assert_eq!(
+        call(service, "PutItem", json!({ "TableName": "locks", "Item": item })).0,
+        200
+    );
 }
 
 fn get(service: &mut DynamoDb) -> Value {
-    call(service, "GetItem", json!({ "TableName": "locks", "Key": { "id": { "S": "a" } } })).1["Item"].clone()
+    call(
+        service,
+        "GetItem",
+        json!({ "TableName": "locks", "Key": { "id": { "S": "a" } } }),
+    )
+    .1["Item"]
+        .clone()
 }
 
 #[test]
@@ -75,7 +84,13 @@ fn a_refused_put_update_or_delete_tells_the_old_item_if_asked() {
     ] {
         let (status, body) = call(&mut service, action, with(more));
         assert_eq!(status, 400, "{action}");
-        assert!(body["__type"].as_str().unwrap().ends_with("#ConditionalCheckFailedException"), "{action}: {body}");
+        assert!(
+            body["__type"]
+                .as_str()
+                .unwrap()
+                .ends_with("#ConditionalCheckFailedException"),
+            "{action}: {body}"
+        );
         assert_eq!(body["Item"], old, "{action}");
     }
     assert_eq!(get(&mut service), old, "nothing was changed");
@@ -100,7 +115,10 @@ fn a_refusal_without_the_wish_tells_no_item() {
 #[test]
 fn updates_compute_from_the_item_as_it_was() {
     let mut service = table();
-    put(&mut service, json!({ "id": { "S": "a" }, "n": { "N": "41" }, "old": { "S": "x" }, "l": { "L": [{ "S": "1" }] } }));
+    put(
+        &mut service,
+        json!({ "id": { "S": "a" }, "n": { "N": "41" }, "old": { "S": "x" }, "l": { "L": [{ "S": "1" }] } }),
+    );
     let (status, body) = call(
         &mut service,
         "UpdateItem",
@@ -139,7 +157,10 @@ fn updates_compute_from_the_item_as_it_was() {
 #[test]
 fn counters_are_exact_beyond_what_a_double_holds() {
     let mut service = table();
-    put(&mut service, json!({ "id": { "S": "a" }, "n": { "N": "9007199254740993" } }));
+    put(
+        &mut service,
+        json!({ "id": { "S": "a" }, "n": { "N": "9007199254740993" } }),
+    );
     let (_, body) = call(
         &mut service,
         "UpdateItem",
@@ -194,18 +215,36 @@ fn conditions_mean_what_the_guide_says() {
 #[test]
 fn what_aws_refuses_is_refused() {
     let cases = [
-        (json!({ "ConditionExpression": "owner = :v", "ExpressionAttributeValues": { ":v": { "S": "" } } }), "reserved keyword: owner"),
+        (
+            json!({ "ConditionExpression": "owner = :v", "ExpressionAttributeValues": { ":v": { "S": "" } } }),
+            "reserved keyword: owner",
+        ),
         (json!({ "ConditionExpression": "n = :v" }), "attribute value: :v"),
-        (json!({ "ConditionExpression": "#n = :v", "ExpressionAttributeValues": { ":v": { "S": "" } } }), "attribute name: #n"),
+        (
+            json!({ "ConditionExpression": "#n = :v", "ExpressionAttributeValues": { ":v": { "S": "" } } }),
+            "attribute name: #n",
+        ),
         (
             json!({ "ConditionExpression": "attribute_exists(id)", "ExpressionAttributeValues": { ":v": { "S": "" } } }),
             "unused in expressions: keys: {:v}",
         ),
-        (json!({ "ConditionExpression": "n = " }), "Syntax error; token: \"<EOF>\""),
-        (json!({ "ConditionExpression": "exists(n)" }), "Invalid function name; function: exists"),
-        (json!({ "Item": { "other": { "S": "a" } } }), "Missing the key id in the item"),
+        (
+            json!({ "ConditionExpression": "n = " }),
+            "Syntax error; token: \"<EOF>\"",
+        ),
+        (
+            json!({ "ConditionExpression": "exists(n)" }),
+            "Invalid function name; function: exists",
+        ),
+        (
+            json!({ "Item": { "other": { "S": "a" } } }),
+            "Missing the key id in the item",
+        ),
         (json!({ "Item": { "id": { "S": "" } } }), "empty string value. Key: id"),
-        (json!({ "Item": { "id": { "N": "1" } } }), "Type mismatch for key id expected: S actual: N"),
+        (
+            json!({ "Item": { "id": { "N": "1" } } }),
+            "Type mismatch for key id expected: S actual: N",
+        ),
         (json!({ "TableName": "others" }), "Requested resource not found"),
     ];
     for (more, expected) in cases {
@@ -216,7 +255,10 @@ fn what_aws_refuses_is_refused() {
         }
         let (status, answer) = call(&mut service, "PutItem", body);
         assert_eq!(status, 400, "{expected}");
-        assert!(answer["message"].as_str().unwrap().contains(expected), "{expected}: {answer}");
+        assert!(
+            answer["message"].as_str().unwrap().contains(expected),
+            "{expected}: {answer}"
+        );
     }
 }
 
@@ -234,7 +276,10 @@ fn queries_are_sorted_paged_and_filtered() {
     );
     for at in ["10", "9", "100"] {
         let item = json!({ "id": { "S": "a" }, "at": { "N": at } });
-        assert_eq!(call(&mut service, "PutItem", json!({ "TableName": "runs", "Item": item })).0, 200);
+        assert_eq!(
+            call(&mut service, "PutItem", json!({ "TableName": "runs", "Item": item })).0,
+            200
+        );
     }
     let query = json!({
         "TableName": "runs",
@@ -243,16 +288,29 @@ fn queries_are_sorted_paged_and_filtered() {
         "Limit": 2,
     });
     // `at` is a reserved word: the query has to say it otherwise.
-    assert!(call(&mut service, "Query", query.clone()).1["message"].as_str().unwrap().contains("reserved keyword: at"));
+    assert!(
+        call(&mut service, "Query", query.clone()).1["message"]
+            .as_str()
+            .unwrap()
+            .contains("reserved keyword: at")
+    );
     let mut query = query;
     query["KeyConditionExpression"] = json!("id = :id AND #at >= :from");
     query["ExpressionAttributeNames"] = json!({ "#at": "at" });
     let (_, first) = call(&mut service, "Query", query.clone());
     let order = |page: &Value| -> Vec<String> {
-        page["Items"].as_array().unwrap().iter().map(|item| item["at"]["N"].as_str().unwrap().to_owned()).collect()
+        page["Items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["at"]["N"].as_str().unwrap().to_owned())
+            .collect()
     };
     assert_eq!(order(&first), ["9", "10"]);
     query["ExclusiveStartKey"] = first["LastEvaluatedKey"].clone();
     let (_, second) = call(&mut service, "Query", query);
-    assert_eq!((order(&second), second.get("LastEvaluatedKey")), (vec!["100".to_owned()], None));
+    assert_eq!(
+        (order(&second), second.get("LastEvaluatedKey")),
+        (vec!["100".to_owned()], None)
+    );
 }

@@ -33,7 +33,9 @@ pub(super) fn equal(left: &Value, right: &Value) -> bool {
         }
         ("M", Value::Object(left), Value::Object(right)) => {
             left.len() == right.len()
-                && left.iter().all(|(key, value)| right.get(key).is_some_and(|other| equal(value, other)))
+                && left
+                    .iter()
+                    .all(|(key, value)| right.get(key).is_some_and(|other| equal(value, other)))
         }
         _ => left_inner == right_inner,
     }
@@ -58,7 +60,9 @@ pub(super) fn compare(left: &Value, right: &Value) -> Option<Ordering> {
 /// `left + sign × right`; exact for integers.
 pub(super) fn add(left: &str, right: &str, sign: i8) -> Option<String> {
     if let (Ok(left), Ok(right)) = (left.parse::<i128>(), right.parse::<i128>()) {
-        return left.checked_add(right.checked_mul(i128::from(sign))?).map(|sum| sum.to_string());
+        return left
+            .checked_add(right.checked_mul(i128::from(sign))?)
+            .map(|sum| sum.to_string());
     }
     let (left, right): (f64, f64) = (left.parse().ok()?, right.parse().ok()?);
     let sum = left + f64::from(sign) * right;
@@ -86,10 +90,16 @@ fn value_weight(value: &Value) -> usize {
     match parts(value) {
         Some(("S" | "B" | "N", Value::String(text))) => text.len(),
         Some((_, Value::Array(elements))) => {
-            3 + elements.iter().map(|element| element.as_str().map_or_else(|| value_weight(element), str::len)).sum::<usize>()
+            3 + elements
+                .iter()
+                .map(|element| element.as_str().map_or_else(|| value_weight(element), str::len))
+                .sum::<usize>()
         }
         Some((_, Value::Object(entries))) => {
-            3 + entries.iter().map(|(name, value)| name.len() + value_weight(value)).sum::<usize>()
+            3 + entries
+                .iter()
+                .map(|(name, value)| name.len() + value_weight(value))
+                .sum::<usize>()
         }
         _ => 1,
     }
@@ -112,7 +122,9 @@ pub(super) fn check(value: &Value) -> Result<(), String> {
             }
             for (index, element) in elements.iter().enumerate() {
                 if elements.iter().skip(index + 1).any(|other| other == element) {
-                    return Err("One or more parameter values were invalid: Input collection contains duplicates.".to_owned());
+                    return Err(
+                        "One or more parameter values were invalid: Input collection contains duplicates.".to_owned(),
+                    );
                 }
             }
             Ok(())
@@ -140,5 +152,7 @@ fn compare_numbers(left: &str, right: &str) -> Ordering {
 
 fn decoded(text: &str) -> Vec<u8> {
     use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.decode(text).unwrap_or_default()
+    base64::engine::general_purpose::STANDARD
+        .decode(text)
+        .unwrap_or_default()
 }

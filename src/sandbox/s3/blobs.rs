@@ -45,9 +45,9 @@ impl Blobs {
     pub(super) fn get(&self, digest: &str) -> Result<Bytes, String> {
         match self {
             Blobs::Memory(bodies) => bodies.get(digest).cloned().ok_or_else(|| format!("no body {digest}")),
-            Blobs::Folder(folder) => {
-                fs_err::read(folder.join(digest)).map(Bytes::from).map_err(|error| error.to_string())
-            }
+            Blobs::Folder(folder) => fs_err::read(folder.join(digest))
+                .map(Bytes::from)
+                .map_err(|error| error.to_string()),
         }
     }
 

@@ -43,7 +43,11 @@ impl S3 {
             || !name.ends_with(edges)
             || name.contains("..")
         {
-            return Err(ApiError::new(400, "InvalidBucketName", "The specified bucket is not valid."));
+            return Err(ApiError::new(
+                400,
+                "InvalidBucketName",
+                "The specified bucket is not valid.",
+            ));
         }
         let body = String::from_utf8_lossy(&request.body);
         let constraint = xml::texts(&body, "LocationConstraint").into_iter().next();
@@ -96,7 +100,12 @@ impl S3 {
     }
 
     /// Puts, gives or deletes a sub-resource of a bucket.
-    pub(super) fn setting(&mut self, name: &str, request: &Request, context: &Context) -> Result<MockResponse, ApiError> {
+    pub(super) fn setting(
+        &mut self,
+        name: &str,
+        request: &Request,
+        context: &Context,
+    ) -> Result<MockResponse, ApiError> {
         let known = |key: &str| DEFAULTS.iter().find(|(setting, ..)| *setting == key);
         let Some((setting, otherwise)) = request.query.iter().find_map(|(key, _)| known(key)) else {
             return Err(not_implemented());
@@ -120,7 +129,11 @@ impl S3 {
                     bucket.versioning = xml::texts(&body, "Status").into_iter().next();
                 }
                 if *setting == "policy" && serde_json::from_str::<serde_json::Value>(&body).is_err() {
-                    return Err(ApiError::new(400, "MalformedPolicy", "This policy contains invalid Json"));
+                    return Err(ApiError::new(
+                        400,
+                        "MalformedPolicy",
+                        "This policy contains invalid Json",
+                    ));
                 }
                 bucket.settings.insert((*setting).to_owned(), body);
                 Ok(reply::empty(if *setting == "policy" { 204 } else { 200 }))
@@ -155,7 +168,10 @@ enum Otherwise {
 }
 
 const DEFAULTS: [(&str, Otherwise); 14] = [
-    ("versioning", Otherwise::Document("<VersioningConfiguration xmlns=\"{ns}\"/>")),
+    (
+        "versioning",
+        Otherwise::Document("<VersioningConfiguration xmlns=\"{ns}\"/>"),
+    ),
     (
         "encryption",
         Otherwise::Document(
@@ -187,21 +203,39 @@ const DEFAULTS: [(&str, Otherwise); 14] = [
         ),
     ),
     ("logging", Otherwise::Document("<BucketLoggingStatus xmlns=\"{ns}\"/>")),
-    ("notification", Otherwise::Document("<NotificationConfiguration xmlns=\"{ns}\"/>")),
+    (
+        "notification",
+        Otherwise::Document("<NotificationConfiguration xmlns=\"{ns}\"/>"),
+    ),
     ("location", Otherwise::Document("")),
     (
         "policyStatus",
         Otherwise::Document("<PolicyStatus xmlns=\"{ns}\"><IsPublic>FALSE</IsPublic></PolicyStatus>"),
     ),
-    ("policy", Otherwise::Missing("NoSuchBucketPolicy", "The bucket policy does not exist")),
-    ("tagging", Otherwise::Missing("NoSuchTagSet", "The TagSet does not exist")),
+    (
+        "policy",
+        Otherwise::Missing("NoSuchBucketPolicy", "The bucket policy does not exist"),
+    ),
+    (
+        "tagging",
+        Otherwise::Missing("NoSuchTagSet", "The TagSet does not exist"),
+    ),
     (
         "lifecycle",
-        Otherwise::Missing("NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"),
+        Otherwise::Missing(
+            "NoSuchLifecycleConfiguration",
+            "The lifecycle configuration does not exist",
+        ),
     ),
-    ("cors", Otherwise::Missing("NoSuchCORSConfiguration", "The CORS configuration does not exist")),
+    (
+        "cors",
+        Otherwise::Missing("NoSuchCORSConfiguration", "The CORS configuration does not exist"),
+    ),
     (
         "replication",
-        Otherwise::Missing("ReplicationConfigurationNotFoundError", "The replication configuration was not found"),
+        Otherwise::Missing(
+            "ReplicationConfigurationNotFoundError",
+            "The replication configuration was not found",
+        ),
     ),
 ];

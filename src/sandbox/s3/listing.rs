@@ -26,9 +26,9 @@ impl S3 {
         let (mut contents, mut prefixes) = (String::new(), BTreeSet::new());
         let (mut count, mut last, mut more) = (0, None, false);
         for (key, version, content) in live {
-            let skipped = after.as_ref().is_some_and(|after| {
-                key <= after || page.common_prefix(key).is_some_and(|prefix| prefix <= *after)
-            });
+            let skipped = after
+                .as_ref()
+                .is_some_and(|after| key <= after || page.common_prefix(key).is_some_and(|prefix| prefix <= *after));
             if skipped || !key.starts_with(&page.prefix) {
                 continue;
             }
@@ -56,7 +56,10 @@ impl S3 {
                 )),
             }
         }
-        let mut document = format!("<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{}", page.head());
+        let mut document = format!(
+            "<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{}",
+            page.head()
+        );
         document.push_str(&format!("<IsTruncated>{more}</IsTruncated>"));
         if second {
             document.push_str(&format!("<KeyCount>{count}</KeyCount>"));
@@ -115,8 +118,10 @@ impl S3 {
                 entries.push_str(&version_entry(&page, key, version, index == 0));
             }
         }
-        let mut document =
-            format!("<ListVersionsResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{}", page.head());
+        let mut document = format!(
+            "<ListVersionsResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{}",
+            page.head()
+        );
         document.push_str(&format!("<IsTruncated>{}</IsTruncated>", next.is_some()));
         if let Some((key, id)) = next {
             document.push_str(&format!("<NextKeyMarker>{}</NextKeyMarker>", page.written(&key)));
@@ -132,7 +137,11 @@ impl S3 {
 }
 
 fn version_entry(page: &Page, key: &str, version: &Version, latest: bool) -> String {
-    let element = if version.content.is_some() { "Version" } else { "DeleteMarker" };
+    let element = if version.content.is_some() {
+        "Version"
+    } else {
+        "DeleteMarker"
+    };
     let mut entry = format!(
         "<{element}><Key>{}</Key><VersionId>{}</VersionId><IsLatest>{latest}</IsLatest><LastModified>{}</LastModified>",
         page.written(key),
@@ -164,13 +173,20 @@ impl Page {
         let max = match request.param("max-keys") {
             None | Some("") => 1000,
             Some(text) => text.parse::<usize>().map_err(|_| {
-                ApiError::new(400, "InvalidArgument", "Provided max-keys not an integer or within integer range")
+                ApiError::new(
+                    400,
+                    "InvalidArgument",
+                    "Provided max-keys not an integer or within integer range",
+                )
             })?,
         };
         Ok(Self {
             bucket: bucket.to_owned(),
             prefix: request.param("prefix").unwrap_or_default().to_owned(),
-            delimiter: request.param("delimiter").filter(|text| !text.is_empty()).map(str::to_owned),
+            delimiter: request
+                .param("delimiter")
+                .filter(|text| !text.is_empty())
+                .map(str::to_owned),
             max: max.min(1000),
             as_url: request.param("encoding-type") == Some("url"),
         })
@@ -184,7 +200,11 @@ impl Page {
     }
 
     fn written(&self, key: &str) -> String {
-        if self.as_url { encode(key).replace("%2F", "/") } else { xml::escape(key) }
+        if self.as_url {
+            encode(key).replace("%2F", "/")
+        } else {
+            xml::escape(key)
+        }
     }
 
     fn head(&self) -> String {
@@ -206,7 +226,12 @@ impl Page {
     fn prefixes(&self, prefixes: &BTreeSet<String>) -> String {
         prefixes
             .iter()
-            .map(|prefix| format!("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", self.written(prefix)))
+            .map(|prefix| {
+                format!(
+                    "<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>",
+                    self.written(prefix)
+                )
+            })
             .collect()
     }
 }

@@ -93,7 +93,9 @@ impl S3 {
             "ListBuckets" => Ok(self.list_buckets(context)),
             "CreateBucket" => self.create_bucket(bucket, request, context),
             "DeleteBucket" => self.delete_bucket(bucket),
-            "HeadBucket" => self.bucket(bucket).map(|_| with_headers(200, [("x-amz-bucket-region", &context.region)])),
+            "HeadBucket" => self
+                .bucket(bucket)
+                .map(|_| with_headers(200, [("x-amz-bucket-region", &context.region)])),
             "ListObjects" | "ListObjectsV2" => self.list_objects(bucket, request),
             "ListObjectVersions" => self.list_versions(bucket, request),
             "ListMultipartUploads" => self.list_uploads(bucket),
@@ -124,18 +126,28 @@ impl S3 {
 
     fn referenced(&self) -> BTreeSet<&str> {
         let versions = |bucket: &'_ Bucket| -> Vec<String> {
-            let of_keys = bucket.keys.values().flatten().filter_map(|version| version.content.as_ref());
+            let of_keys = bucket
+                .keys
+                .values()
+                .flatten()
+                .filter_map(|version| version.content.as_ref());
             let of_parts = bucket.uploads.values().flat_map(|upload| upload.parts.values());
             of_keys.chain(of_parts).map(|content| content.digest.clone()).collect()
         };
         let used: BTreeSet<String> = self.buckets.values().flat_map(versions).collect();
-        self.loose.iter().map(String::as_str).filter(|digest| used.contains(*digest)).collect()
+        self.loose
+            .iter()
+            .map(String::as_str)
+            .filter(|digest| used.contains(*digest))
+            .collect()
     }
 }
 
 impl Service for S3 {
     fn handle(&mut self, request: &Request, context: &Context) -> MockResponse {
-        let mut response = self.call(request, context).unwrap_or_else(|error| error.to_response(request));
+        let mut response = self
+            .call(request, context)
+            .unwrap_or_else(|error| error.to_response(request));
         if request.method == "HEAD" {
             response.body = bytes::Bytes::new();
         }
@@ -154,7 +166,10 @@ impl Service for S3 {
     }
 
     fn inventory(&mut self, _: &Context) -> Vec<Item> {
-        self.buckets.keys().map(|name| Item::new("s3", "bucket", name)).collect()
+        self.buckets
+            .keys()
+            .map(|name| Item::new("s3", "bucket", name))
+            .collect()
     }
 
     fn committed(&mut self) {
@@ -175,7 +190,11 @@ fn no_such_bucket() -> ApiError {
 }
 
 fn not_implemented() -> ApiError {
-    ApiError::new(501, "NotImplemented", "A header or query you provided implies functionality that is not implemented")
+    ApiError::new(
+        501,
+        "NotImplemented",
+        "A header or query you provided implies functionality that is not implemented",
+    )
 }
 
 /// An answer without a body.

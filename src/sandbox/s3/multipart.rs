@@ -32,7 +32,10 @@ impl S3 {
 
     pub(super) fn upload_part(&mut self, name: &str, key: &str, request: &Request) -> Result<MockResponse, ApiError> {
         let id = request.param("uploadId").unwrap_or_default().to_owned();
-        let number = request.param("partNumber").and_then(|text| text.parse::<u32>().ok()).unwrap_or_default();
+        let number = request
+            .param("partNumber")
+            .and_then(|text| text.parse::<u32>().ok())
+            .unwrap_or_default();
         if !(1..=10_000).contains(&number) {
             return Err(ApiError::new(
                 400,
@@ -40,7 +43,11 @@ impl S3 {
                 "Part number must be an integer between 1 and 10000, inclusive",
             ));
         }
-        self.bucket(name)?.uploads.get(&id).filter(|upload| upload.key == key).ok_or_else(no_such_upload)?;
+        self.bucket(name)?
+            .uploads
+            .get(&id)
+            .filter(|upload| upload.key == key)
+            .ok_or_else(no_such_upload)?;
         let content = self.keep(&request.body)?;
         let response = with_headers(200, [("etag", &content.etag)]);
         let upload = self.bucket_mut(name)?.uploads.get_mut(&id).ok_or_else(no_such_upload)?;
@@ -58,14 +65,22 @@ impl S3 {
     ) -> Result<MockResponse, ApiError> {
         let id = request.param("uploadId").unwrap_or_default().to_owned();
         let bucket = self.bucket(name)?;
-        let upload = bucket.uploads.get(&id).filter(|upload| upload.key == key).ok_or_else(no_such_upload)?.clone();
+        let upload = bucket
+            .uploads
+            .get(&id)
+            .filter(|upload| upload.key == key)
+            .ok_or_else(no_such_upload)?
+            .clone();
         check_write(bucket.current(key), request)?;
         let body = String::from_utf8_lossy(&request.body).into_owned();
         let mut whole = BytesMut::new();
         let mut count = 0_usize;
         for part in xml::blocks(&body, "Part") {
             let first = |tag: &str| xml::texts(part, tag).into_iter().next().unwrap_or_default();
-            let stored = first("PartNumber").parse::<u32>().ok().and_then(|number| upload.parts.get(&number));
+            let stored = first("PartNumber")
+                .parse::<u32>()
+                .ok()
+                .and_then(|number| upload.parts.get(&number));
             let invalid = || {
                 ApiError::new(
                     400,
@@ -76,7 +91,10 @@ impl S3 {
             };
             let stored = stored.filter(|part| part.etag.trim_matches('"') == first("ETag").trim_matches('"'));
             let stored = stored.ok_or_else(invalid)?;
-            let bytes = self.blobs.get(&stored.digest).map_err(|reason| ApiError::new(500, "InternalError", reason))?;
+            let bytes = self
+                .blobs
+                .get(&stored.digest)
+                .map_err(|reason| ApiError::new(500, "InternalError", reason))?;
             whole.extend_from_slice(&bytes);
             count += 1;
         }
@@ -113,7 +131,10 @@ impl S3 {
             .uploads
             .iter()
             .map(|(id, upload)| {
-                format!("<Upload><Key>{}</Key><UploadId>{id}</UploadId></Upload>", xml::escape(&upload.key))
+                format!(
+                    "<Upload><Key>{}</Key><UploadId>{id}</UploadId></Upload>",
+                    xml::escape(&upload.key)
+                )
             })
             .collect();
         Ok(reply::xml(

@@ -32,7 +32,9 @@ impl S3 {
     ) -> Result<MockResponse, ApiError> {
         check_key(key)?;
         check_write(self.bucket(bucket)?.current(key), request)?;
-        let expected = request.header("x-amz-decoded-content-length").and_then(|text| text.parse::<usize>().ok());
+        let expected = request
+            .header("x-amz-decoded-content-length")
+            .and_then(|text| text.parse::<usize>().ok());
         if expected.is_some_and(|expected| expected != request.body.len()) {
             return Err(ApiError::new(
                 400,
@@ -59,7 +61,11 @@ impl S3 {
             None => (source, None),
         };
         let (from_bucket, from_key) = source.trim_start_matches('/').split_once('/').ok_or_else(|| {
-            ApiError::new(400, "InvalidArgument", "Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
+            ApiError::new(
+                400,
+                "InvalidArgument",
+                "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
+            )
         })?;
         check_write(self.bucket(bucket)?.current(key), request)?;
         let found = self.bucket(from_bucket)?.version(from_key, version.as_deref())?;
@@ -91,11 +97,23 @@ impl S3 {
             Some(asked) => asked.clone(),
             None => bucket.encryption(),
         };
-        let mut response = with_headers(200, [("etag", &content.etag), ("x-amz-server-side-encryption", &encryption)]);
+        let mut response = with_headers(
+            200,
+            [("etag", &content.etag), ("x-amz-server-side-encryption", &encryption)],
+        );
         let mut content = content;
-        content.headers.insert("x-amz-server-side-encryption".to_owned(), encryption);
+        content
+            .headers
+            .insert("x-amz-server-side-encryption".to_owned(), encryption);
         let id = bucket.new_version_id();
-        let dropped = bucket.add(key, Version { id: id.clone(), modified: context.now, content: Some(content) });
+        let dropped = bucket.add(
+            key,
+            Version {
+                id: id.clone(),
+                modified: context.now,
+                content: Some(content),
+            },
+        );
         if bucket.versioning.is_some() {
             set_header(&mut response, "x-amz-version-id", &id);
         }
@@ -104,7 +122,10 @@ impl S3 {
     }
 
     pub(super) fn keep(&mut self, body: &Bytes) -> Result<Content, ApiError> {
-        let digest = self.blobs.put(body).map_err(|reason| ApiError::new(500, "InternalError", reason))?;
+        let digest = self
+            .blobs
+            .put(body)
+            .map_err(|reason| ApiError::new(500, "InternalError", reason))?;
         Ok(Content {
             digest,
             etag: format!("\"{}\"", winterbaume_s3::state::compute_etag_raw(body)),
@@ -120,7 +141,11 @@ impl S3 {
         let version = bucket_state.version(key, asked)?;
         let Some(content) = &version.content else {
             let error = match asked {
-                Some(_) => ApiError::new(405, "MethodNotAllowed", "The specified method is not allowed against this resource."),
+                Some(_) => ApiError::new(
+                    405,
+                    "MethodNotAllowed",
+                    "The specified method is not allowed against this resource.",
+                ),
                 None => no_such_key(),
             };
             let mut response = error.to_response(request);
@@ -128,13 +153,22 @@ impl S3 {
             set_header(&mut response, "x-amz-version-id", &version.id);
             return Ok(response);
         };
-        if request.header("if-match").is_some_and(|wanted| !matches(wanted, &content.etag)) {
+        if request
+            .header("if-match")
+            .is_some_and(|wanted| !matches(wanted, &content.etag))
+        {
             return Err(precondition_failed());
         }
-        if request.header("if-none-match").is_some_and(|known| matches(known, &content.etag)) {
+        if request
+            .header("if-none-match")
+            .is_some_and(|known| matches(known, &content.etag))
+        {
             return Ok(with_headers(304, [("etag", &content.etag)]));
         }
-        let body = self.blobs.get(&content.digest).map_err(|reason| ApiError::new(500, "InternalError", reason))?;
+        let body = self
+            .blobs
+            .get(&content.digest)
+            .map_err(|reason| ApiError::new(500, "InternalError", reason))?;
         let mut response = with_headers(200, [("etag", &content.etag)]);
         for (name, value) in &content.headers {
             set_header(&mut response, name, value);
@@ -239,22 +273,42 @@ impl S3 {
             }
             None if bucket.versioning.is_some() => {
                 let id = bucket.new_version_id();
-                let dropped = bucket.add(key, Version { id: id.clone(), modified: context.now, content: None });
+                let dropped = bucket.add(
+                    key,
+                    Version {
+                        id: id.clone(),
+                        modified: context.now,
+                        content: None,
+                    },
+                );
                 self.loose.extend(dropped);
                 return Ok((Some(id), true));
             }
             None => (bucket.keys.remove(key).unwrap_or_default(), (None, false)),
         };
-        self.loose.extend(dropped.into_iter().filter_map(|version| Some(version.content?.digest)));
+        self.loose
+            .extend(dropped.into_iter().filter_map(|version| Some(version.content?.digest)));
         Ok(outcome)
     }
 
-    pub(super) fn object_tagging(&mut self, bucket: &str, key: &str, request: &Request) -> Result<MockResponse, ApiError> {
+    pub(super) fn object_tagging(
+        &mut self,
+        bucket: &str,
+        key: &str,
+        request: &Request,
+    ) -> Result<MockResponse, ApiError> {
         let asked = request.param("versionId").map(str::to_owned);
         let bucket = self.bucket_mut(bucket)?;
         let id = bucket.version(key, asked.as_deref())?.id.clone();
-        let found = bucket.keys.get_mut(key).into_iter().flatten().find(|version| version.id == id);
-        let content = found.and_then(|version| version.content.as_mut()).ok_or_else(no_such_key)?;
+        let found = bucket
+            .keys
+            .get_mut(key)
+            .into_iter()
+            .flatten()
+            .find(|version| version.id == id);
+        let content = found
+            .and_then(|version| version.content.as_mut())
+            .ok_or_else(no_such_key)?;
         match request.method.as_str() {
             "PUT" => content.tagging = Some(String::from_utf8_lossy(&request.body).into_owned()),
             "DELETE" => {
@@ -262,7 +316,10 @@ impl S3 {
                 return Ok(reply::empty(204));
             }
             _ => {
-                let document = content.tagging.clone().unwrap_or_else(|| "<Tagging><TagSet/></Tagging>".to_owned());
+                let document = content
+                    .tagging
+                    .clone()
+                    .unwrap_or_else(|| "<Tagging><TagSet/></Tagging>".to_owned());
                 let mut response = reply::xml(200, String::new());
                 response.body = Bytes::from(document);
                 return Ok(response);
@@ -282,9 +339,11 @@ impl Bucket {
         let versions = self.keys.get(key);
         match id {
             None => versions.and_then(|versions| versions.first()).ok_or_else(no_such_key),
-            Some(id) => versions.into_iter().flatten().find(|version| version.id == id).ok_or_else(|| {
-                ApiError::new(404, "NoSuchVersion", "The specified version does not exist.")
-            }),
+            Some(id) => versions
+                .into_iter()
+                .flatten()
+                .find(|version| version.id == id)
+                .ok_or_else(|| ApiError::new(404, "NoSuchVersion", "The specified version does not exist.")),
         }
     }
 
@@ -323,8 +382,12 @@ impl Bucket {
     }
 
     fn encryption(&self) -> String {
-        let set = self.settings.get("encryption").map(|document| xml::texts(document, "SSEAlgorithm"));
-        set.and_then(|algorithms| algorithms.into_iter().next()).unwrap_or_else(|| "AES256".to_owned())
+        let set = self
+            .settings
+            .get("encryption")
+            .map(|document| xml::texts(document, "SSEAlgorithm"));
+        set.and_then(|algorithms| algorithms.into_iter().next())
+            .unwrap_or_else(|| "AES256".to_owned())
     }
 }
 
@@ -349,7 +412,10 @@ pub(super) fn check_write(current: Option<&Content>, request: &Request) -> Resul
 
 fn matches(condition: &str, etag: &str) -> bool {
     let bare = etag.trim_matches('"');
-    condition.split(',').map(str::trim).any(|wanted| wanted == "*" || wanted.trim_matches('"') == bare)
+    condition
+        .split(',')
+        .map(str::trim)
+        .any(|wanted| wanted == "*" || wanted.trim_matches('"') == bare)
 }
 
 pub(super) fn kept_headers(request: &Request) -> BTreeMap<String, String> {
@@ -375,7 +441,13 @@ pub(super) fn kept_headers(request: &Request) -> BTreeMap<String, String> {
 fn tagging_document(header: &str) -> String {
     let tags: String = super::super::request::parse_query(header)
         .iter()
-        .map(|(key, value)| format!("<Tag><Key>{}</Key><Value>{}</Value></Tag>", xml::escape(key), xml::escape(value)))
+        .map(|(key, value)| {
+            format!(
+                "<Tag><Key>{}</Key><Value>{}</Value></Tag>",
+                xml::escape(key),
+                xml::escape(value)
+            )
+        })
         .collect();
     format!("<Tagging><TagSet>{tags}</TagSet></Tagging>")
 }
@@ -413,5 +485,9 @@ fn no_such_key() -> ApiError {
 }
 
 fn precondition_failed() -> ApiError {
-    ApiError::new(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+    ApiError::new(
+        412,
+        "PreconditionFailed",
+        "At least one of the pre-conditions you specified did not hold",
+    )
 }

@@ -15,7 +15,11 @@ pub(super) fn blocks<'a>(document: &'a str, tag: &str) -> Vec<&'a str> {
         let named_so = after.starts_with(['>', ' ', '/', '\n', '\t', '\r']);
         let Some(end_of_tag) = after.find('>') else { break };
         let inner = after.get(end_of_tag + 1..).unwrap_or_default();
-        if !named_so || after.get(..end_of_tag).is_some_and(|attributes| attributes.ends_with('/')) {
+        if !named_so
+            || after
+                .get(..end_of_tag)
+                .is_some_and(|attributes| attributes.ends_with('/'))
+        {
             rest = inner;
             continue;
         }
@@ -54,5 +58,8 @@ pub(super) fn http_time(millis: i64) -> String {
 }
 
 fn format_time(millis: i64, format: &str) -> String {
-    jiff::Timestamp::from_millisecond(millis).unwrap_or_default().strftime(format).to_string()
+    jiff::Timestamp::from_millisecond(millis)
+        .unwrap_or_default()
+        .strftime(format)
+        .to_string()
 }

@@ -92,8 +92,18 @@ fn is_listed(service: &str, kind: &str) -> bool {
     match service {
         "ec2" => matches!(
             kind,
-            "vpcs" | "subnets" | "security_groups" | "internet_gateways" | "nat_gateways" | "instances" | "volumes"
-                | "elastic_ips" | "addresses" | "vpc_endpoints" | "launch_templates" | "key_pairs"
+            "vpcs"
+                | "subnets"
+                | "security_groups"
+                | "internet_gateways"
+                | "nat_gateways"
+                | "instances"
+                | "volumes"
+                | "elastic_ips"
+                | "addresses"
+                | "vpc_endpoints"
+                | "launch_templates"
+                | "key_pairs"
         ),
         "iam" => matches!(kind, "roles" | "policies" | "users" | "groups" | "instance_profiles"),
         "eks" => kind == "clusters",
@@ -143,7 +153,10 @@ fn in_dialect(request: &Request, response: MockResponse) -> MockResponse {
         Protocol::Ec2 if !text.contains("<Response>") => {
             let part = |tag: &str| -> String {
                 let (_, after) = text.split_once(&format!("<{tag}>")).unwrap_or_default();
-                after.split_once(&format!("</{tag}>")).map(|(inner, _)| inner.to_owned()).unwrap_or_default()
+                after
+                    .split_once(&format!("</{tag}>"))
+                    .map(|(inner, _)| inner.to_owned())
+                    .unwrap_or_default()
             };
             let (code, message) = (part("Code"), part("Message"));
             if code.is_empty() {

@@ -27,7 +27,9 @@ pub(crate) fn new(name: Name, folder: Option<&Path>) -> Option<Box<dyn Service>>
     Some(match name {
         Name::CloudFormation => return None,
         Name::DynamoDb => Box::new(DynamoDb::default()),
-        Name::S3 => Box::new(S3::new(folder.map_or_else(Blobs::default, |folder| Blobs::Folder(folder.join("bodies"))))),
+        Name::S3 => Box::new(S3::new(
+            folder.map_or_else(Blobs::default, |folder| Blobs::Folder(folder.join("bodies"))),
+        )),
         Name::Sts => Box::new(sts::Sts),
         Name::Ssm => Box::new(ssm::Ssm),
         Name::Ec2 => Box::new(Emulated::new("ec2", Ec2Service::new)),

@@ -24,8 +24,13 @@ impl Service for Ssm {
                 .map(|parameter| json!({ "Parameter": parameter }))
                 .ok_or_else(|| ApiError::new(400, "ParameterNotFound", "")),
             "GetParameters" => {
-                let names: Vec<&str> =
-                    body.get("Names").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+                let names: Vec<&str> = body
+                    .get("Names")
+                    .and_then(Value::as_array)
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str)
+                    .collect();
                 let (known, unknown): (Vec<&str>, Vec<&str>) =
                     names.into_iter().partition(|name| parameter(name).is_some());
                 let parameters: Vec<Value> = known.into_iter().filter_map(found).collect();
@@ -62,11 +67,22 @@ pub(crate) fn parameter(name: &str) -> Option<String> {
     if public.ends_with("/image_version") || public.ends_with("/release_version") {
         return Some("1.34.0-20261001".to_owned());
     }
-    let images = ["ami-amazon-linux-latest/", "eks/optimized-ami/", "ecs/optimized-ami/", "bottlerocket/", "deeplearning/", "canonical/"];
+    let images = [
+        "ami-amazon-linux-latest/",
+        "eks/optimized-ami/",
+        "ecs/optimized-ami/",
+        "bottlerocket/",
+        "deeplearning/",
+        "canonical/",
+    ];
     if !images.iter().any(|prefix| public.starts_with(prefix)) {
         return None;
     }
-    let digest: String = Sha256::digest(name.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let digest: String = Sha256::digest(name.as_bytes())
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     Some(format!("ami-0{digest}"))
 }
 

@@ -16,19 +16,29 @@ pub(super) struct Sts;
 impl Service for Sts {
     fn handle(&mut self, request: &Request, context: &Context) -> MockResponse {
         let form = request.form();
-        let field = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let field = |name: &str| {
+            form.iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.as_str())
+        };
         match request.action.as_str() {
             "GetCallerIdentity" => caller_identity(request, context),
             "AssumeRole" => match (field("RoleArn"), field("RoleSessionName")) {
                 (Some(role), Some(session)) => {
-                    let seconds = field("DurationSeconds").and_then(|text| text.parse().ok()).unwrap_or(3600);
+                    let seconds = field("DurationSeconds")
+                        .and_then(|text| text.parse().ok())
+                        .unwrap_or(3600);
                     assume_role(role, session, seconds, context).unwrap_or_else(|error| error.to_response(request))
                 }
                 _ => ApiError::new(400, "ValidationError", "RoleArn and RoleSessionName must not be null")
                     .to_response(request),
             },
-            other => ApiError::new(400, "InvalidAction", format!("Could not find operation {other} for version 2011-06-15"))
-                .to_response(request),
+            other => ApiError::new(
+                400,
+                "InvalidAction",
+                format!("Could not find operation {other} for version 2011-06-15"),
+            )
+            .to_response(request),
         }
     }
 
@@ -46,24 +56,40 @@ impl Service for Sts {
 }
 
 fn caller_identity(request: &Request, context: &Context) -> MockResponse {
-    let token = request.header("x-amz-security-token").or_else(|| request.param("X-Amz-Security-Token"));
-    let assumed = token.and_then(|token| token.strip_prefix("sandbox:")).and_then(|token| {
-        let (role, session) = token.split_once(':')?;
-        Some((format!("arn:aws:sts::{}:assumed-role/{role}/{session}", context.account), format!("AROASANDBOX0000000000:{session}")))
-    });
+    let token = request
+        .header("x-amz-security-token")
+        .or_else(|| request.param("X-Amz-Security-Token"));
+    let assumed = token
+        .and_then(|token| token.strip_prefix("sandbox:"))
+        .and_then(|token| {
+            let (role, session) = token.split_once(':')?;
+            Some((
+                format!("arn:aws:sts::{}:assumed-role/{role}/{session}", context.account),
+                format!("AROASANDBOX0000000000:{session}"),
+            ))
+        });
     let (arn, user) = assumed.unwrap_or_else(|| {
-        (format!("arn:aws:iam::{}:user/sandbox", context.account), "AIDASANDBOX0000000000".to_owned())
+        (
+            format!("arn:aws:iam::{}:user/sandbox", context.account),
+            "AIDASANDBOX0000000000".to_owned(),
+        )
     });
     answer(
         "GetCallerIdentity",
-        &format!("<Arn>{arn}</Arn><UserId>{user}</UserId><Account>{}</Account>", context.account),
+        &format!(
+            "<Arn>{arn}</Arn><UserId>{user}</UserId><Account>{}</Account>",
+            context.account
+        ),
     )
 }
 
 fn assume_role(role_arn: &str, session: &str, seconds: i64, context: &Context) -> Result<MockResponse, ApiError> {
     let mut parts = role_arn.splitn(6, ':');
     let account = parts.nth(4).unwrap_or_default();
-    let role = parts.next().and_then(|resource| resource.strip_prefix("role/")).unwrap_or_default();
+    let role = parts
+        .next()
+        .and_then(|resource| resource.strip_prefix("role/"))
+        .unwrap_or_default();
     if account != context.account || role.is_empty() {
         return Err(ApiError::new(
             403,

@@ -16,10 +16,17 @@ async fn throttling_is_met_with_the_sdks_retries_and_simulated_waiting() {
     .unwrap();
     let sandbox = open(None, Clock::real(), faults).await;
     let config = config(&sandbox);
-    aws_sdk_dynamodb::Client::new(&config).list_tables().send().await.unwrap();
+    aws_sdk_dynamodb::Client::new(&config)
+        .list_tables()
+        .send()
+        .await
+        .unwrap();
     let calls = sandbox.calls();
     assert_eq!(calls.len(), 3);
-    assert!(calls[2].at > calls[0].at, "the SDK waited between its attempts: {calls:?}");
+    assert!(
+        calls[2].at > calls[0].at,
+        "the SDK waited between its attempts: {calls:?}"
+    );
     let s3 = aws_sdk_s3::Client::new(&config);
     s3.list_buckets().send().await.unwrap();
     s3.list_buckets().send().await.unwrap();
@@ -31,7 +38,10 @@ async fn throttling_is_met_with_the_sdks_retries_and_simulated_waiting() {
 async fn a_dropped_answer_did_the_work() {
     let faults = parse_faults(r#"[{"service": "s3", "action": "CreateBucket", "drop_answer": 1}]"#).unwrap();
     let sandbox = open(None, Clock::real(), faults).await;
-    let once = config(&sandbox).into_builder().retry_config(aws_config::retry::RetryConfig::disabled()).build();
+    let once = config(&sandbox)
+        .into_builder()
+        .retry_config(aws_config::retry::RetryConfig::disabled())
+        .build();
     let s3 = aws_sdk_s3::Client::new(&once);
     let broken = s3.create_bucket().bucket("made-anyway").send().await.unwrap_err();
     assert!(broken.as_service_error().is_none(), "{broken:?}");
@@ -52,7 +62,13 @@ async fn delays_and_errors_come_as_asked() {
     let begin = tokio::time::Instant::now();
     client.describe_table().table_name("locks").send().await.unwrap();
     assert!(begin.elapsed() >= Duration::from_secs(90));
-    let refused = client.describe_table().table_name("locks").send().await.unwrap_err().into_service_error();
+    let refused = client
+        .describe_table()
+        .table_name("locks")
+        .send()
+        .await
+        .unwrap_err()
+        .into_service_error();
     assert_eq!(refused.meta().message(), Some("not at night"));
     client.describe_table().table_name("locks").send().await.unwrap();
 }
@@ -60,9 +76,18 @@ async fn delays_and_errors_come_as_asked() {
 #[test]
 fn a_fault_that_cannot_be_understood_is_an_error_that_says_which() {
     for (text, expected) in [
-        ("[[fault]]\nservice = 'dynamo'", "fault 1: the sandbox has no service `dynamo`"),
-        ("[[fault]]\nservice = 's3'\nthrotle = 2", "fault 1: unknown field `throtle`"),
-        ("[[fault]]\nresource = 'A'\nmessage = 'm'\n[[fault]]\nresource = 'A'", "fault 2: missing field `message`"),
+        (
+            "[[fault]]\nservice = 'dynamo'",
+            "fault 1: the sandbox has no service `dynamo`",
+        ),
+        (
+            "[[fault]]\nservice = 's3'\nthrotle = 2",
+            "fault 1: unknown field `throtle`",
+        ),
+        (
+            "[[fault]]\nresource = 'A'\nmessage = 'm'\n[[fault]]\nresource = 'A'",
+            "fault 2: missing field `message`",
+        ),
         ("[[faults]]", "unknown field `faults`"),
     ] {
         let error = parse_faults(text).unwrap_err();

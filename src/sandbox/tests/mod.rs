@@ -63,7 +63,11 @@ async fn sts_says_the_account_of_the_sandbox() {
         .await
         .unwrap();
         let config = config(&sandbox);
-        let identity = aws_sdk_sts::Client::new(&config).get_caller_identity().send().await.unwrap();
+        let identity = aws_sdk_sts::Client::new(&config)
+            .get_caller_identity()
+            .send()
+            .await
+            .unwrap();
         assert_eq!(identity.account(), Some(account));
         let role = aws_sdk_iam::Client::new(&config)
             .create_role()
@@ -83,11 +87,26 @@ async fn a_role_of_the_account_can_be_assumed_and_says_who_it_is() {
     let assume = |arn: &str| sts.assume_role().role_arn(arn).role_session_name("night").send();
     let assumed = assume("arn:aws:iam::111122223333:role/mlinfra-dev").await.unwrap();
     let given = assumed.credentials().unwrap();
-    let credentials =
-        Credentials::new(given.access_key_id(), given.secret_access_key(), Some(given.session_token().to_owned()), None, "t");
-    let config = config(&sandbox).into_builder().credentials_provider(SharedCredentialsProvider::new(credentials)).build();
-    let identity = aws_sdk_sts::Client::new(&config).get_caller_identity().send().await.unwrap();
-    assert_eq!(identity.arn(), Some("arn:aws:sts::111122223333:assumed-role/mlinfra-dev/night"));
+    let credentials = Credentials::new(
+        given.access_key_id(),
+        given.secret_access_key(),
+        Some(given.session_token().to_owned()),
+        None,
+        "t",
+    );
+    let config = config(&sandbox)
+        .into_builder()
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build();
+    let identity = aws_sdk_sts::Client::new(&config)
+        .get_caller_identity()
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        identity.arn(),
+        Some("arn:aws:sts::111122223333:assumed-role/mlinfra-dev/night")
+    );
     let refused = assume("arn:aws:iam::999999999999:role/mlinfra-dev").await.unwrap_err();
     assert_eq!(refused.into_service_error().meta().code(), Some("AccessDenied"));
 }
@@ -96,13 +115,23 @@ async fn a_role_of_the_account_can_be_assumed_and_says_who_it_is() {
 async fn another_region_is_refused() {
     let sandbox = in_memory().await;
     let config = config(&sandbox).into_builder().region(Region::new("eu-west-1")).build();
-    let error = aws_sdk_ec2::Client::new(&config).describe_vpcs().send().await.unwrap_err().into_service_error();
+    let error = aws_sdk_ec2::Client::new(&config)
+        .describe_vpcs()
+        .send()
+        .await
+        .unwrap_err()
+        .into_service_error();
     assert!(error.meta().message().unwrap().contains("eu-west-1"), "{error:?}");
 }
 
 #[tokio::test]
 async fn an_account_is_twelve_digits_and_a_region_is_no_path() {
-    for (account, region) in [("1111", REGION), ("11112222333x", REGION), (ACCOUNT, "../.."), (ACCOUNT, "")] {
+    for (account, region) in [
+        ("1111", REGION),
+        ("11112222333x", REGION),
+        (ACCOUNT, "../.."),
+        (ACCOUNT, ""),
+    ] {
         let refused = Sandbox::open(SandboxOptions {
             account: account.to_owned(),
             region: region.to_owned(),

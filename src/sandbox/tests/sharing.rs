@@ -19,7 +19,11 @@ async fn sandboxes_on_one_folder_are_one_sandbox_and_one_contender_wins() {
     make_table(&clients[0]).await;
     for round in 0..50 {
         let contenders = (0..8).map(|who| tokio::spawn(contend(clients[who % 4].clone(), round, who)));
-        let won = futures::future::join_all(contenders).await.into_iter().filter(|won| *won.as_ref().unwrap()).count();
+        let won = futures::future::join_all(contenders)
+            .await
+            .into_iter()
+            .filter(|won| *won.as_ref().unwrap())
+            .count();
         assert_eq!(won, 1, "round {round}");
     }
 }
@@ -32,19 +36,50 @@ async fn everything_is_there_again_in_the_next_process() {
         let config = config(&sandbox);
         let s3 = aws_sdk_s3::Client::new(&config);
         s3.create_bucket().bucket("kept").send().await.unwrap();
-        s3.put_object().bucket("kept").key("k").body(ByteStream::from_static(b"body")).send().await.unwrap();
-        aws_sdk_ec2::Client::new(&config).create_vpc().cidr_block("10.0.0.0/16").send().await.unwrap();
-        aws_sdk_ecr::Client::new(&config).create_repository().repository_name("r").send().await.unwrap();
+        s3.put_object()
+            .bucket("kept")
+            .key("k")
+            .body(ByteStream::from_static(b"body"))
+            .send()
+            .await
+            .unwrap();
+        aws_sdk_ec2::Client::new(&config)
+            .create_vpc()
+            .cidr_block("10.0.0.0/16")
+            .send()
+            .await
+            .unwrap();
+        aws_sdk_ecr::Client::new(&config)
+            .create_repository()
+            .repository_name("r")
+            .send()
+            .await
+            .unwrap();
     }
     let sandbox = open(Some(folder.path()), Clock::real(), Vec::new()).await;
     let config = config(&sandbox);
-    let got = aws_sdk_s3::Client::new(&config).get_object().bucket("kept").key("k").send().await.unwrap();
+    let got = aws_sdk_s3::Client::new(&config)
+        .get_object()
+        .bucket("kept")
+        .key("k")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(got.body.collect().await.unwrap().to_vec(), b"body");
     let ec2 = aws_sdk_ec2::Client::new(&config);
     let vpcs = ec2.describe_vpcs().send().await.unwrap();
     let second = ec2.create_vpc().cidr_block("10.1.0.0/16").send().await.unwrap();
-    assert!(vpcs.vpcs().iter().all(|vpc| vpc.vpc_id() != second.vpc().unwrap().vpc_id()), "ids are not given out twice");
-    let repositories = aws_sdk_ecr::Client::new(&config).describe_repositories().send().await.unwrap();
+    assert!(
+        vpcs.vpcs()
+            .iter()
+            .all(|vpc| vpc.vpc_id() != second.vpc().unwrap().vpc_id()),
+        "ids are not given out twice"
+    );
+    let repositories = aws_sdk_ecr::Client::new(&config)
+        .describe_repositories()
+        .send()
+        .await
+        .unwrap();
     assert_eq!(
         repositories.repositories()[0].repository_arn(),
         Some(format!("arn:aws:ecr:{REGION}:{ACCOUNT}:repository/r").as_str())
@@ -77,12 +112,21 @@ async fn time_goes_on_while_no_process_runs() {
     let clock = Clock::scaled(60.0);
     let began = {
         let sandbox = open(Some(folder.path()), clock, Vec::new()).await;
-        aws_sdk_s3::Client::new(&config(&sandbox)).create_bucket().bucket("kept").send().await.unwrap();
+        aws_sdk_s3::Client::new(&config(&sandbox))
+            .create_bucket()
+            .bucket("kept")
+            .send()
+            .await
+            .unwrap();
         sandbox.calls()[0].at
     };
     tokio::time::sleep(Duration::from_secs(60)).await;
     let sandbox = open(Some(folder.path()), clock, Vec::new()).await;
-    aws_sdk_s3::Client::new(&config(&sandbox)).list_buckets().send().await.unwrap();
+    aws_sdk_s3::Client::new(&config(&sandbox))
+        .list_buckets()
+        .send()
+        .await
+        .unwrap();
     let passed = sandbox.calls()[0].at - began;
     assert!((3_600_000..3_601_000).contains(&passed), "{passed} ms");
 }

@@ -88,9 +88,19 @@ async fn settled(client: &aws_sdk_cloudformation::Client, id: &str) -> StackStat
 
 async fn explain(client: &aws_sdk_cloudformation::Client, id: &str) -> String {
     let events = client.describe_stack_events().stack_name(id).send().await.unwrap();
-    let failed = events.stack_events().iter().filter(|event| event.resource_status_reason().is_some());
+    let failed = events
+        .stack_events()
+        .iter()
+        .filter(|event| event.resource_status_reason().is_some());
     failed
-        .map(|event| format!("{:?} {:?}: {:?}\n", event.logical_resource_id(), event.resource_status(), event.resource_status_reason()))
+        .map(|event| {
+            format!(
+                "{:?} {:?}: {:?}\n",
+                event.logical_resource_id(),
+                event.resource_status(),
+                event.resource_status_reason()
+            )
+        })
         .collect()
 }
 
@@ -111,48 +121,133 @@ async fn what_a_stack_makes_is_found_in_the_services_and_gone_with_it() {
         .unwrap();
     let id = created.stack_id().unwrap();
     let status = settled(&cloudformation, id).await;
-    assert_eq!(status, StackStatus::CreateComplete, "{}", explain(&cloudformation, id).await);
-    assert!(begin.elapsed() > Duration::from_secs(480), "a cluster takes its time: {:?}", begin.elapsed());
+    assert_eq!(
+        status,
+        StackStatus::CreateComplete,
+        "{}",
+        explain(&cloudformation, id).await
+    );
+    assert!(
+        begin.elapsed() > Duration::from_secs(480),
+        "a cluster takes its time: {:?}",
+        begin.elapsed()
+    );
     let stacks = cloudformation.describe_stacks().stack_name(id).send().await.unwrap();
     let output = |key: &str| {
         let outputs = stacks.stacks()[0].outputs();
-        outputs.iter().find(|output| output.output_key() == Some(key)).unwrap().output_value().unwrap().to_owned()
+        outputs
+            .iter()
+            .find(|output| output.output_key() == Some(key))
+            .unwrap()
+            .output_value()
+            .unwrap()
+            .to_owned()
     };
     let ec2 = aws_sdk_ec2::Client::new(&config);
     let vpcs = ec2.describe_vpcs().vpc_ids(output("VpcId")).send().await.unwrap();
     assert_eq!(vpcs.vpcs()[0].cidr_block(), Some("10.0.0.0/16"));
     let tags = vpcs.vpcs()[0].tags();
-    assert!(tags.iter().any(|tag| tag.key() == Some("aws:cloudformation:stack-name") && tag.value() == Some("demo")));
-    let subnets = ec2.describe_subnets().subnet_ids(output("SubnetA")).send().await.unwrap();
+    assert!(
+        tags.iter()
+            .any(|tag| tag.key() == Some("aws:cloudformation:stack-name") && tag.value() == Some("demo"))
+    );
+    let subnets = ec2
+        .describe_subnets()
+        .subnet_ids(output("SubnetA"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(subnets.subnets()[0].vpc_id(), Some(output("VpcId").as_str()));
-    let groups = ec2.describe_security_groups().group_ids(output("GroupId")).send().await.unwrap();
+    let groups = ec2
+        .describe_security_groups()
+        .group_ids(output("GroupId"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(groups.security_groups()[0].ip_permissions()[0].from_port(), Some(443));
-    let cluster = aws_sdk_eks::Client::new(&config).describe_cluster().name("demo").send().await.unwrap();
+    let cluster = aws_sdk_eks::Client::new(&config)
+        .describe_cluster()
+        .name("demo")
+        .send()
+        .await
+        .unwrap();
     let cluster = cluster.cluster().unwrap();
-    assert_eq!((cluster.arn(), cluster.version()), (Some(output("ClusterArn").as_str()), Some("1.34")));
-    let nodes = aws_sdk_eks::Client::new(&config).list_nodegroups().cluster_name("demo").send().await.unwrap();
+    assert_eq!(
+        (cluster.arn(), cluster.version()),
+        (Some(output("ClusterArn").as_str()), Some("1.34"))
+    );
+    let nodes = aws_sdk_eks::Client::new(&config)
+        .list_nodegroups()
+        .cluster_name("demo")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(nodes.nodegroups(), ["general"]);
-    let ecr = aws_sdk_ecr::Client::new(&config).describe_repositories().repository_names("scorer").send().await.unwrap();
-    assert_eq!(ecr.repositories()[0].repository_uri(), Some(output("RepositoryUri").as_str()));
-    assert_eq!(output("RepositoryUri"), "111122223333.dkr.ecr.us-east-1.amazonaws.com/scorer");
+    let ecr = aws_sdk_ecr::Client::new(&config)
+        .describe_repositories()
+        .repository_names("scorer")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        ecr.repositories()[0].repository_uri(),
+        Some(output("RepositoryUri").as_str())
+    );
+    assert_eq!(
+        output("RepositoryUri"),
+        "111122223333.dkr.ecr.us-east-1.amazonaws.com/scorer"
+    );
     let s3 = aws_sdk_s3::Client::new(&config);
     let versioning = s3.get_bucket_versioning().bucket("demo-data").send().await.unwrap();
     assert_eq!(versioning.status().map(|status| status.as_str()), Some("Enabled"));
-    let endpoint = aws_sdk_sagemaker::Client::new(&config).describe_endpoint().endpoint_name("e").send().await.unwrap();
+    let endpoint = aws_sdk_sagemaker::Client::new(&config)
+        .describe_endpoint()
+        .endpoint_name("e")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(endpoint.endpoint_config_name(), Some("c1"));
-    assert_eq!(endpoint.endpoint_arn(), Some("arn:aws:sagemaker:us-east-1:111122223333:endpoint/e"));
-    aws_sdk_dynamodb::Client::new(&config).describe_table().table_name("demo-locks").send().await.unwrap();
+    assert_eq!(
+        endpoint.endpoint_arn(),
+        Some("arn:aws:sagemaker:us-east-1:111122223333:endpoint/e")
+    );
+    aws_sdk_dynamodb::Client::new(&config)
+        .describe_table()
+        .table_name("demo-locks")
+        .send()
+        .await
+        .unwrap();
 
-    s3.put_object().bucket("demo-data").key("k").body(ByteStream::from_static(b"x")).send().await.unwrap();
+    s3.put_object()
+        .bucket("demo-data")
+        .key("k")
+        .body(ByteStream::from_static(b"x"))
+        .send()
+        .await
+        .unwrap();
     cloudformation.delete_stack().stack_name(id).send().await.unwrap();
     assert_eq!(settled(&cloudformation, id).await, StackStatus::DeleteFailed);
     let reasons = explain(&cloudformation, id).await;
-    assert!(reasons.contains("The bucket you tried to delete is not empty"), "{reasons}");
+    assert!(
+        reasons.contains("The bucket you tried to delete is not empty"),
+        "{reasons}"
+    );
     let versions = s3.list_object_versions().bucket("demo-data").send().await.unwrap();
     let version = versions.versions()[0].version_id().unwrap();
-    s3.delete_object().bucket("demo-data").key("k").version_id(version).send().await.unwrap();
+    s3.delete_object()
+        .bucket("demo-data")
+        .key("k")
+        .version_id(version)
+        .send()
+        .await
+        .unwrap();
     cloudformation.delete_stack().stack_name(id).send().await.unwrap();
-    assert_eq!(settled(&cloudformation, id).await, StackStatus::DeleteComplete, "{}", explain(&cloudformation, id).await);
+    assert_eq!(
+        settled(&cloudformation, id).await,
+        StackStatus::DeleteComplete,
+        "{}",
+        explain(&cloudformation, id).await
+    );
     assert_eq!(sandbox.inventory().unwrap(), []);
 }
 
@@ -160,14 +255,33 @@ async fn what_a_stack_makes_is_found_in_the_services_and_gone_with_it() {
 async fn a_name_that_is_taken_fails_the_stack_with_the_services_text() {
     let sandbox = open(None, Clock::real(), Vec::new()).await;
     let config = config(&sandbox);
-    aws_sdk_s3::Client::new(&config).create_bucket().bucket("taken").send().await.unwrap();
+    aws_sdk_s3::Client::new(&config)
+        .create_bucket()
+        .bucket("taken")
+        .send()
+        .await
+        .unwrap();
     let cloudformation = aws_sdk_cloudformation::Client::new(&config);
     let template = r#"{"Resources": {"Data": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "taken"}}}}"#;
-    let created = cloudformation.create_stack().stack_name("s").template_body(template).send().await.unwrap();
-    assert_eq!(settled(&cloudformation, created.stack_id().unwrap()).await, StackStatus::RollbackComplete);
+    let created = cloudformation
+        .create_stack()
+        .stack_name("s")
+        .template_body(template)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        settled(&cloudformation, created.stack_id().unwrap()).await,
+        StackStatus::RollbackComplete
+    );
     let reasons = explain(&cloudformation, "s").await;
     assert!(reasons.contains("taken already exists"), "{reasons}");
-    aws_sdk_s3::Client::new(&config).head_bucket().bucket("taken").send().await.unwrap();
+    aws_sdk_s3::Client::new(&config)
+        .head_bucket()
+        .bucket("taken")
+        .send()
+        .await
+        .unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -176,7 +290,16 @@ async fn a_resource_fails_when_a_fault_says_so() {
     let sandbox = open(None, Clock::real(), faults).await;
     let cloudformation = aws_sdk_cloudformation::Client::new(&config(&sandbox));
     let template = r#"{"Resources": {"Data": {"Type": "AWS::S3::Bucket"}}}"#;
-    let created = cloudformation.create_stack().stack_name("s").template_body(template).send().await.unwrap();
-    assert_eq!(settled(&cloudformation, created.stack_id().unwrap()).await, StackStatus::RollbackComplete);
+    let created = cloudformation
+        .create_stack()
+        .stack_name("s")
+        .template_body(template)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        settled(&cloudformation, created.stack_id().unwrap()).await,
+        StackStatus::RollbackComplete
+    );
     assert!(explain(&cloudformation, "s").await.contains("not tonight"));
 }

@@ -44,13 +44,23 @@ pub(super) fn knows(resource_type: &str) -> bool {
     kind(resource_type).is_some()
 }
 
-pub(super) fn create(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, mut planned: Physical) -> Made<Option<Physical>> {
-    let Some(kind) = kind(request.resource_type) else { return Ok(None) };
+pub(super) fn create(
+    desk: &mut Desk<'_>,
+    request: &ResourceRequest<'_>,
+    mut planned: Physical,
+) -> Made<Option<Physical>> {
+    let Some(kind) = kind(request.resource_type) else {
+        return Ok(None);
+    };
     let properties = request.properties;
     if kind.name == "VPCGatewayAttachment" && properties.get("InternetGatewayId").is_none() {
         return Ok(None);
     }
-    if kind.name == "Route" && ["GatewayId", "NatGatewayId"].iter().all(|target| properties.get(*target).is_none()) {
+    if kind.name == "Route"
+        && ["GatewayId", "NatGatewayId"]
+            .iter()
+            .all(|target| properties.get(*target).is_none())
+    {
         return Ok(None);
     }
     let mut parameters = fields(kind, properties);
@@ -67,7 +77,8 @@ pub(super) fn create(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, mut pla
             parameters.push(("GroupName".to_owned(), made_up));
         }
         "SecurityGroupIngress" | "SecurityGroupEgress" => parameters.extend(permission(1, properties)),
-        "Instance" => parameters.extend([("MinCount", "1"), ("MaxCount", "1")].map(|(key, value)| (key.to_owned(), value.to_owned()))),
+        "Instance" => parameters
+            .extend([("MinCount", "1"), ("MaxCount", "1")].map(|(key, value)| (key.to_owned(), value.to_owned()))),
         "Subnet" if properties.get("AvailabilityZone").is_none() => {
             parameters.push(("AvailabilityZone".to_owned(), format!("{}a", request.region)));
         }
@@ -100,10 +111,20 @@ pub(super) fn update(desk: &mut Desk<'_>, request: &ResourceRequest<'_>) -> Made
             for (property, what) in [("SecurityGroupIngress", "Ingress"), ("SecurityGroupEgress", "Egress")] {
                 let (old, new) = (list(request.previous, property), list(request.properties, property));
                 for rule in old.iter().filter(|rule| !new.contains(rule)) {
-                    rules(desk, &format!("RevokeSecurityGroup{what}"), id, std::slice::from_ref(rule))?;
+                    rules(
+                        desk,
+                        &format!("RevokeSecurityGroup{what}"),
+                        id,
+                        std::slice::from_ref(rule),
+                    )?;
                 }
                 for rule in new.iter().filter(|rule| !old.contains(rule)) {
-                    rules(desk, &format!("AuthorizeSecurityGroup{what}"), id, std::slice::from_ref(rule))?;
+                    rules(
+                        desk,
+                        &format!("AuthorizeSecurityGroup{what}"),
+                        id,
+                        std::slice::from_ref(rule),
+                    )?;
                 }
             }
             Ok(())
@@ -113,11 +134,17 @@ pub(super) fn update(desk: &mut Desk<'_>, request: &ResourceRequest<'_>) -> Made
 }
 
 pub(super) fn delete(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, id: &str) -> Made<()> {
-    let Some(kind) = kind(request.resource_type) else { return Ok(()) };
+    let Some(kind) = kind(request.resource_type) else {
+        return Ok(());
+    };
     let mut parameters = Vec::new();
     match (kind.name, kind.delete_id) {
         ("EIP", field) => {
-            let allocation = request.attributes.get("AllocationId").and_then(scalar).unwrap_or_default();
+            let allocation = request
+                .attributes
+                .get("AllocationId")
+                .and_then(scalar)
+                .unwrap_or_default();
             parameters.push((field.to_owned(), allocation));
         }
         ("SecurityGroupIngress" | "SecurityGroupEgress", _) => {
@@ -177,19 +204,32 @@ fn after_creation(
             }
         }
         "Instance" => {
-            for (element, attribute) in [("privateIpAddress", "PrivateIp"), ("availabilityZone", "AvailabilityZone")] {
+            for (element, attribute) in [
+                ("privateIpAddress", "PrivateIp"),
+                ("availabilityZone", "AvailabilityZone"),
+            ] {
                 if let Some(value) = text_between(answer, element) {
                     set_text(made, attribute, value);
                 }
             }
         }
         "SecurityGroup" => {
-            rules(desk, "AuthorizeSecurityGroupIngress", &id, list(request.properties, "SecurityGroupIngress"))?;
+            rules(
+                desk,
+                "AuthorizeSecurityGroupIngress",
+                &id,
+                list(request.properties, "SecurityGroupIngress"),
+            )?;
             let egress = list(request.properties, "SecurityGroupEgress");
             if !egress.is_empty() {
                 // Rules of one's own take the place of the rule that allows everything.
                 let everything = serde_json::json!({ "IpProtocol": "-1", "CidrIp": "0.0.0.0/0" });
-                let _ = rules(desk, "RevokeSecurityGroupEgress", &id, std::slice::from_ref(&everything));
+                let _ = rules(
+                    desk,
+                    "RevokeSecurityGroupEgress",
+                    &id,
+                    std::slice::from_ref(&everything),
+                );
                 rules(desk, "AuthorizeSecurityGroupEgress", &id, egress)?;
             }
         }
@@ -201,7 +241,10 @@ fn after_creation(
 fn vpc_attributes(desk: &mut Desk<'_>, properties: &Value, id: &str) -> Made<()> {
     for attribute in ["EnableDnsSupport", "EnableDnsHostnames"] {
         if let Some(value) = text(properties, attribute) {
-            let parameters = [("VpcId".to_owned(), id.to_owned()), (format!("{attribute}.Value"), value)];
+            let parameters = [
+                ("VpcId".to_owned(), id.to_owned()),
+                (format!("{attribute}.Value"), value),
+            ];
             desk.ask_query(Name::Ec2, "ModifyVpcAttribute", &parameters)?;
         }
     }
@@ -210,7 +253,10 @@ fn vpc_attributes(desk: &mut Desk<'_>, properties: &Value, id: &str) -> Made<()>
 
 fn subnet_attributes(desk: &mut Desk<'_>, properties: &Value, id: &str) -> Made<()> {
     if let Some(value) = text(properties, "MapPublicIpOnLaunch") {
-        let parameters = [("SubnetId".to_owned(), id.to_owned()), ("MapPublicIpOnLaunch.Value".to_owned(), value)];
+        let parameters = [
+            ("SubnetId".to_owned(), id.to_owned()),
+            ("MapPublicIpOnLaunch.Value".to_owned(), value),
+        ];
         desk.ask_query(Name::Ec2, "ModifySubnetAttribute", &parameters)?;
     }
     Ok(())

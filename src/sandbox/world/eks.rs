@@ -11,7 +11,12 @@ use super::{Made, lower_camel, name_of, set, tags, text};
 const PARTS: [(&str, &str, &str, &str); 4] = [
     ("AWS::EKS::Nodegroup", "node-groups", "NodegroupName", "nodegroup"),
     ("AWS::EKS::Addon", "addons", "AddonName", "addon"),
-    ("AWS::EKS::FargateProfile", "fargate-profiles", "FargateProfileName", "fargateProfile"),
+    (
+        "AWS::EKS::FargateProfile",
+        "fargate-profiles",
+        "FargateProfileName",
+        "fargateProfile",
+    ),
     ("AWS::EKS::AccessEntry", "access-entries", "PrincipalArn", "accessEntry"),
 ];
 
@@ -19,7 +24,11 @@ pub(super) fn knows(resource_type: &str) -> bool {
     resource_type == "AWS::EKS::Cluster" || part(resource_type).is_some()
 }
 
-pub(super) fn create(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, mut planned: Physical) -> Made<Option<Physical>> {
+pub(super) fn create(
+    desk: &mut Desk<'_>,
+    request: &ResourceRequest<'_>,
+    mut planned: Physical,
+) -> Made<Option<Physical>> {
     let mut body = lower_camel(request.properties);
     if let Value::Object(body) = &mut body {
         body.insert("tags".to_owned(), json!(tags(request)));
@@ -35,17 +44,24 @@ pub(super) fn create(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, mut pla
             ("Endpoint", "/cluster/endpoint"),
             ("CertificateAuthorityData", "/cluster/certificateAuthority/data"),
             ("OpenIdConnectIssuerUrl", "/cluster/identity/oidc/issuer"),
-            ("ClusterSecurityGroupId", "/cluster/resourcesVpcConfig/clusterSecurityGroupId"),
+            (
+                "ClusterSecurityGroupId",
+                "/cluster/resourcesVpcConfig/clusterSecurityGroupId",
+            ),
         ];
         for (attribute, path) in paths {
-            let given = cluster.pointer(path).filter(|value| value.as_str().is_some_and(|text| !text.is_empty()));
+            let given = cluster
+                .pointer(path)
+                .filter(|value| value.as_str().is_some_and(|text| !text.is_empty()));
             set(&mut planned, attribute, given);
         }
         return Ok(Some(planned));
     };
     let cluster = text(request.properties, "ClusterName").unwrap_or_default();
     let name = name_of(request, named_by, &planned.id);
-    if let (Value::Object(body), "AWS::EKS::Nodegroup" | "AWS::EKS::FargateProfile") = (&mut body, request.resource_type) {
+    if let (Value::Object(body), "AWS::EKS::Nodegroup" | "AWS::EKS::FargateProfile") =
+        (&mut body, request.resource_type)
+    {
         let mut member_name = (*named_by).to_owned();
         member_name.replace_range(..1, &named_by.get(..1).unwrap_or_default().to_lowercase());
         body.insert(member_name, json!(name));
@@ -53,7 +69,11 @@ pub(super) fn create(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, mut pla
     let path = format!("/clusters/{}/{collection}", encode(&cluster));
     let made = post(desk, &path, &body)?;
     let made = made.get(member).unwrap_or(&Value::Null);
-    for (attribute, key) in [("Arn", "nodegroupArn"), ("Arn", "addonArn"), ("AccessEntryArn", "accessEntryArn")] {
+    for (attribute, key) in [
+        ("Arn", "nodegroupArn"),
+        ("Arn", "addonArn"),
+        ("AccessEntryArn", "accessEntryArn"),
+    ] {
         set(&mut planned, attribute, made.get(key));
     }
     Ok(Some(planned))
@@ -68,14 +88,22 @@ pub(super) fn update(desk: &mut Desk<'_>, request: &ResourceRequest<'_>) -> Made
     match request.resource_type {
         "AWS::EKS::Cluster" => {
             if let Some(version) = changed("Version") {
-                post(desk, &format!("/clusters/{}/updates", encode(id)), &json!({ "version": version }))?;
+                post(
+                    desk,
+                    &format!("/clusters/{}/updates", encode(id)),
+                    &json!({ "version": version }),
+                )?;
             }
         }
         "AWS::EKS::Nodegroup" => {
             if let Some(scaling) = changed("ScalingConfig") {
                 let cluster = text(request.properties, "ClusterName").unwrap_or_default();
                 let name = name_of(request, "NodegroupName", id);
-                let path = format!("/clusters/{}/node-groups/{}/update-config", encode(&cluster), encode(&name));
+                let path = format!(
+                    "/clusters/{}/node-groups/{}/update-config",
+                    encode(&cluster),
+                    encode(&name)
+                );
                 post(desk, &path, &json!({ "scalingConfig": lower_camel(scaling) }))?;
             }
         }
@@ -102,6 +130,13 @@ fn part(resource_type: &str) -> Option<&'static (&'static str, &'static str, &'s
 }
 
 fn post(desk: &mut Desk<'_>, path: &str, body: &Value) -> Made<Value> {
-    let request = Request::rest(Name::Eks, &desk.context.region, "POST", path, body.to_string().into_bytes());
-    desk.ask(&request).map(|answer| serde_json::from_str(&answer).unwrap_or_default())
+    let request = Request::rest(
+        Name::Eks,
+        &desk.context.region,
+        "POST",
+        path,
+        body.to_string().into_bytes(),
+    );
+    desk.ask(&request)
+        .map(|answer| serde_json::from_str(&answer).unwrap_or_default())
 }

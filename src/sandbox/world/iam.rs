@@ -18,16 +18,26 @@ pub(super) fn knows(resource_type: &str) -> bool {
     )
 }
 
-pub(super) fn create(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, mut planned: Physical) -> Made<Option<Physical>> {
+pub(super) fn create(
+    desk: &mut Desk<'_>,
+    request: &ResourceRequest<'_>,
+    mut planned: Physical,
+) -> Made<Option<Physical>> {
     let properties = request.properties;
     let path = text(properties, "Path").unwrap_or_else(|| "/".to_owned());
     match request.resource_type {
         "AWS::IAM::Role" => {
             let name = planned.id.clone();
             let trust = document(properties.get("AssumeRolePolicyDocument").unwrap_or(&Value::Null));
-            let mut parameters =
-                fields(&[("RoleName", &name), ("AssumeRolePolicyDocument", &trust), ("Path", &path)]);
-            for (property, field) in [("Description", "Description"), ("MaxSessionDuration", "MaxSessionDuration")] {
+            let mut parameters = fields(&[
+                ("RoleName", &name),
+                ("AssumeRolePolicyDocument", &trust),
+                ("Path", &path),
+            ]);
+            for (property, field) in [
+                ("Description", "Description"),
+                ("MaxSessionDuration", "MaxSessionDuration"),
+            ] {
                 parameters.extend(text(properties, property).map(|value| (field.to_owned(), value)));
             }
             parameters.extend(tag_fields(request));
@@ -114,14 +124,21 @@ pub(super) fn delete(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, id: &st
             for arn in list(properties, "ManagedPolicyArns").iter().filter_map(scalar) {
                 quietly(desk, "DetachRolePolicy", &[("RoleName", id), ("PolicyArn", &arn)])?;
             }
-            for name in list(properties, "Policies").iter().filter_map(|policy| text(policy, "PolicyName")) {
+            for name in list(properties, "Policies")
+                .iter()
+                .filter_map(|policy| text(policy, "PolicyName"))
+            {
                 quietly(desk, "DeleteRolePolicy", &[("RoleName", id), ("PolicyName", &name)])?;
             }
             quietly(desk, "DeleteRole", &[("RoleName", id)])
         }
         "AWS::IAM::InstanceProfile" => {
             for role in list(properties, "Roles").iter().filter_map(scalar) {
-                quietly(desk, "RemoveRoleFromInstanceProfile", &[("InstanceProfileName", id), ("RoleName", &role)])?;
+                quietly(
+                    desk,
+                    "RemoveRoleFromInstanceProfile",
+                    &[("InstanceProfileName", id), ("RoleName", &role)],
+                )?;
             }
             quietly(desk, "DeleteInstanceProfile", &[("InstanceProfileName", id)])
         }
@@ -148,19 +165,35 @@ fn quietly(desk: &mut Desk<'_>, action: &str, parameters: &[(&str, &str)]) -> Ma
 }
 
 fn role_policies(desk: &mut Desk<'_>, role: &str, old: &Value, new: &Value) -> Made<()> {
-    for arn in missing(list(old, "ManagedPolicyArns"), list(new, "ManagedPolicyArns")).iter().filter_map(scalar) {
+    for arn in missing(list(old, "ManagedPolicyArns"), list(new, "ManagedPolicyArns"))
+        .iter()
+        .filter_map(scalar)
+    {
         quietly(desk, "DetachRolePolicy", &[("RoleName", role), ("PolicyArn", &arn)])?;
     }
-    for arn in missing(list(new, "ManagedPolicyArns"), list(old, "ManagedPolicyArns")).iter().filter_map(scalar) {
-        desk.ask_query(Name::Iam, "AttachRolePolicy", &fields(&[("RoleName", role), ("PolicyArn", &arn)]))?;
+    for arn in missing(list(new, "ManagedPolicyArns"), list(old, "ManagedPolicyArns"))
+        .iter()
+        .filter_map(scalar)
+    {
+        desk.ask_query(
+            Name::Iam,
+            "AttachRolePolicy",
+            &fields(&[("RoleName", role), ("PolicyArn", &arn)]),
+        )?;
     }
     let names = |properties: &Value| -> Vec<Value> {
-        list(properties, "Policies").iter().filter_map(|policy| policy.get("PolicyName").cloned()).collect()
+        list(properties, "Policies")
+            .iter()
+            .filter_map(|policy| policy.get("PolicyName").cloned())
+            .collect()
     };
     for name in missing(&names(old), &names(new)).iter().filter_map(scalar) {
         quietly(desk, "DeleteRolePolicy", &[("RoleName", role), ("PolicyName", &name)])?;
     }
-    for policy in list(new, "Policies").iter().filter(|policy| !list(old, "Policies").contains(policy)) {
+    for policy in list(new, "Policies")
+        .iter()
+        .filter(|policy| !list(old, "Policies").contains(policy))
+    {
         let name = text(policy, "PolicyName").unwrap_or_default();
         let body = document(policy.get("PolicyDocument").unwrap_or(&Value::Null));
         let parameters = fields(&[("RoleName", role), ("PolicyName", &name), ("PolicyDocument", &body)]);
@@ -170,10 +203,20 @@ fn role_policies(desk: &mut Desk<'_>, role: &str, old: &Value, new: &Value) -> M
 }
 
 fn profile_roles(desk: &mut Desk<'_>, profile: &str, old: &Value, new: &Value) -> Made<()> {
-    for role in missing(list(old, "Roles"), list(new, "Roles")).iter().filter_map(scalar) {
-        quietly(desk, "RemoveRoleFromInstanceProfile", &[("InstanceProfileName", profile), ("RoleName", &role)])?;
+    for role in missing(list(old, "Roles"), list(new, "Roles"))
+        .iter()
+        .filter_map(scalar)
+    {
+        quietly(
+            desk,
+            "RemoveRoleFromInstanceProfile",
+            &[("InstanceProfileName", profile), ("RoleName", &role)],
+        )?;
     }
-    for role in missing(list(new, "Roles"), list(old, "Roles")).iter().filter_map(scalar) {
+    for role in missing(list(new, "Roles"), list(old, "Roles"))
+        .iter()
+        .filter_map(scalar)
+    {
         let parameters = fields(&[("InstanceProfileName", profile), ("RoleName", &role)]);
         desk.ask_query(Name::Iam, "AddRoleToInstanceProfile", &parameters)?;
     }
@@ -214,5 +257,8 @@ fn missing(these: &[Value], those: &[Value]) -> Vec<Value> {
 }
 
 fn fields(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    pairs
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
 }

@@ -38,8 +38,14 @@ pub(super) fn knows(resource_type: &str) -> bool {
     kind(resource_type).is_some()
 }
 
-pub(super) fn create(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, mut planned: Physical) -> Made<Option<Physical>> {
-    let Some(kind) = kind(request.resource_type) else { return Ok(None) };
+pub(super) fn create(
+    desk: &mut Desk<'_>,
+    request: &ResourceRequest<'_>,
+    mut planned: Physical,
+) -> Made<Option<Physical>> {
+    let Some(kind) = kind(request.resource_type) else {
+        return Ok(None);
+    };
     let mut body = body(kind, request);
     let name = name_of(request, kind.name, &planned.id);
     if !kind.name.is_empty() {
@@ -57,7 +63,10 @@ pub(super) fn create(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, mut pla
         }
         "AWS::Logs::LogGroup" => retention(desk, request, &name)?,
         "AWS::KMS::Key" => {
-            let id = made.pointer("/KeyMetadata/KeyId").and_then(Value::as_str).unwrap_or_default();
+            let id = made
+                .pointer("/KeyMetadata/KeyId")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
             id.clone_into(&mut planned.id);
             set(&mut planned, "KeyId", made.pointer("/KeyMetadata/KeyId"));
         }
@@ -100,8 +109,14 @@ pub(super) fn update(desk: &mut Desk<'_>, request: &ResourceRequest<'_>) -> Made
 }
 
 pub(super) fn delete(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, id: &str) -> Made<()> {
-    let Some(kind) = kind(request.resource_type) else { return Ok(()) };
-    let name = if kind.name.is_empty() { id.to_owned() } else { name_of(request, kind.name, id) };
+    let Some(kind) = kind(request.resource_type) else {
+        return Ok(());
+    };
+    let name = if kind.name.is_empty() {
+        id.to_owned()
+    } else {
+        name_of(request, kind.name, id)
+    };
     let mut body = json!({ kind.field: if kind.service == Name::Logs { id.to_owned() } else { name } });
     if let Value::Object(body) = &mut body {
         match request.resource_type {
@@ -135,7 +150,9 @@ fn body(kind: &Kind, request: &ResourceRequest<'_>) -> Map<String, Value> {
     };
     let tags = tags(request);
     let list = |key: &str, value: &str| -> Value {
-        tags.iter().map(|(name, text)| json!({ key: name, value: text })).collect()
+        tags.iter()
+            .map(|(name, text)| json!({ key: name, value: text }))
+            .collect()
     };
     let (body, tag_field, tags) = match kind.resource_type {
         "AWS::ECR::Repository" => (lower_camel(request.properties), "tags", list("Key", "Value")),
@@ -152,7 +169,12 @@ fn body(kind: &Kind, request: &ResourceRequest<'_>) -> Map<String, Value> {
         body.insert(tag_field.to_owned(), tags);
     }
     // These are requests of their own, or documents that the API takes as text.
-    for key in ["lifecyclePolicy", "repositoryPolicyText", "emptyOnDelete", "retentionInDays"] {
+    for key in [
+        "lifecyclePolicy",
+        "repositoryPolicyText",
+        "emptyOnDelete",
+        "retentionInDays",
+    ] {
         body.shift_remove(key);
     }
     if let Some(policy) = body.get_mut("KeyPolicy").map(Value::take) {
@@ -178,7 +200,11 @@ fn last_part(arn_or_name: &str) -> String {
 }
 
 fn repository_policies(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, name: &str) -> Made<()> {
-    if let Some(policy) = request.properties.pointer("/LifecyclePolicy/LifecyclePolicyText").and_then(Value::as_str) {
+    if let Some(policy) = request
+        .properties
+        .pointer("/LifecyclePolicy/LifecyclePolicyText")
+        .and_then(Value::as_str)
+    {
         let body = json!({ "repositoryName": name, "lifecyclePolicyText": policy });
         desk.ask_json(Name::Ecr, "PutLifecyclePolicy", &body)?;
     }

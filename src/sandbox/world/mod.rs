@@ -61,9 +61,8 @@ impl World for Desk<'_> {
 
     fn lookup(&mut self, lookup: &Lookup) -> Made<String> {
         match lookup {
-            Lookup::Parameter { name, .. } => services::parameter(name).ok_or_else(|| {
-                format!("Unable to fetch parameters [{name}] from parameter store for this account.")
-            }),
+            Lookup::Parameter { name, .. } => services::parameter(name)
+                .ok_or_else(|| format!("Unable to fetch parameters [{name}] from parameter store for this account.")),
             // Any secret exists; its value is never shown, so one will do.
             Lookup::Secret { id, .. } if !id.is_empty() => Ok("sandbox-secret".to_owned()),
             Lookup::Secret { .. } => Err("Secrets Manager can't find the specified secret.".to_owned()),
@@ -77,7 +76,9 @@ impl World for Desk<'_> {
             headers: http::HeaderMap::new(),
             body: bytes::Bytes::new(),
         };
-        let denied = || "S3 error: Access Denied\nFor more information check http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html".to_owned();
+        let denied = || {
+            "S3 error: Access Denied\nFor more information check http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html".to_owned()
+        };
         let request = Request::read(raw, &self.context.region).map_err(|_| denied())?;
         if request.service != Name::S3 {
             return Err("TemplateURL must be a supported URL.".to_owned());
@@ -135,7 +136,11 @@ impl Desk<'_> {
             return Ok(());
         }
         let (code, message) = refusal(request, &response);
-        if response.status == 404 || ["NotFound", "NoSuch", "DoesNotExist"].iter().any(|part| code.contains(part)) {
+        if response.status == 404
+            || ["NotFound", "NoSuch", "DoesNotExist"]
+                .iter()
+                .any(|part| code.contains(part))
+        {
             return Ok(());
         }
         let gone_for_sagemaker = code.contains("Validation") && message.contains("Could not find");
@@ -149,7 +154,8 @@ impl Desk<'_> {
 
     fn ask_json(&mut self, service: Name, action: &str, body: &Value) -> Made<Value> {
         let request = Request::json(service, &self.context.region, action, body);
-        self.ask(&request).map(|answer| serde_json::from_str(&answer).unwrap_or_default())
+        self.ask(&request)
+            .map(|answer| serde_json::from_str(&answer).unwrap_or_default())
     }
 }
 
@@ -160,7 +166,12 @@ fn refusal(request: &Request, response: &MockResponse) -> (String, String) {
     let (code, message) = match parsed {
         Some(parsed) => {
             let part = |names: [&str; 2]| {
-                names.iter().find_map(|name| parsed.get(*name)).and_then(Value::as_str).unwrap_or_default().to_owned()
+                names
+                    .iter()
+                    .find_map(|name| parsed.get(*name))
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned()
             };
             (part(["__type", "code"]), part(["message", "Message"]))
         }
@@ -181,7 +192,10 @@ fn refusal(request: &Request, response: &MockResponse) -> (String, String) {
         Name::SageMaker => "SageMaker",
         other => other.as_str(),
     };
-    let told = format!("{message} (Service: {service}, Status Code: {}, Request ID: {REQUEST_ID})", response.status);
+    let told = format!(
+        "{message} (Service: {service}, Status Code: {}, Request ID: {REQUEST_ID})",
+        response.status
+    );
     (code, told)
 }
 
@@ -209,7 +223,11 @@ fn scalar(value: &Value) -> Option<String> {
 
 /// A property that is a list, or nothing.
 fn list<'a>(properties: &'a Value, name: &str) -> &'a [Value] {
-    properties.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    properties
+        .get(name)
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default()
 }
 
 /// A policy document, which templates write as an object and services take as text.
@@ -225,11 +243,16 @@ fn tags(request: &ResourceRequest<'_>) -> BTreeMap<String, String> {
     let mut tags: BTreeMap<String, String> = request.tags.iter().cloned().collect();
     match request.properties.get("Tags") {
         Some(Value::Array(own)) => {
-            let pairs = own.iter().filter_map(|tag| Some((text(tag, "Key")?, text(tag, "Value").unwrap_or_default())));
+            let pairs = own
+                .iter()
+                .filter_map(|tag| Some((text(tag, "Key")?, text(tag, "Value").unwrap_or_default())));
             tags.extend(pairs);
         }
         Some(Value::Object(own)) => {
-            tags.extend(own.iter().filter_map(|(key, value)| Some((key.clone(), scalar(value)?))));
+            tags.extend(
+                own.iter()
+                    .filter_map(|(key, value)| Some((key.clone(), scalar(value)?))),
+            );
         }
         _ => {}
     }
@@ -245,13 +268,20 @@ fn name_of(request: &ResourceRequest<'_>, property: &str, id: &str) -> String {
 fn lower_camel(value: &Value) -> Value {
     match value {
         Value::Object(entries) => {
-            let renamed = entries.iter().filter(|(key, _)| key.as_str() != "Tags").map(|(key, value)| {
-                // The keys below are the user's own.
-                let inner = if key == "Labels" { value.clone() } else { lower_camel(value) };
-                let mut letters = key.chars();
-                let first = letters.next().map(|letter| letter.to_ascii_lowercase()).into_iter();
-                (first.chain(letters).collect::<String>(), inner)
-            });
+            let renamed = entries
+                .iter()
+                .filter(|(key, _)| key.as_str() != "Tags")
+                .map(|(key, value)| {
+                    // The keys below are the user's own.
+                    let inner = if key == "Labels" {
+                        value.clone()
+                    } else {
+                        lower_camel(value)
+                    };
+                    let mut letters = key.chars();
+                    let first = letters.next().map(|letter| letter.to_ascii_lowercase()).into_iter();
+                    (first.chain(letters).collect::<String>(), inner)
+                });
             Value::Object(renamed.collect())
         }
         Value::Array(elements) => Value::Array(elements.iter().map(lower_camel).collect()),

@@ -7,7 +7,11 @@ use super::super::house::Desk;
 use super::super::request::{Name, Request, encode};
 use super::{Made, document, list, name_of, set, tags, text};
 
-pub(super) fn create(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, mut planned: Physical) -> Made<Option<Physical>> {
+pub(super) fn create(
+    desk: &mut Desk<'_>,
+    request: &ResourceRequest<'_>,
+    mut planned: Physical,
+) -> Made<Option<Physical>> {
     match request.resource_type {
         "AWS::S3::Bucket" => {
             let name = planned.id.clone();
@@ -34,8 +38,10 @@ pub(super) fn create(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, mut pla
             let mut body = request.properties.clone();
             if let Value::Object(body) = &mut body {
                 body.insert("TableName".to_owned(), json!(name));
-                let tags: Vec<Value> =
-                    tags(request).into_iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
+                let tags: Vec<Value> = tags(request)
+                    .into_iter()
+                    .map(|(key, value)| json!({ "Key": key, "Value": value }))
+                    .collect();
                 body.insert("Tags".to_owned(), json!(tags));
             }
             let made = desk.ask_json(Name::DynamoDb, "CreateTable", &body)?;
@@ -76,14 +82,23 @@ pub(super) fn delete(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, id: &st
             desk.remove(&gone)
         }
         _ => {
-            let gone = Request::json(Name::DynamoDb, request.region, "DeleteTable", &json!({ "TableName": id }));
+            let gone = Request::json(
+                Name::DynamoDb,
+                request.region,
+                "DeleteTable",
+                &json!({ "TableName": id }),
+            );
             desk.remove(&gone)
         }
     }
 }
 
 fn rest(desk: &Desk<'_>, method: &str, bucket: &str, part: &str, body: String) -> Request {
-    let query = if part.is_empty() { String::new() } else { format!("?{part}") };
+    let query = if part.is_empty() {
+        String::new()
+    } else {
+        format!("?{part}")
+    };
     let path = format!("/{}{query}", encode(bucket));
     Request::rest(Name::S3, &desk.context.region, method, &path, body.into_bytes())
 }
@@ -106,11 +121,21 @@ fn bucket_settings(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, name: &st
         ));
     }
     if let Some(block) = properties.get("PublicAccessBlockConfiguration") {
-        let flag = |name: &str| format!("<{name}>{}</{name}>", text(block, name).unwrap_or_else(|| "false".to_owned()));
-        let flags: String = ["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"]
-            .iter()
-            .map(|name| flag(name))
-            .collect();
+        let flag = |name: &str| {
+            format!(
+                "<{name}>{}</{name}>",
+                text(block, name).unwrap_or_else(|| "false".to_owned())
+            )
+        };
+        let flags: String = [
+            "BlockPublicAcls",
+            "IgnorePublicAcls",
+            "BlockPublicPolicy",
+            "RestrictPublicBuckets",
+        ]
+        .iter()
+        .map(|name| flag(name))
+        .collect();
         settings.push((
             "publicAccessBlock",
             format!("<PublicAccessBlockConfiguration>{flags}</PublicAccessBlockConfiguration>"),
@@ -142,12 +167,18 @@ fn bucket_settings(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, name: &st
     if !tags.is_empty() {
         settings.push(("tagging", format!("<Tagging><TagSet>{tags}</TagSet></Tagging>")));
     }
-    let rules: String = list(properties.get("LifecycleConfiguration").unwrap_or(&Value::Null), "Rules")
-        .iter()
-        .map(lifecycle_rule)
-        .collect();
+    let rules: String = list(
+        properties.get("LifecycleConfiguration").unwrap_or(&Value::Null),
+        "Rules",
+    )
+    .iter()
+    .map(lifecycle_rule)
+    .collect();
     if !rules.is_empty() {
-        settings.push(("lifecycle", format!("<LifecycleConfiguration>{rules}</LifecycleConfiguration>")));
+        settings.push((
+            "lifecycle",
+            format!("<LifecycleConfiguration>{rules}</LifecycleConfiguration>"),
+        ));
     }
     for (part, body) in settings {
         let put = rest(desk, "PUT", name, part, body);
@@ -157,7 +188,11 @@ fn bucket_settings(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, name: &st
 }
 
 fn lifecycle_rule(rule: &Value) -> String {
-    let part = |name: &str, inner: Option<String>| inner.map(|inner| format!("<{name}>{inner}</{name}>")).unwrap_or_default();
+    let part = |name: &str, inner: Option<String>| {
+        inner
+            .map(|inner| format!("<{name}>{inner}</{name}>"))
+            .unwrap_or_default()
+    };
     let days = |name: &str, outer: &str, element: &str| {
         let inner = text(rule, name).map(|days| format!("<{element}>{days}</{element}>"));
         part(outer, inner)

@@ -50,8 +50,11 @@ fn nothing_to_do(plan: &Plan) -> String {
         1 => "the stack is as the files say".to_owned(),
         stacks => format!("all {stacks} stacks are as the files say"),
     };
-    format!("{}: no changes, {state}
-", paint(NAME, &plan.environment))
+    format!(
+        "{}: no changes, {state}
+",
+        paint(NAME, &plan.environment)
+    )
 }
 
 /// One stack: what happens to it and why, then its resources.
