@@ -38,11 +38,6 @@ impl Project {
             })
     }
 
-    /// The folder that holds `environments/`.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
     /// Where the sandbox of this project keeps what it holds.
     pub fn sandbox(&self) -> PathBuf {
         self.root.join(".mlinfra").join("sandbox")
