@@ -19,6 +19,7 @@ impl Clock {
     }
 
     /// Time that runs `scale` times as fast as real time; `scale` must be positive and finite, anything else counts as 1.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock and waits")]
     pub fn scaled(scale: f64) -> Self {
         let scale = if scale.is_finite() && scale > 0.0 { scale } else { 1.0 };
         Self {
@@ -44,11 +45,13 @@ impl Clock {
     }
 
     /// Waits for `simulated` time.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock and waits")]
     pub async fn sleep(&self, simulated: Duration) {
         tokio::time::sleep(simulated.div_f64(self.scale)).await;
     }
 
     /// Runs `future` for at most `simulated` time.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock and waits")]
     pub async fn timeout<F: Future>(&self, simulated: Duration, future: F) -> Result<F::Output, TimedOut> {
         tokio::time::timeout(simulated.div_f64(self.scale), future)
             .await

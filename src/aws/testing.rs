@@ -291,18 +291,19 @@ impl HttpConnector for Wire {
                 Some(Fault::Late(delay)) => {
                     let world = Arc::clone(&world);
                     tokio::spawn(async move {
-                        tokio::time::sleep(delay).await;
+                        Clock::real().sleep(delay).await;
                         world.serve(&action, request).await;
                     });
                     broken()
                 }
                 Some(Fault::Answer(status, code)) => {
                     let body = json!({ "__type": code, "message": "injected" }).to_string();
-                    let xml = format!("<Error><Code>{code}</Code><Message>injected</Message></Error>");
-                    Ok(to_http(if action.starts_with("S3") {
-                        MockResponse::xml(status, xml)
-                    } else {
-                        MockResponse::json(status, body)
+                    let error = format!("<Error><Code>{code}</Code><Message>injected</Message></Error>");
+                    let query = format!("<ErrorResponse>{error}<RequestId>r</RequestId></ErrorResponse>");
+                    Ok(to_http(match action.as_str() {
+                        "GetCallerIdentity" => MockResponse::xml(status, query),
+                        s3 if s3.starts_with("S3") => MockResponse::xml(status, error),
+                        _ => MockResponse::json(status, body),
                     }))
                 }
             }

@@ -12,8 +12,8 @@ pub(super) fn update(write: &Write) -> Update {
     let condition = match &write.guard {
         Guard::Free { lease_id } => {
             values.insert("not_held", Attribute::Boolean(false));
-            values.insert("lease_id", text(lease_id));
-            "attribute_not_exists(#LockId) OR #held = :not_held AND #lease_id <> :lease_id"
+            values.insert("own_lease_id", text(lease_id));
+            "attribute_not_exists(#LockId) OR #held = :not_held AND #lease_id <> :own_lease_id"
         }
         Guard::Unchanged { lease_id, version } => {
             values.insert("is_held", Attribute::Boolean(true));
@@ -23,9 +23,9 @@ pub(super) fn update(write: &Write) -> Update {
         }
         Guard::Mine { lease_id, version } => {
             values.insert("is_held", Attribute::Boolean(true));
-            values.insert("lease_id", text(lease_id));
-            values.insert("version", Attribute::Number(*version));
-            "#held = :is_held AND #lease_id = :lease_id AND #version < :version"
+            values.insert("own_lease_id", text(lease_id));
+            values.insert("next_version", Attribute::Number(*version));
+            "#held = :is_held AND #lease_id = :own_lease_id AND #version < :next_version"
         }
         Guard::Exactly { lease_id, generation } => {
             values.insert("is_held", Attribute::Boolean(true));

@@ -381,7 +381,6 @@ impl Model for Lab {
 
 fn check(lab: Lab) {
     let checker = lab.checker().threads(2).spawn_bfs().join();
-    println!("{} states, depth {}", checker.unique_state_count(), checker.max_depth());
     checker.assert_properties();
     assert!(
         checker.unique_state_count() > 1_000,

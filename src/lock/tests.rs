@@ -127,15 +127,15 @@ async fn a_lease_that_nobody_renews_can_be_taken_after_one_lease_and_not_before(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_living_holder_keeps_the_lock_for_hours_and_a_waiter_gives_up_in_time() {
+async fn a_living_holder_keeps_the_lock_and_a_waiter_gives_up_in_time() {
     let (_aws, session) = world().await;
     let lease = take(&session, "ann", None).await.unwrap();
     let clock = Clock::real();
-    let refused = take(&session, "bob", Some(Duration::from_secs(4 * 3600)))
+    let refused = take(&session, "bob", Some(Duration::from_secs(30 * 60)))
         .await
         .unwrap_err();
     assert!(matches!(refused, LockError::Held { .. }));
-    assert_eq!(clock.elapsed().as_secs(), 4 * 3600);
+    assert_eq!(clock.elapsed().as_secs(), 30 * 60);
     lease.check().unwrap();
     assert_eq!(lease.release().await.unwrap(), Released::Now);
 }
@@ -194,7 +194,7 @@ async fn a_heartbeat_whose_answer_was_lost_does_not_lose_the_lock() {
     let (aws, session) = world().await;
     let lease = take(&session, "ann", None).await.unwrap();
     aws.fault("UpdateItem", Fault::LoseAnswer, 1);
-    tokio::time::sleep(LEASE * 2).await;
+    Clock::real().sleep(LEASE * 2).await;
     assert!(aws.count("UpdateItem") > 3);
     lease.check().unwrap();
     assert_eq!(lease.release().await.unwrap(), Released::Now);
@@ -206,7 +206,7 @@ async fn a_request_that_the_network_kept_back_cannot_take_the_lock_after_the_rel
     aws.fault("UpdateItem", Fault::Late(Duration::from_secs(30)), 1);
     let lease = take(&session, "ann", None).await.unwrap();
     lease.release().await.unwrap();
-    tokio::time::sleep(Duration::from_secs(31)).await;
+    Clock::real().sleep(Duration::from_secs(31)).await;
     assert!(matches!(
         status(&session, &backend(), &key(), Duration::ZERO).await.unwrap(),
         LockStatus::Free { .. }
@@ -231,7 +231,7 @@ async fn a_holder_whose_heartbeats_hang_hears_of_it_before_its_lease_ends() {
     let (aws, session) = world().await;
     let clock = Clock::real();
     let lease = take(&session, "ann", None).await.unwrap();
-    tokio::time::sleep(LEASE).await;
+    Clock::real().sleep(LEASE).await;
     lease.check().unwrap();
     let last = clock.elapsed();
     aws.fault("UpdateItem", Fault::Hang, usize::MAX);
@@ -244,9 +244,9 @@ async fn short_trouble_with_the_table_is_outlasted() {
     let (aws, session) = world().await;
     let lease = take(&session, "ann", None).await.unwrap();
     aws.fault("UpdateItem", Fault::Answer(400, "ThrottlingException"), usize::MAX);
-    tokio::time::sleep(Duration::from_secs(35)).await;
+    Clock::real().sleep(Duration::from_secs(35)).await;
     aws.heal();
-    tokio::time::sleep(LEASE * 3).await;
+    Clock::real().sleep(LEASE * 3).await;
     lease.check().unwrap();
 }
 
@@ -271,7 +271,7 @@ async fn of_twenty_contenders_never_two_are_inside_and_all_get_their_turn() {
                 .await
                 .unwrap();
             assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
-            tokio::time::sleep(Duration::from_secs(5)).await;
+            Clock::real().sleep(Duration::from_secs(5)).await;
             inside.fetch_sub(1, Ordering::SeqCst);
             lease.release().await.unwrap();
             n
@@ -359,7 +359,10 @@ async fn a_release_by_hand_frees_the_lock_that_was_seen_and_its_holder_notices()
     force_release(&session, &b, &k, &record.lease_id, record.generation)
         .await
         .unwrap();
-    tokio::time::timeout(LEASE / 2, lease.lost().cancelled()).await.unwrap();
+    Clock::real()
+        .timeout(LEASE / 2, lease.lost().cancelled())
+        .await
+        .unwrap();
     assert!(lease.check().unwrap_err().notes[0].contains("by hand"));
     assert_eq!(take(&session, "bob", None).await.unwrap().generation(), 2);
 }

@@ -230,7 +230,7 @@ async fn a_record_of_history_is_never_changed_and_the_newest_come_first() {
             operation
         );
         ids.push(operation.id);
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        Clock::real().sleep(std::time::Duration::from_secs(1)).await;
     }
     let listed: Vec<_> = list_history(&session, &b, &k, 5)
         .await

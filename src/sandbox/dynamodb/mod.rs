@@ -108,10 +108,10 @@ impl DynamoDb {
     }
 }
 
-/// An error, with the old item where the caller asked for it.
+/// An error, with the old item where the caller asked for it; the item is boxed, because the error travels in every result.
 struct Failure {
     error: ApiError,
-    item: Option<value::Item>,
+    item: Option<Box<value::Item>>,
 }
 
 impl Failure {
@@ -122,7 +122,7 @@ impl Failure {
                 with_namespace("ConditionalCheckFailedException"),
                 "The conditional request failed",
             ),
-            item: old,
+            item: old.map(Box::new),
         }
     }
 

@@ -125,7 +125,7 @@ fn updates_compute_from_the_item_as_it_was() {
         json!({
             "TableName": "locks",
             "Key": { "id": { "S": "a" } },
-            "UpdateExpression": "SET n = n + :one, copy = n, made = if_not_exists(made, :zero), l = list_append(l, :l), #m.x = :one REMOVE old",
+            "UpdateExpression": "SET n = n + :one, twin = n, made = if_not_exists(made, :zero), l = list_append(l, :l), #m.x = :one REMOVE old",
             "ExpressionAttributeNames": { "#m": "map" },
             "ExpressionAttributeValues": { ":one": { "N": "1" }, ":zero": { "N": "0" }, ":l": { "L": [{ "S": "2" }] } },
             "ReturnValues": "ALL_NEW",
@@ -138,7 +138,7 @@ fn updates_compute_from_the_item_as_it_was() {
         json!({
             "TableName": "locks",
             "Key": { "id": { "S": "a" } },
-            "UpdateExpression": "SET n = n + :one, copy = n, made = if_not_exists(made, :zero), l = list_append(l, :l) REMOVE #old",
+            "UpdateExpression": "SET n = n + :one, twin = n, made = if_not_exists(made, :zero), l = list_append(l, :l) REMOVE #old",
             "ExpressionAttributeNames": { "#old": "old" },
             "ExpressionAttributeValues": { ":one": { "N": "1" }, ":zero": { "N": "0" }, ":l": { "L": [{ "S": "2" }] } },
             "ReturnValues": "ALL_NEW",
@@ -148,7 +148,7 @@ fn updates_compute_from_the_item_as_it_was() {
     assert_eq!(
         body["Attributes"],
         json!({
-            "id": { "S": "a" }, "n": { "N": "42" }, "copy": { "N": "41" }, "made": { "N": "0" },
+            "id": { "S": "a" }, "n": { "N": "42" }, "twin": { "N": "41" }, "made": { "N": "0" },
             "l": { "L": [{ "S": "1" }, { "S": "2" }] },
         })
     );

@@ -86,7 +86,7 @@ impl S3 {
             if !key.starts_with(&page.prefix) || key_marker.is_some_and(|marker| key.as_str() < marker) {
                 continue;
             }
-            let mut passed = !(key_marker == Some(key.as_str()));
+            let mut passed = key_marker != Some(key.as_str());
             if !passed && id_marker.is_none() {
                 continue;
             }

@@ -33,6 +33,10 @@ impl<S: StatefulService> Emulated<S> {
         }
     }
 
+    pub(super) fn service(&self) -> &S {
+        &self.service
+    }
+
     fn view(&self, context: &Context) -> Result<Value, String> {
         let view = at_once(self.service.snapshot(default_account_id(), &context.region))?;
         serde_json::to_value(view).map_err(|error| error.to_string())
@@ -78,7 +82,11 @@ impl<S: StatefulService> Service for Emulated<S> {
                 let belongs_to_aws = thing.get("is_default") == Some(&Value::Bool(true))
                     || thing.get("default_for_az") == Some(&Value::Bool(true))
                     || thing.get("group_name").and_then(Value::as_str) == Some("default");
-                if !belongs_to_aws {
+                let gone = ["state", "key_state", "status", "instance_state"].iter().any(|field| {
+                    let state = thing.get(*field).and_then(Value::as_str).unwrap_or_default();
+                    matches!(state, "deleted" | "terminated" | "PendingDeletion" | "Deleted")
+                });
+                if !belongs_to_aws && !gone {
                     items.push(Item::new(self.name, kind.trim_end_matches('s'), id));
                 }
             }
@@ -94,21 +102,23 @@ fn is_listed(service: &str, kind: &str) -> bool {
             kind,
             "vpcs"
                 | "subnets"
+                | "igws"
                 | "security_groups"
-                | "internet_gateways"
+                | "route_tables"
+                | "key_pairs"
+                | "elastic_ips"
                 | "nat_gateways"
+                | "flow_logs"
+                | "vpc_endpoints"
+                | "network_interfaces"
                 | "instances"
                 | "volumes"
-                | "elastic_ips"
-                | "addresses"
-                | "vpc_endpoints"
                 | "launch_templates"
-                | "key_pairs"
         ),
         "iam" => matches!(kind, "roles" | "policies" | "users" | "groups" | "instance_profiles"),
         "eks" => kind == "clusters",
         "ecr" => kind == "repositories",
-        "logs" => kind == "log_groups" || kind == "groups",
+        "logs" => kind == "log_groups",
         "kms" => kind == "keys" || kind == "aliases",
         _ => !kind.contains("tag"),
     }
@@ -122,7 +132,7 @@ async fn handled<S: StatefulService>(service: &S, request: MockRequest) -> MockR
 ///
 /// # Errors
 /// When it wanted to wait after all.
-fn at_once<F: Future>(future: F) -> Result<F::Output, String> {
+pub(super) fn at_once<F: Future>(future: F) -> Result<F::Output, String> {
     // Without this, tokio's fairness makes a future wait that has already done a lot in this task.
     let future = pin!(tokio::task::unconstrained(future));
     match future.poll(&mut TaskContext::from_waker(Waker::noop())) {

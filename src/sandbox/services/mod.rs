@@ -1,6 +1,7 @@
 //! The services that are not written here, and the small ones that are.
 
 mod emulated;
+mod iam;
 mod ssm;
 mod sts;
 
@@ -10,7 +11,6 @@ use winterbaume_cloudwatchlogs::CloudWatchLogsService;
 use winterbaume_ec2::Ec2Service;
 use winterbaume_ecr::EcrService;
 use winterbaume_eks::EksService;
-use winterbaume_iam::IamService;
 use winterbaume_kms::KmsService;
 use winterbaume_sagemaker::SageMakerService;
 
@@ -35,7 +35,7 @@ pub(crate) fn new(name: Name, folder: Option<&Path>) -> Option<Box<dyn Service>>
         Name::Ec2 => Box::new(Emulated::new("ec2", Ec2Service::new)),
         Name::Ecr => Box::new(Emulated::new("ecr", EcrService::new)),
         Name::Eks => Box::new(Emulated::new("eks", EksService::new)),
-        Name::Iam => Box::new(Emulated::new("iam", IamService::new)),
+        Name::Iam => Box::new(iam::Iam::new()),
         Name::Kms => Box::new(Emulated::new("kms", KmsService::new)),
         Name::Logs => Box::new(Emulated::new("logs", CloudWatchLogsService::new)),
         Name::SageMaker => Box::new(Emulated::new("sagemaker", SageMakerService::new)),

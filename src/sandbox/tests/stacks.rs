@@ -66,7 +66,7 @@ Resources:
     Properties:
       EndpointConfigName: c1
       ProductionVariants: [{ModelName: !GetAtt Model.ModelName, VariantName: a, InitialInstanceCount: 1, InstanceType: ml.m5.large, InitialVariantWeight: 1}]
-  Endpoint: {Type: "AWS::SageMaker::Endpoint", Properties: {EndpointName: e, EndpointConfigName: !GetAtt Config.EndpointConfigName}}
+  Endpoint: {Type: "AWS::SageMaker::Endpoint", Properties: {EndpointConfigName: !GetAtt Config.EndpointConfigName}}
 Outputs:
   VpcId: {Value: !Ref Vpc}
   SubnetA: {Value: !Ref SubnetA}
@@ -200,17 +200,13 @@ async fn what_a_stack_makes_is_found_in_the_services_and_gone_with_it() {
     let s3 = aws_sdk_s3::Client::new(&config);
     let versioning = s3.get_bucket_versioning().bucket("demo-data").send().await.unwrap();
     assert_eq!(versioning.status().map(|status| status.as_str()), Some("Enabled"));
-    let endpoint = aws_sdk_sagemaker::Client::new(&config)
-        .describe_endpoint()
-        .endpoint_name("e")
-        .send()
-        .await
-        .unwrap();
+    let sagemaker = aws_sdk_sagemaker::Client::new(&config);
+    let endpoints = sagemaker.list_endpoints().send().await.unwrap();
+    let name = endpoints.endpoints()[0].endpoint_name().unwrap();
+    let endpoint = sagemaker.describe_endpoint().endpoint_name(name).send().await.unwrap();
     assert_eq!(endpoint.endpoint_config_name(), Some("c1"));
-    assert_eq!(
-        endpoint.endpoint_arn(),
-        Some("arn:aws:sagemaker:us-east-1:111122223333:endpoint/e")
-    );
+    let arn = format!("arn:aws:sagemaker:us-east-1:111122223333:endpoint/{name}");
+    assert_eq!(endpoint.endpoint_arn(), Some(arn.as_str()));
     aws_sdk_dynamodb::Client::new(&config)
         .describe_table()
         .table_name("demo-locks")

@@ -86,7 +86,7 @@ impl World for Desk<'_> {
         let response = self.send(&request).map_err(|error| error.to_string())?;
         if response.status != 200 {
             return Err(match text_between(&String::from_utf8_lossy(&response.body), "Code") {
-                Some(code) if code == "NoSuchKey" => {
+                Some("NoSuchKey") => {
                     "S3 error: The specified key does not exist.\nFor more information check http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html".to_owned()
                 }
                 _ => denied(),

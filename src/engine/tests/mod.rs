@@ -1,5 +1,9 @@
 //! The parts of the engine that need no AWS: who starts when, what is an end, what was the first cause.
 
+mod budget;
+mod life;
+mod stage;
+
 use std::time::Duration;
 
 use super::event::Outcome;

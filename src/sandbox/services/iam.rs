@@ -1,0 +1,78 @@
+//! IAM, with AWS's own managed policies: the emulator has none, and refuses to attach what it does not have.
+
+use serde_json::json;
+use winterbaume_core::{MockResponse, StatefulService as _, default_account_id};
+use winterbaume_iam::{IamService, IamStateView};
+
+use super::super::inventory::Item;
+use super::super::request::Request;
+use super::super::service::{Context, Service};
+use super::emulated::{Emulated, at_once};
+
+/// The service.
+pub(super) struct Iam(Emulated<IamService>);
+
+impl Iam {
+    pub(super) fn new() -> Self {
+        Self(Emulated::new("iam", IamService::new))
+    }
+
+    /// Has a managed policy of AWS exist from the moment on that somebody names it.
+    fn know(&self, arn: &str, context: &Context) -> Result<(), String> {
+        let Some(path) = arn.strip_prefix("arn:aws:iam::aws:policy") else {
+            return Ok(());
+        };
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let document = r#"{"Version":"2012-10-17","Statement":[]}"#;
+        let view: IamStateView = serde_json::from_value(json!({ "policies": { arn: {
+            "policy_name": name,
+            "policy_id": "ANPASANDBOX0000000000",
+            "arn": arn,
+            "path": format!("{folder}/"),
+            "default_version_id": "v1",
+            "description": "a managed policy of AWS; its statements are not simulated",
+            "create_date": null,
+            "update_date": null,
+            "is_attachable": true,
+            "document": document,
+            "versions": [{ "version_id": "v1", "document": document, "is_default_version": true, "create_date": null }],
+            "attachment_count": 0,
+        } } }))
+        .map_err(|error| error.to_string())?;
+        let known = at_once(self.0.service().snapshot(default_account_id(), &context.region))?;
+        if known.policies.contains_key(arn) {
+            return Ok(());
+        }
+        at_once(self.0.service().merge(default_account_id(), &context.region, view))?.map_err(|error| error.to_string())
+    }
+}
+
+impl Service for Iam {
+    fn handle(&mut self, request: &Request, context: &Context) -> MockResponse {
+        let form = request.form();
+        let named = form
+            .iter()
+            .find(|(key, _)| key == "PolicyArn")
+            .map(|(_, arn)| arn.as_str());
+        if let Some(Err(reason)) = named.map(|arn| self.know(arn, context)) {
+            return super::super::reply::ApiError::new(500, "ServiceFailure", reason).to_response(request);
+        }
+        self.0.handle(request, context)
+    }
+
+    fn export(&mut self, context: &Context) -> Result<Vec<u8>, String> {
+        self.0.export(context)
+    }
+
+    fn import(&mut self, state: &[u8], context: &Context) -> Result<(), String> {
+        self.0.import(state, context)
+    }
+
+    fn inventory(&mut self, context: &Context) -> Vec<Item> {
+        self.0
+            .inventory(context)
+            .into_iter()
+            .filter(|item| !item.id.starts_with("arn:aws:iam::aws:"))
+            .collect()
+    }
+}
