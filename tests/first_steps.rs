@@ -6,17 +6,30 @@ use crate::project::Project;
 fn each_example_environment_comes_up_is_unchanged_and_goes_away() {
     let project = Project::example();
     for environment in ["dev", "test", "prod"] {
-        project.mlinfra(&format!("apply {environment} --sandbox --yes")).exits(0);
-        project.mlinfra(&format!("plan {environment} --sandbox --detailed-exitcode")).exits(0).says("no changes");
+        project
+            .mlinfra(&format!("apply {environment} --sandbox --yes"))
+            .exits(0);
+        project
+            .mlinfra(&format!("plan {environment} --sandbox --detailed-exitcode"))
+            .exits(0)
+            .says("no changes");
     }
     for environment in ["dev", "test"] {
-        project.mlinfra(&format!("destroy {environment} --sandbox --yes")).exits(0);
-        let status = project.mlinfra(&format!("status {environment} --sandbox --format json")).exits(0).json();
+        project
+            .mlinfra(&format!("destroy {environment} --sandbox --yes"))
+            .exits(0);
+        let status = project
+            .mlinfra(&format!("status {environment} --sandbox --format json"))
+            .exits(0)
+            .json();
         for stack in status["stacks"].as_array().unwrap() {
             assert!(stack["status"].is_null(), "{stack}");
         }
     }
-    project.mlinfra("destroy prod --sandbox --yes").exits(5).says("--confirm");
+    project
+        .mlinfra("destroy prod --sandbox --yes")
+        .exits(5)
+        .says("--confirm");
 }
 
 #[test]
@@ -60,5 +73,12 @@ fn without_a_terminal_a_prompt_is_an_error_and_nothing_is_touched() {
     let project = Project::small();
     project.mlinfra("apply dev --sandbox").exits(64).says("--yes");
     let status = project.mlinfra("status dev --sandbox --format json").exits(0).json();
-    assert!(status["stacks"].as_array().unwrap().iter().all(|stack| stack["status"].is_null()), "{status}");
+    assert!(
+        status["stacks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|stack| stack["status"].is_null()),
+        "{status}"
+    );
 }

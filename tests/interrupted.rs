@@ -37,7 +37,11 @@ fn inventory(project: &Project) -> Vec<(String, usize)> {
     let list = project.mlinfra("sandbox list --format json").exits(0).json();
     let mut kinds = std::collections::BTreeMap::new();
     for item in list["items"].as_array().unwrap() {
-        let kind = format!("{} {}", item["service"].as_str().unwrap(), item["kind"].as_str().unwrap());
+        let kind = format!(
+            "{} {}",
+            item["service"].as_str().unwrap(),
+            item["kind"].as_str().unwrap()
+        );
         if !kind.starts_with("s3 object") {
             *kinds.entry(kind).or_insert(0) += 1;
         }

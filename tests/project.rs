@@ -34,14 +34,20 @@ impl Outcome {
     /// Fails unless stdout or stderr holds `text`.
     #[track_caller]
     pub fn says(self, text: &str) -> Self {
-        assert!(self.stdout.contains(text) || self.stderr.contains(text), "does not say {text:?}:\n{self}");
+        assert!(
+            self.stdout.contains(text) || self.stderr.contains(text),
+            "does not say {text:?}:\n{self}"
+        );
         self
     }
 
     /// Fails if stdout or stderr holds `text`.
     #[track_caller]
     pub fn never_says(self, text: &str) -> Self {
-        assert!(!self.stdout.contains(text) && !self.stderr.contains(text), "says {text:?}:\n{self}");
+        assert!(
+            !self.stdout.contains(text) && !self.stderr.contains(text),
+            "says {text:?}:\n{self}"
+        );
         self
     }
 }
@@ -55,20 +61,29 @@ pub struct Project {
 impl Project {
     /// An empty folder.
     pub fn empty() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            environment: Vec::new(),
+        }
     }
 
     /// The example environments that come with the sources.
     pub fn example() -> Self {
         let project = Self::empty();
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("environments"), &project.path("environments"));
+        copy(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("environments"),
+            &project.path("environments"),
+        );
         project
     }
 
     /// The small project of the external suites: three cheap stacks, one wire.
     pub fn small() -> Self {
         let project = Self::empty();
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/external/project"), &project.path("."));
+        copy(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/external/project"),
+            &project.path("."),
+        );
         project
     }
 
@@ -112,7 +127,12 @@ impl Project {
 
     /// Starts it and leaves it running, with stderr piped.
     pub fn start(&self, arguments: &str) -> Child {
-        self.command(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+        self.command(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
     }
 
     fn command(&self, arguments: &str) -> Command {

@@ -22,7 +22,7 @@ codes! {
 
     ENVIRONMENT_NAME = 101, "an environment has an unusable name";
     EXTENDS_INVALID = 102, "`extends` names something that cannot be extended";
-    EXTENDS_CYCLE = 103, "environment files extend each other in a circle";
+    EXTENDS_CYCLE = 103, "environment files extend each other in a cycle";
     UNKNOWN_KEY = 104, "a key that nothing reads";
     WRONG_TYPE = 105, "a value of the wrong type";
     MISSING_SETTING = 106, "a required setting is missing";
@@ -50,7 +50,7 @@ codes! {
     WIRE_TYPE = 212, "a reference to an output of another type";
     WIRE_AMBIGUOUS = 213, "more than one stack could provide an input";
     WIRE_NO_STACK = 214, "no stack provides an input";
-    WIRE_CYCLE = 215, "stacks depend on each other in a circle";
+    WIRE_CYCLE = 215, "stacks depend on each other in a cycle";
     WIRE_OUTPUT_ABSENT = 216, "a reference to an output that the stack does not make as it is configured";
     TEMPLATE_MISSING = 217, "a module has no template";
 
@@ -90,7 +90,7 @@ codes! {
     UNKNOWN_ATTRIBUTE = 431, "a resource has no such attribute";
     UNKNOWN_CONDITION = 432, "a condition is not declared";
     UNKNOWN_MAPPING = 433, "a mapping or one of its keys is not declared";
-    DEPENDENCY_CYCLE = 434, "resources or conditions depend on each other in a circle";
+    DEPENDENCY_CYCLE = 434, "resources or conditions depend on each other in a cycle";
     INTRINSIC_FORM = 435, "an intrinsic function has the wrong arguments";
     UNKNOWN_INTRINSIC = 436, "an intrinsic function is unknown";
     UNUSED_DECLARATION = 437, "a parameter, condition or mapping is never used";

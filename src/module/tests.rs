@@ -417,12 +417,12 @@ fn variables_of_cloudformation_and_iam_are_no_references() {
 }
 
 #[test]
-fn circles_are_named_with_the_whole_path() {
+fn cycles_are_named_with_the_whole_path() {
     let a = "[stacks.a]\nmodule = \"app\"\nvpc_id = \"${b.name}\"\nsubnet_ids = []\n";
     let b = "[stacks.b]\nmodule = \"app\"\nvpc_id = \"${a.name}\"\nsubnet_ids = []\n";
     let problems = refused(&format!("{a}{b}"));
     assert_eq!(problems.len(), 1, "{problems:#?}");
-    assert_eq!(problems[0].message, "stacks need each other in a circle: a -> b -> a");
+    assert_eq!(problems[0].message, "stacks need each other in a cycle: a -> b -> a");
     let labels: Vec<_> = problems[0].labels.iter().map(|label| label.text.as_str()).collect();
     assert_eq!(labels, ["`vpc_id` of `a` needs b.name", "`vpc_id` of `b` needs a.name"]);
     assert!(the_only(&a.replace("${b.", "${a.")).contains("the stack `a` needs its own output"));

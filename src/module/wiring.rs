@@ -400,7 +400,7 @@ fn order(stacks: &[WiredStack<'_>], problems: &mut Problems) -> Vec<usize> {
     order
 }
 
-/// Walks from a stack that cannot be ordered until one comes again: that is a circle.
+/// Walks from a stack that cannot be ordered until one comes again: that is a cycle.
 fn cycle(stacks: &[WiredStack<'_>], depends: &[BTreeSet<usize>], ordered: &[usize]) -> Problem {
     let next = |index: usize| depends.get(index)?.iter().copied().find(|need| !ordered.contains(need));
     let mut path: Vec<usize> = Vec::new();
@@ -413,17 +413,17 @@ fn cycle(stacks: &[WiredStack<'_>], depends: &[BTreeSet<usize>], ordered: &[usiz
         path.push(index);
         at = next(index);
     }
-    let circle: Vec<&WiredStack<'_>> = path.iter().filter_map(|index| stacks.get(*index)).collect();
-    let names: Vec<&str> = circle.iter().map(|stack| stack.spec.name.value.as_str()).collect();
+    let cycle: Vec<&WiredStack<'_>> = path.iter().filter_map(|index| stacks.get(*index)).collect();
+    let names: Vec<&str> = cycle.iter().map(|stack| stack.spec.name.value.as_str()).collect();
     let closed = [names.as_slice(), names.get(..1).unwrap_or_default()]
         .concat()
         .join(" -> ");
     let message = match names.as_slice() {
         [one] => format!("the stack `{one}` needs its own output"),
-        _ => format!("stacks need each other in a circle: {closed}"),
+        _ => format!("stacks need each other in a cycle: {closed}"),
     };
     let mut problem = Problem::error(codes::WIRE_CYCLE, message);
-    for (position, stack) in circle.iter().enumerate() {
+    for (position, stack) in cycle.iter().enumerate() {
         let needed = names
             .get((position + 1) % names.len().max(1))
             .copied()

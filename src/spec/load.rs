@@ -120,7 +120,7 @@ impl Files<'_> {
             return None;
         };
         if let Some(start) = chain.iter().position(|earlier| *earlier == path) {
-            let circle = chain
+            let cycle = chain
                 .iter()
                 .skip(start)
                 .chain([&path])
@@ -128,9 +128,9 @@ impl Files<'_> {
                 .collect::<Vec<_>>()
                 .join(" -> ");
             self.problems.push(
-                Problem::error(codes::EXTENDS_CYCLE, "environment files extend each other in a circle")
-                    .at(base.span.clone(), "closes the circle")
-                    .note(circle)
+                Problem::error(codes::EXTENDS_CYCLE, "environment files extend each other in a cycle")
+                    .at(base.span.clone(), "closes the cycle")
+                    .note(cycle)
                     .hint("move what they share into a file that extends nothing"),
             );
             return None;

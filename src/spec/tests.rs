@@ -127,7 +127,7 @@ fn of_several_bases_the_last_one_wins_and_a_shared_base_is_read_once() {
 }
 
 #[test]
-fn a_circle_of_bases_is_refused_where_it_closes() {
+fn a_cycle_of_bases_is_refused_where_it_closes() {
     let found = load_files(&[("dev.toml", DEV), ("common.toml", "extends = \"dev.toml\"\n")])
         .unwrap_err()
         .0;

@@ -20,7 +20,7 @@ pub(super) fn check(resource_type: &str, properties: &Value) -> Vec<Wrong> {
     let mut wrong = Vec::new();
     if let Some(schema) = resource_types::get(resource_type) {
         object(&schema, schema.json(), properties, "", 0, &mut wrong);
-        let read_only = schema.read_only();
+        let read_only = schema.set_by_aws_alone();
         for key in properties.as_object().into_iter().flat_map(|map| map.keys()) {
             if read_only.contains(key) {
                 let message = format!("#: extraneous key [{key}] is not permitted");

@@ -57,6 +57,22 @@ impl ResourceType {
         self.paths("readOnlyProperties")
     }
 
+    /// What only AWS sets. Some schemas list a property both as read-only and as one that a template may give (the
+    /// name of a SageMaker endpoint is create-only too); those are not among them.
+    pub(super) fn set_by_aws_alone(&self) -> Vec<String> {
+        let mut settable = self.schema.required();
+        for key in [
+            "createOnlyProperties",
+            "conditionalCreateOnlyProperties",
+            "writeOnlyProperties",
+        ] {
+            settable.extend(self.paths(key));
+        }
+        let mut paths = self.read_only();
+        paths.retain(|path| !settable.contains(path));
+        paths
+    }
+
     pub(super) fn primary_identifier(&self) -> Vec<String> {
         self.paths("primaryIdentifier")
     }

@@ -37,6 +37,9 @@ pub(super) fn create(
         let name = name_of(request, "Name", &planned.id);
         if let Value::Object(body) = &mut body {
             body.insert("name".to_owned(), json!(name));
+            if let Some(logging) = logging(request.properties) {
+                body.insert("logging".to_owned(), logging);
+            }
         }
         let cluster = post(desk, "/clusters", &body)?;
         let paths = [
@@ -123,6 +126,13 @@ pub(super) fn delete(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, id: &st
     };
     let gone = Request::rest(Name::Eks, request.region, "DELETE", &path, Vec::new());
     desk.remove(&gone)
+}
+
+/// The log types that are on, in the API's form: CloudFormation lists them as `ClusterLogging.EnabledTypes[].Type`.
+fn logging(properties: &Value) -> Option<Value> {
+    let enabled = properties.pointer("/Logging/ClusterLogging/EnabledTypes")?.as_array()?;
+    let types: Vec<&Value> = enabled.iter().filter_map(|entry| entry.get("Type")).collect();
+    Some(json!({ "clusterLogging": [{ "types": types, "enabled": true }] }))
 }
 
 fn part(resource_type: &str) -> Option<&'static (&'static str, &'static str, &'static str, &'static str)> {

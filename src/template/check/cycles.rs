@@ -50,8 +50,8 @@ fn edges<'a>(
     edges
 }
 
-/// Takes away, again and again, whatever needs nothing that is left; only circles and what leads into them remain.
-/// Then follows the needs from the first name until one repeats. One problem a circle; circles share no member.
+/// Takes away, again and again, whatever needs nothing that is left; only cycles and what leads into them remain.
+/// Then follows the needs from the first name until one repeats. One problem a cycle; cycles share no member.
 fn report(edges: &Edges, what: &str, problems: &mut Problems) {
     let mut left: BTreeSet<&str> = edges.keys().copied().collect();
     loop {
@@ -77,9 +77,9 @@ fn report(edges: &Edges, what: &str, problems: &mut Problems) {
             path.push((at, span));
             at = target;
         }
-        let circle: Vec<_> = path.into_iter().skip_while(|(name, _)| *name != at).collect();
-        problems.push(problem(&circle, what));
-        for (name, _) in circle {
+        let cycle: Vec<_> = path.into_iter().skip_while(|(name, _)| *name != at).collect();
+        problems.push(problem(&cycle, what));
+        for (name, _) in cycle {
             left.remove(name);
         }
     }
@@ -93,11 +93,11 @@ fn next<'a>(edges: &'a Edges, left: &BTreeSet<&str>, name: &str) -> Option<(&'a 
         .map(|(target, span)| (*target, span))
 }
 
-fn problem(circle: &[(&str, &Span)], what: &str) -> Problem {
-    let names: Vec<&str> = circle.iter().chain(circle.first()).map(|(name, _)| *name).collect();
-    let message = format!("{what} depend on each other in a circle: {}", names.join(" -> "));
+fn problem(cycle: &[(&str, &Span)], what: &str) -> Problem {
+    let names: Vec<&str> = cycle.iter().chain(cycle.first()).map(|(name, _)| *name).collect();
+    let message = format!("{what} depend on each other in a cycle: {}", names.join(" -> "));
     let mut problem = Problem::error(codes::DEPENDENCY_CYCLE, message);
-    for ((name, span), target) in circle.iter().zip(names.iter().skip(1)) {
+    for ((name, span), target) in cycle.iter().zip(names.iter().skip(1)) {
         problem = problem.at((*span).clone(), format!("`{name}` needs `{target}`"));
     }
     match what {

@@ -61,7 +61,7 @@ fn logical_ids_are_letters_and_digits_and_unique() {
         [
             "0411 4:3 `my-topic` cannot be the name of a resource; `mytopic` would be valid",
             "0411 5:3 `A` names both a parameter and a resource",
-            "0434 5:59 resources depend on each other in a circle: A -> A; take one of these references out; for security groups and routes a separate resource for the rule helps",
+            "0434 5:59 resources depend on each other in a cycle: A -> A; take one of these references out; for security groups and routes a separate resource for the rule helps",
         ]
     );
 }
@@ -189,16 +189,16 @@ fn what_is_declared_and_never_used_is_a_warning() {
 }
 
 #[test]
-fn circles_are_named_with_every_step() {
+fn cycles_are_named_with_every_step() {
     let text = "Resources:\n  A: {Type: AWS::SNS::Topic, Properties: {TopicName: !Ref B}}\n  B: {Type: AWS::SNS::Topic, Properties: {TopicName: !Sub 'x-${C}'}}\n  C: {Type: AWS::SNS::Topic, DependsOn: A}\n  D: {Type: AWS::SNS::Topic, Properties: {TopicName: !Ref A}}\n";
     let all = problems(text);
-    let circles: Vec<_> = all.0.iter().filter(|problem| problem.code.0 == 434).collect();
-    assert_eq!(circles.len(), 1);
+    let cycles: Vec<_> = all.0.iter().filter(|problem| problem.code.0 == 434).collect();
+    assert_eq!(cycles.len(), 1);
     assert_eq!(
-        circles[0].message,
-        "resources depend on each other in a circle: A -> B -> C -> A"
+        cycles[0].message,
+        "resources depend on each other in a cycle: A -> B -> C -> A"
     );
-    let labels: Vec<_> = circles[0]
+    let labels: Vec<_> = cycles[0]
         .labels
         .iter()
         .map(|label| (label.span.line_column(), label.text.as_str()))
@@ -216,7 +216,7 @@ fn circles_are_named_with_every_step() {
     let conditions = "Conditions:\n  A: !Not [!Condition B]\n  B: !And [!Condition A, !Equals [a, b]]\nOutputs:\n  X: {Value: x, Condition: A}\n";
     assert_eq!(
         found(&with(conditions)),
-        ["0434 2:23 conditions depend on each other in a circle: A -> B -> A"]
+        ["0434 2:23 conditions depend on each other in a cycle: A -> B -> A"]
     );
 }
 
