@@ -22,45 +22,85 @@ pub(super) fn additions(document: &Document) -> Vec<ResourceChange> {
         .collect()
 }
 
-/// The properties that take their values from parameters which are known only later, resource by resource.
+/// The properties that take their values from parameters which are known only later, resource by resource, and what
+/// follows from them: a resource that may be replaced gets a new identifier, so whatever refers to it changes as well.
 /// `unknown` maps a parameter to the text shown in its value's place.
 pub(super) fn unknown_changes(document: &Document, unknown: &BTreeMap<String, String>) -> Vec<ResourceChange> {
-    let mut changes = Vec::new();
-    for (logical_id, resource_type, node) in resources(document) {
-        let Some(properties) = node.get("Properties") else {
-            continue;
-        };
-        let mut found = Vec::new();
-        for (property, _, value) in properties.entries() {
-            let Some((parameter, text)) = references(value)
-                .into_iter()
-                .find_map(|name| unknown.get_key_value(name.as_str()))
-            else {
-                continue;
-            };
-            found.push(PropertyChange {
-                path: property.clone(),
-                before: None,
-                after: None,
-                after_unknown: Some(text.clone()),
-                replacement: replacement_of(resource_type, property),
-                cause: Some(format!("Parameters.{parameter}")),
-            });
+    let mut moving: BTreeMap<String, Moving> = unknown
+        .iter()
+        .map(|(parameter, text)| {
+            let cause = format!("Parameters.{parameter}");
+            (
+                parameter.clone(),
+                Moving {
+                    cause,
+                    text: text.clone(),
+                },
+            )
+        })
+        .collect();
+    loop {
+        let changes: Vec<ResourceChange> = resources(document)
+            .filter_map(|(logical_id, resource_type, node)| suspected(logical_id, resource_type, node, &moving))
+            .collect();
+        let before = moving.len();
+        for change in changes.iter().filter(|change| change.replacement != Replacement::Never) {
+            let text = change
+                .properties
+                .iter()
+                .find_map(|property| property.after_unknown.clone());
+            let cause = change.logical_id.clone();
+            let text = text.unwrap_or_default();
+            moving
+                .entry(change.logical_id.clone())
+                .or_insert(Moving { cause, text });
         }
-        // Whether the value differs at all is open, so no more than "perhaps" can be said of the resource.
-        let replacement = found.iter().map(|change| change.replacement).max();
-        if let Some(replacement) = replacement {
-            changes.push(ResourceChange {
-                logical_id: logical_id.to_owned(),
-                physical_id: None,
-                resource_type: resource_type.to_owned(),
-                action: ResourceAction::Modify,
-                replacement: replacement.min(Replacement::Conditional),
-                properties: found,
-            });
+        if moving.len() == before {
+            return changes;
         }
     }
-    changes
+}
+
+/// A parameter or resource whose value is going to be another one.
+struct Moving {
+    /// As a property's cause names it.
+    cause: String,
+    /// What is shown in the value's place.
+    text: String,
+}
+
+/// What changes in one resource if everything in `moving` does.
+fn suspected(
+    logical_id: &str,
+    resource_type: &str,
+    node: &Node,
+    moving: &BTreeMap<String, Moving>,
+) -> Option<ResourceChange> {
+    let mut properties = Vec::new();
+    for (property, _, value) in node.get("Properties")?.entries() {
+        let names = references(value);
+        let Some(source) = names.iter().find_map(|name| moving.get(name.as_str())) else {
+            continue;
+        };
+        properties.push(PropertyChange {
+            path: property.clone(),
+            before: None,
+            after: None,
+            after_unknown: Some(source.text.clone()),
+            replacement: replacement_of(resource_type, property),
+            cause: Some(source.cause.clone()),
+        });
+    }
+    // Whether the value differs at all is open, so no more than "perhaps" can be said of the resource.
+    let replacement = properties.iter().map(|change| change.replacement).max()?;
+    Some(ResourceChange {
+        logical_id: logical_id.to_owned(),
+        physical_id: None,
+        resource_type: resource_type.to_owned(),
+        action: ResourceAction::Modify,
+        replacement: replacement.min(Replacement::Conditional),
+        properties,
+    })
 }
 
 /// Adds what is only suspected to what CloudFormation said; where both speak of a resource, the properties are joined.

@@ -310,6 +310,61 @@ fn a_loss_that_the_reviewer_saw_in_a_weaker_form_is_unseen() {
     assert_eq!(unseen(&seen, &removed)[0].what, "would be removed");
 }
 
+#[test]
+fn what_refers_to_something_that_may_be_replaced_may_be_replaced_too() {
+    let ml = stack(
+        "ml",
+        json!({ "Resources": {
+            "Group": {
+                "Type": "AWS::EC2::SecurityGroup",
+                "Properties": { "GroupDescription": "g", "VpcId": { "Ref": "VpcId" } },
+            },
+            "Rule": {
+                "Type": "AWS::EC2::SecurityGroupIngress",
+                "Properties": { "GroupId": { "Fn::GetAtt": ["Group", "GroupId"] }, "IpProtocol": "tcp" },
+            },
+            "Bucket": { "Type": "AWS::S3::Bucket" },
+        }}),
+    );
+    let unknown = BTreeMap::from([("VpcId".to_owned(), "known after network".to_owned())]);
+    let changes = local::unknown_changes(&ml.document, &unknown);
+    let told: Vec<(&str, Replacement, Option<&str>)> = changes
+        .iter()
+        .map(|change| {
+            let cause = change.properties[0].cause.as_deref();
+            (change.logical_id.as_str(), change.replacement, cause)
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("Group", Replacement::Conditional, Some("Parameters.VpcId")),
+            ("Rule", Replacement::Conditional, Some("Group")),
+        ]
+    );
+}
+
+#[test]
+fn reading_an_attribute_of_something_changed_in_place_is_no_loss_but_of_something_replaced_it_is() {
+    let reader = |source: Replacement| {
+        let mut changes = changing("Role", source).changes;
+        let mut notebook = changing("Notebook", Replacement::Conditional).changes.remove(0);
+        notebook.properties.push(PropertyChange {
+            path: "RoleArn".to_owned(),
+            before: None,
+            after: None,
+            after_unknown: Some("known after apply".to_owned()),
+            replacement: Replacement::Always,
+            cause: Some("Role.Arn".to_owned()),
+        });
+        changes.push(notebook);
+        changes
+    };
+    let role = |replacement| changing("Role", replacement).changes;
+    assert!(unseen(&role(Replacement::Never), &reader(Replacement::Never)).is_empty());
+    assert_eq!(unseen(&role(Replacement::Always), &reader(Replacement::Always)).len(), 1);
+}
+
 struct World {
     kind: Kind,
     environment: RenderedEnvironment,
