@@ -253,7 +253,6 @@ impl Round<'_> {
         match planned.recovery {
             Some(Recovery::DeleteFirst | Recovery::DeleteAgain) => {
                 planned.reasons.push(match phase(status) {
-                    Phase::Review => format!("it is only an unfinished draft ({status}): deleted first, then created"),
                     Phase::DeleteFailed => format!("its deletion failed ({status}): deleted again, then created"),
                     _ => format!("its creation failed before ({status}): deleted first, then created"),
                 });
@@ -279,6 +278,12 @@ impl Round<'_> {
                 planned.reasons.push(format!(
                     "a rollback is stuck ({status}): continued first; what then differs shows only afterwards"
                 ));
+            }
+            None if phase(status) == Phase::Review => {
+                planned.reasons.push(format!(
+                    "only an empty draft of it exists ({status}): it is created in its place"
+                ));
+                planned.changes = local::additions(&stack.document);
             }
             None => self.compare(stack, live, &mut planned, waits),
         }

@@ -136,7 +136,7 @@ pub enum Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Recovery {
-    /// ROLLBACK_COMPLETE, ROLLBACK_FAILED, CREATE_FAILED, REVIEW_IN_PROGRESS: nothing in it ever worked; delete, then create.
+    /// ROLLBACK_COMPLETE, ROLLBACK_FAILED, CREATE_FAILED: nothing in it ever worked; delete, then create.
     DeleteFirst,
     /// UPDATE_ROLLBACK_FAILED: continue the rollback, then update.
     ContinueRollback,

@@ -171,7 +171,6 @@ fn a_target_brings_along_what_it_needs_and_in_a_destruction_what_needs_it() {
 fn stuck_stacks_are_planned_with_their_recovery() {
     for (status, recovery, action) in [
         ("ROLLBACK_COMPLETE", Recovery::DeleteFirst, Action::Create),
-        ("REVIEW_IN_PROGRESS", Recovery::DeleteFirst, Action::Create),
         ("CREATE_FAILED", Recovery::DeleteFirst, Action::Create),
         ("DELETE_FAILED", Recovery::DeleteAgain, Action::Create),
         ("UPDATE_ROLLBACK_FAILED", Recovery::ContinueRollback, Action::Update),
@@ -190,6 +189,17 @@ fn stuck_stacks_are_planned_with_their_recovery() {
         let cluster = draft.plan.stack("cluster").unwrap();
         assert_eq!(cluster.parameters["VpcId"], ParameterValue::After(vpc_id()), "{status}");
     }
+}
+
+#[test]
+fn a_draft_that_nobody_executed_is_created_in_its_place() {
+    let mut world = World::deployed();
+    world.live("network").status = "REVIEW_IN_PROGRESS".to_owned();
+    let draft = world.draft();
+    let network = draft.plan.stack("network").unwrap();
+    assert_eq!((network.recovery, network.action), (None, Action::Create));
+    assert!(!network.changes.is_empty());
+    assert!(draft.wanted.iter().all(|wanted| wanted.stack != "network"));
 }
 
 #[test]
