@@ -246,7 +246,7 @@ impl Round<'_> {
         };
         let Some(live) = live else {
             planned.reasons.push("it does not exist yet".to_owned());
-            planned.changes = local::additions(&stack.document);
+            planned.changes = local::additions(&stack.document, &unknown(&planned.parameters));
             return planned;
         };
         let status = &live.status;
@@ -256,7 +256,7 @@ impl Round<'_> {
                     Phase::DeleteFailed => format!("its deletion failed ({status}): deleted again, then created"),
                     _ => format!("its creation failed before ({status}): deleted first, then created"),
                 });
-                planned.changes = local::additions(&stack.document);
+                planned.changes = local::additions(&stack.document, &unknown(&planned.parameters));
                 // The protection of the failed stack goes with it.
                 planned.set_protection = protect.then_some(true);
             }
@@ -270,7 +270,7 @@ impl Round<'_> {
                 );
                 planned.action = if begins_anew { Action::Create } else { Action::Update };
                 if begins_anew {
-                    planned.changes = local::additions(&stack.document);
+                    planned.changes = local::additions(&stack.document, &unknown(&planned.parameters));
                 }
             }
             Some(Recovery::ContinueRollback) => {
@@ -302,14 +302,7 @@ impl Round<'_> {
             self.undecided.insert(stack.name.clone());
             return;
         }
-        let unknown: BTreeMap<String, String> = planned
-            .parameters
-            .iter()
-            .filter_map(|(name, value)| match value {
-                ParameterValue::After(output) => Some((name.clone(), format!("known after {}", output.stack))),
-                ParameterValue::Known(_) => None,
-            })
-            .collect();
+        let unknown = unknown(&planned.parameters);
         let values: Option<BTreeMap<String, String>> = planned
             .parameters
             .iter()
@@ -515,6 +508,15 @@ impl Round<'_> {
             set_protection: live.filter(|live| live.protected).map(|_| false),
         })
     }
+}
+
+/// What is shown in place of the parameters' values that are not known yet.
+fn unknown(parameters: &BTreeMap<String, ParameterValue>) -> BTreeMap<String, String> {
+    let unknown = parameters.iter().filter_map(|(name, value)| match value {
+        ParameterValue::After(output) => Some((name.clone(), format!("known after {}", output.stack))),
+        ParameterValue::Known(_) => None,
+    });
+    unknown.collect()
 }
 
 fn tag_differences(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Vec<String> {

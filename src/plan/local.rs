@@ -9,17 +9,41 @@ use crate::template::schema::{self, Update};
 use crate::template::{Document, Node};
 
 /// Every resource of the document as an addition; those behind a condition too, since only CloudFormation evaluates it.
-pub(super) fn additions(document: &Document) -> Vec<ResourceChange> {
+/// `unknown` is as in [`unknown_changes`].
+pub(super) fn additions(document: &Document, unknown: &BTreeMap<String, String>) -> Vec<ResourceChange> {
     resources(document)
-        .map(|(logical_id, resource_type, _)| ResourceChange {
+        .map(|(logical_id, resource_type, node)| ResourceChange {
             logical_id: logical_id.to_owned(),
             physical_id: None,
             resource_type: resource_type.to_owned(),
             action: ResourceAction::Add,
             replacement: Replacement::Never,
-            properties: Vec::new(),
+            properties: unknown_properties(node, unknown)
+                .map(|(property, text, _)| PropertyChange {
+                    path: property.to_owned(),
+                    before: None,
+                    after: None,
+                    after_unknown: Some(text.to_owned()),
+                    replacement: Replacement::Never,
+                    cause: None,
+                })
+                .collect(),
         })
         .collect()
+}
+
+/// The properties of a resource that need a parameter which is known only later: property, text, parameter.
+fn unknown_properties<'a>(
+    resource: &'a Node,
+    unknown: &'a BTreeMap<String, String>,
+) -> impl Iterator<Item = (&'a str, &'a str, &'a str)> {
+    let properties = resource.get("Properties").map(Node::entries).unwrap_or_default();
+    properties.iter().filter_map(|(property, _, value)| {
+        let (parameter, text) = references(value)
+            .into_iter()
+            .find_map(|name| unknown.get_key_value(name.as_str()))?;
+        Some((property.as_str(), text.as_str(), parameter.as_str()))
+    })
 }
 
 /// The properties that take their values from parameters which are known only later, resource by resource, and what
@@ -203,7 +227,7 @@ fn resources(document: &Document) -> impl Iterator<Item = (&str, &str, &Node)> {
 }
 
 /// What changing this property would do to the resource, by its schema; "perhaps" for a type that has none.
-fn replacement_of(resource_type: &str, property: &str) -> Replacement {
+pub(super) fn replacement_of(resource_type: &str, property: &str) -> Replacement {
     match schema::get(resource_type).map(|schema| schema.replacement(&[property])) {
         Some(Update::InPlace) => Replacement::Never,
         Some(Update::Replace) => Replacement::Always,

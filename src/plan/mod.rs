@@ -15,6 +15,7 @@ mod review;
 mod saved;
 #[cfg(test)]
 mod tests;
+mod values;
 
 pub use decide::{About, Draft, Drawn, Inputs, Wanted, What, plan};
 pub use deployed::{Deployed, LiveStack, Phase, Recorded, phase, recovery_of};
@@ -22,6 +23,7 @@ pub use guard::{Consents, guards, is_stateful};
 pub use order::{dependents_of, with_dependencies, with_dependents};
 pub use review::{Unseen, unseen};
 pub use saved::{Current, Moved, Unreadable, open, seal, verify_against};
+pub use values::{Side, fill_in, lacks_values};
 
 /// What would be done to one environment, sealed with everything that it was derived from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -169,7 +171,7 @@ pub struct ResourceChange {
     pub action: ResourceAction,
     /// Whether it gets replaced by a new one.
     pub replacement: Replacement,
-    /// Property by property; empty for additions and removals.
+    /// Property by property; of an addition only those whose values are not known yet, of a removal none.
     pub properties: Vec<PropertyChange>,
 }
 

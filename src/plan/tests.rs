@@ -20,6 +20,10 @@ fn what_does_not_exist_is_planned_without_asking_and_its_users_wait_for_its_outp
     assert_eq!(cluster.action, Action::Create);
     assert_eq!(cluster.parameters["VpcId"], ParameterValue::After(vpc_id()));
     assert_eq!(cluster.changes[0].action, ResourceAction::Add);
+    assert_eq!(
+        cluster.changes[0].properties[0].after_unknown.as_deref(),
+        Some("known after network")
+    );
     assert_eq!(cluster.after, ["network"]);
     assert!(cluster.seen.is_none());
 }
