@@ -257,7 +257,11 @@ impl Round<'_> {
                     Phase::DeleteFailed => format!("its deletion failed ({status}): deleted again, then created"),
                     _ => format!("its creation failed before ({status}): deleted first, then created"),
                 });
-                planned.changes = local::additions(&stack.document);
+                // What is left of it goes, and may hold data: it is shown as what it is, a removal.
+                if phase(status) != Phase::Review {
+                    planned.changes = self.resources(&stack.name);
+                }
+                planned.changes.extend(local::additions(&stack.document));
                 // The protection of the failed stack goes with it.
                 planned.set_protection = protect.then_some(true);
             }
@@ -375,6 +379,9 @@ impl Round<'_> {
         match self.inputs.deployed.recorded.get(&stack.name) {
             None => reasons
                 .push("the state does not know it: it was made by someone else, or the state was lost".to_owned()),
+            Some(recorded) if recorded.template_sha256.is_empty() => {
+                reasons.push("nobody saw the end of its creation".to_owned());
+            }
             Some(recorded) if recorded.stack_id != live.stack_id => {
                 reasons.push("it was deleted and made anew by someone else".to_owned());
             }
@@ -441,7 +448,9 @@ impl Round<'_> {
                 let empty = BTreeMap::new();
                 let old_parameters = live.map_or(&empty, |live| &live.parameters);
                 let forecast = rendered.map_or(Forecast::Unknown, |rendered| {
-                    local::forecast(rendered, producer, &output.key, old.map(String::as_str), old_parameters)
+                    let recorded = self.inputs.deployed.recorded.get(&output.stack);
+                    let old = old.map(String::as_str);
+                    local::forecast(rendered, producer, recorded, &output.key, old, old_parameters)
                 });
                 match forecast {
                     Forecast::Value(value) => ParameterValue::Known(value),
@@ -461,7 +470,9 @@ impl Round<'_> {
             .map(|live| &live.stack_name)
             .or(recorded.map(|recorded| &recorded.stack_name))?
             .clone();
+        let begun = recorded.is_some_and(|recorded| recorded.template_sha256.is_empty());
         let reason = match (self.inputs.kind, live) {
+            (_, None) if begun => "its creation failed and nothing is left of it; only its record is removed",
             (_, None) => "it is gone already; only its record is removed",
             (Kind::Apply, Some(_)) => "it is no longer in the environment's file",
             (Kind::Destroy, Some(_)) => "the environment is destroyed",
@@ -478,17 +489,7 @@ impl Round<'_> {
                 _ => format!("its deletion failed before ({}): tried again", live.status),
             });
         }
-        let changes = match (live, self.inputs.drawn.get(name)) {
-            (None, _) => Vec::new(),
-            (Some(_), Some(drawn)) => drawn.changes.clone(),
-            (Some(_), None) => {
-                self.wanted.push(Wanted {
-                    stack: name.to_owned(),
-                    what: What::Resources,
-                });
-                Vec::new()
-            }
-        };
+        let changes = live.map_or_else(Vec::new, |_| self.resources(name));
         Some(StackPlan {
             name: name.to_owned(),
             stack_name,
@@ -509,6 +510,20 @@ impl Round<'_> {
             seen: live.map(LiveStack::seen),
             set_protection: live.filter(|live| live.protected).map(|_| false),
         })
+    }
+}
+
+impl Round<'_> {
+    /// What a stack holds, as removals.
+    fn resources(&mut self, name: &str) -> Vec<ResourceChange> {
+        if let Some(drawn) = self.inputs.drawn.get(name) {
+            return drawn.changes.clone();
+        }
+        self.wanted.push(Wanted {
+            stack: name.to_owned(),
+            what: What::Resources,
+        });
+        Vec::new()
     }
 }
 
