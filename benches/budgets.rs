@@ -5,6 +5,7 @@
 #![allow(
     missing_docs,
     clippy::print_stdout,
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::indexing_slicing,
     reason = "a program that measures"

@@ -228,7 +228,7 @@ fn names(code: &str, word: &str) -> bool {
     code.match_indices(word).any(|(at, _)| {
         let before = code[..at].chars().next_back();
         let after = code[at + word.len()..].chars().next();
-        !part_of_a_name(before) && !(ends_a_name && part_of_a_name(after))
+        !(part_of_a_name(before) || ends_a_name && part_of_a_name(after))
     })
 }
 

@@ -1,6 +1,7 @@
 //! The one integration-test binary: linking it once is what keeps `cargo test` quick.
 
 #![allow(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -228,11 +228,7 @@ impl Denial {
 pub fn denial(message: &str) -> Option<Denial> {
     let after = |marker: &str| {
         let (_, rest) = message.split_once(marker)?;
-        let word = rest
-            .trim_start()
-            .split_whitespace()
-            .next()?
-            .trim_matches(['"', '\'', '.', ',']);
+        let word = rest.split_whitespace().next()?.trim_matches(['"', '\'', '.', ',']);
         (!word.is_empty()).then(|| word.to_owned())
     };
     let action = after("is not authorized to perform:").or_else(|| after("not authorized to perform"))?;

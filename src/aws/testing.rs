@@ -1,12 +1,6 @@
 //! A small AWS behind the SDK's HTTP client, for the tests of locks and states: a linearizable DynamoDB with just the
 //! expressions that the lock uses, S3, STS, and a list of faults.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test's stage: what is wrong here should stop the test"
-)]
-
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -169,7 +169,14 @@ pub fn stale(context: &Context, plan: &Plan, moved: &[Moved]) -> CommandError {
         codes::PLAN_STALE,
         "something moved since the plan was made; nothing was changed",
     );
-    for one in moved {
+    // Of a plan that was applied everything moved: that it was applied says it all.
+    let applied = moved.iter().filter(|one| one.what == "the plan");
+    let told: Vec<&Moved> = if applied.clone().next().is_some() {
+        applied.collect()
+    } else {
+        moved.iter().collect()
+    };
+    for one in told {
         problem = problem.note(format!("{}: planned {}, now {}", one.what, one.planned, one.now));
     }
     let verb = format!("plan {}", plan.environment);

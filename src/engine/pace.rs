@@ -11,12 +11,10 @@ const SLOW: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_secs(15);
 /// The share of the time since the last change that may be lost before its end is seen.
 const SHARE: f64 = 0.03;
-/// Calls that become allowed per second.
-const RATE: f64 = 0.42;
-/// Calls that may be saved up.
-const SAVED: f64 = 16.0;
-/// Calls that are kept back for statuses: events only fill lines on a screen.
-const RESERVE: f64 = 4.0;
+/// Looks at statuses that become allowed per second, and how many may be saved up.
+const STATUSES: (f64, f64) = (0.38, 14.0);
+/// The same for reading events, which only fill lines on a screen. Counted apart, or one would starve the other.
+const EVENTS: (f64, f64) = (0.1, 3.0);
 
 /// The pace of one poller. Times are since the clock's origin.
 #[derive(Debug, Clone)]
@@ -24,7 +22,8 @@ pub(super) struct Pace {
     last_change: Duration,
     step: u32,
     trouble: u32,
-    allowance: f64,
+    statuses: f64,
+    events: f64,
     counted: Duration,
 }
 
@@ -35,7 +34,8 @@ impl Pace {
             last_change: now,
             step: 0,
             trouble: 0,
-            allowance: SAVED,
+            statuses: STATUSES.1,
+            events: EVENTS.1,
             counted: now,
         }
     }
@@ -70,27 +70,34 @@ impl Pace {
             0 => Duration::ZERO,
             failures => Duration::from_secs(1).saturating_mul(1 << failures.min(4)).min(LONGEST),
         };
-        let allowed = Duration::from_secs_f64(((1.0 - self.allowance) / RATE).max(0.0));
+        let allowed = Duration::from_secs_f64(((1.0 - self.statuses) / STATUSES.0).max(0.0));
         wanted
             .mul_f64(1.0 - 0.2 * jitter.clamp(0.0, 1.0))
             .max(backed_off)
             .max(allowed)
     }
 
-    /// Calls were made.
-    pub(super) fn spent(&mut self, calls: u32) {
-        self.allowance -= f64::from(calls);
+    /// A status was asked for.
+    pub(super) fn looked(&mut self) {
+        self.statuses -= 1.0;
+    }
+
+    /// Events were read. The last events of a stack are read in any case, so this may go below nothing.
+    pub(super) fn read_events(&mut self) {
+        self.events -= 1.0;
     }
 
     /// Whether there is a call to spare for events.
     pub(super) fn can_spare(&mut self, now: Duration) -> bool {
         self.refill(now);
-        self.allowance >= RESERVE
+        self.events >= 1.0
     }
 
     fn refill(&mut self, now: Duration) {
         let passed = now.saturating_sub(self.counted).as_secs_f64();
-        self.allowance = (self.allowance + passed * RATE).min(SAVED);
+        let refilled = |left: f64, (rate, saved): (f64, f64)| (left + passed * rate).min(saved);
+        self.statuses = refilled(self.statuses, STATUSES);
+        self.events = refilled(self.events, EVENTS);
         self.counted = now;
     }
 }
@@ -119,18 +126,19 @@ mod tests {
     #[test]
     fn constant_changes_still_leave_less_than_one_call_in_two_seconds() {
         let mut pace = Pace::new(Duration::ZERO);
-        let (mut now, mut calls) = (Duration::ZERO, 0_u32);
+        let (mut now, mut calls, mut events) = (Duration::ZERO, 0_u32, 0_u32);
         while now < Duration::from_secs(1200) {
             pace.changed(now);
             now += pace.next(now, 0.5);
-            pace.spent(1);
+            pace.looked();
             calls += 1;
             if pace.can_spare(now) {
-                pace.spent(1);
-                calls += 1;
+                pace.read_events();
+                events += 1;
             }
         }
-        assert!(calls <= 600, "{calls} calls in 1200 s");
+        assert!(calls + events <= 600, "{calls} and {events} calls in 1200 s");
+        assert!(events >= 100, "statuses leave room for events: {events}");
     }
 
     #[test]

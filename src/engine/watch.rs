@@ -186,7 +186,7 @@ impl<'a> Watch<'a> {
             watched.iter().map(|one| one.arn.clone()).collect()
         };
         if arns.len() > 1 && !*pages {
-            pace.spent(1);
+            pace.looked();
             let (stacks, more) = cloudformation::first_stacks(self.session).await?;
             if !more {
                 for arn in arns {
@@ -229,15 +229,13 @@ impl<'a> Watch<'a> {
 
     /// Asks for one stack by its ARN, and answers whoever waits if that is the end.
     async fn confirm(&self, arn: &str, pace: &mut Pace) -> Result<(), AwsError> {
-        pace.spent(1);
+        pace.looked();
         let live = cloudformation::describe_stack(self.session, arn).await?;
         if !self.look(arn, live.as_ref(), pace) {
             return Ok(());
         }
         pace.changed(self.session.clock.elapsed());
-        if pace.can_spare(self.session.clock.elapsed()) {
-            self.read_events_of(arn, pace).await;
-        }
+        self.read_events_of(arn, pace).await;
         let ended = {
             let mut watched = self.lock();
             let at = watched.iter().position(|one| one.arn == arn);
@@ -270,7 +268,7 @@ impl<'a> Watch<'a> {
         }) else {
             return;
         };
-        pace.spent(1);
+        pace.read_events();
         let since = last.as_deref().map_or(Since::Began(beginnings), Since::Event);
         let Ok(events) = cloudformation::events_since(self.session, arn, since).await else {
             return;

@@ -207,7 +207,7 @@ mod tests {
         Json::new(printer).problems(&Problems(vec![found]));
         assert_eq!(stderr.text(), "");
         insta::assert_snapshot!(stdout.text(), @r#"
-        {"version":1,"type":"problems","problems":[{"code":"MLI0101","severity":"error","message":"unknown key `bé`","labels":[{"path":"environments/dev.toml","line":2,"column":1,"end_line":2,"end_column":3,"text":"here"}],"notes":[],"hints":["remove it"]}]}
+        {"version":1,"type":"problems","problems":[{"code":"MLI0101","title":"an environment has an unusable name","severity":"error","message":"unknown key `bé`","at":{"file":"environments/dev.toml","line":2,"column":1,"end_line":2,"end_column":3},"labels":[{"at":{"file":"environments/dev.toml","line":2,"column":1,"end_line":2,"end_column":3},"text":"here"}],"notes":[],"hints":["remove it"]}]}
         "#);
     }
 

@@ -30,7 +30,7 @@ async fn a_plan_with_nothing_to_do_makes_a_call_a_stack_and_a_few_more() {
     assert!(!plan.changes_anything());
     let calls = stage.sandbox.calls();
     // The session's GetCallerIdentity was before.
-    assert!(calls.len() + 1 <= TEN.len() + 4, "{calls:#?}");
+    assert!(calls.len() < TEN.len() + 4, "{calls:#?}");
 }
 
 #[tokio::test(start_paused = true)]

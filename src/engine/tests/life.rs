@@ -1,5 +1,7 @@
 //! Whole lives of environments on the sandbox, in paused time.
 
+#![expect(clippy::disallowed_methods, reason = "paused time is read and waited for here")]
+
 use std::time::Duration;
 
 use super::stage::Stage;

@@ -1,5 +1,7 @@
 //! Failures on demand.
 
+#![expect(clippy::disallowed_methods, reason = "paused time is read and waited for here")]
+
 use std::time::Duration;
 
 use super::super::parse_faults;

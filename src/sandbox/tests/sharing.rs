@@ -1,5 +1,7 @@
 //! The folder: several users of it, and what is left after a death.
 
+#![expect(clippy::disallowed_methods, reason = "paused time is read and waited for here")]
+
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;

@@ -1,5 +1,7 @@
 //! What stacks make is found in the services, and gone when they are gone.
 
+#![expect(clippy::disallowed_methods, reason = "paused time is read and waited for here")]
+
 use std::time::Duration;
 
 use aws_sdk_cloudformation::types::{Capability, StackStatus};

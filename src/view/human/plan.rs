@@ -101,10 +101,39 @@ fn stack_text(stack: &StackPlan, width: usize) -> String {
         .max()
         .unwrap_or(0)
         .min(40);
-    for change in &stack.changes {
+    let mut changes: Vec<&ResourceChange> = stack.changes.iter().collect();
+    if stack.action == Action::Update {
+        changes.sort_by_key(|change| rank(change));
+    }
+    let first_consequence = changes.iter().position(|change| rank(change) == Rank::Consequence);
+    for (at, change) in changes.into_iter().enumerate() {
+        if at > 0 && Some(at) == first_consequence {
+            text.push_str(&format!("    {}\n", paint(DIM, "and, only because of these:")));
+        }
         text.push_str(&resource_text(change, name_width, width));
     }
     text
+}
+
+/// What a reader wants to see first: losses, then what the edit itself changes, then what merely follows from it.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Removed,
+    Replaced,
+    Changed,
+    Added,
+    Consequence,
+}
+
+fn rank(change: &ResourceChange) -> Rank {
+    let follows = !change.properties.is_empty() && change.properties.iter().all(|property| property.cause.is_some());
+    match (change.action, change.replacement) {
+        (ResourceAction::Remove, _) => Rank::Removed,
+        (ResourceAction::Add | ResourceAction::Import, _) => Rank::Added,
+        (_, Replacement::Always) => Rank::Replaced,
+        _ if follows => Rank::Consequence,
+        _ => Rank::Changed,
+    }
 }
 
 fn recovery_text(recovery: Recovery) -> String {

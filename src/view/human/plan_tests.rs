@@ -147,12 +147,10 @@ fn a_change_shows_each_property_and_what_forces_a_replacement() {
     insta::assert_snapshot!(shown(&plan, &["Apply it: mlinfra apply dev"]), @r#"
     ~ network (vpc)  update  churn-dev-network
         the template differs from the deployed one
+       - OldRoute        AWS::EC2::Route
      -/+ Vpc             AWS::EC2::VPC  replaced  vpc-0a1b2c3d4e5f67890
             CidrBlock: 10.10.0.0/16 → 10.20.0.0/16  forces replacement
             Tags.0.Value: churn-dev → churn-dev-network
-       ~ PrivateSubnet1  AWS::EC2::Subnet  may be replaced
-            VpcId: vpc-0a1b2c3d4e5f67890 → (known while executing)
-              may force replacement, because of Vpc
        ~ S3Endpoint      AWS::EC2::VPCEndpoint
             PolicyDocument.Statement.0.Action:
               - s3:GetObject
@@ -162,7 +160,10 @@ fn a_change_shows_each_property_and_what_forces_a_replacement() {
               - …network/flow
               + …network/flow-logs
        + NatGateway2     AWS::EC2::NatGateway
-       - OldRoute        AWS::EC2::Route
+        and, only because of these:
+       ~ PrivateSubnet1  AWS::EC2::Subnet  may be replaced
+            VpcId: vpc-0a1b2c3d4e5f67890 → (known while executing)
+              may force replacement, because of Vpc
 
     Unchanged: storage and images
 
