@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Action, ParameterValue, PropertyChange, Replacement, ResourceAction, ResourceChange, StackPlan};
+use sha2::{Digest, Sha256};
+
+use super::{Action, ParameterValue, PropertyChange, Recorded, Replacement, ResourceAction, ResourceChange, StackPlan};
 use crate::module::RenderedStack;
 use crate::template::intrinsic::{self, ReferenceKind};
 use crate::template::schema::{self, Update};
-use crate::template::{Document, Node};
+use crate::template::{Document, Node, canonical};
 
 /// Every resource of the document as an addition; those behind a condition too, since only CloudFormation evaluates it.
 /// `unknown` is as in [`unknown_changes`].
@@ -165,6 +167,7 @@ pub(super) enum Forecast {
 pub(super) fn forecast(
     producer: &RenderedStack,
     planned: &StackPlan,
+    recorded: Option<&Recorded>,
     key: &str,
     old: Option<&str>,
     old_parameters: &BTreeMap<String, String>,
@@ -185,6 +188,13 @@ pub(super) fn forecast(
     if planned.action != Action::Update {
         return Forecast::Value(old.to_owned());
     }
+    // Made from something else than before: the old value says nothing of the new one.
+    let same_template = recorded.is_some_and(|recorded| recorded.template_sha256 == producer.digest);
+    let same_source =
+        || recorded.and_then(|one| one.output_sources.get(key)) == output_sources(&producer.document).get(key);
+    if !same_template && !same_source() {
+        return Forecast::Unknown;
+    }
     let moves = references(value).iter().any(|name| {
         if let Some(parameter) = planned.parameters.get(name) {
             return match parameter {
@@ -202,6 +212,24 @@ pub(super) fn forecast(
     } else {
         Forecast::Value(old.to_owned())
     }
+}
+
+/// A digest, for each output of a template, of what its value is made from: the expression, and the conditions and
+/// mappings that it may draw on.
+pub fn output_sources(document: &Document) -> BTreeMap<String, String> {
+    let around: Vec<String> = ["Conditions", "Mappings"]
+        .into_iter()
+        .filter_map(|section| document.root.get(section).map(canonical))
+        .collect();
+    let outputs = document.root.get("Outputs").map(Node::entries).unwrap_or_default();
+    outputs
+        .iter()
+        .map(|(key, _, output)| {
+            let text = format!("{}\n{}", canonical(output), around.join("\n"));
+            let digest = Sha256::digest(text.as_bytes());
+            (key.clone(), digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        })
+        .collect()
 }
 
 /// Names of parameters and resources that a value refers to.

@@ -47,6 +47,57 @@ fn a_stack_that_someone_else_touched_gets_a_change_set_and_is_unchanged_if_that_
     let draft = world.draft();
     assert!(draft.wanted.is_empty());
     assert!(!draft.plan.changes_anything());
+    assert!(draft.plan.records_anything(), "or every plan would ask again");
+    assert!(!World::deployed().draft().plan.records_anything());
+}
+
+#[test]
+fn an_output_that_is_made_from_something_else_is_not_foretold_from_its_old_value() {
+    let mut world = World::deployed();
+    let network = world.rendered("network");
+    network.digest = "new".to_owned();
+    network.document = stack(
+        "network",
+        json!({
+            "Resources": { "Vpc": { "Type": "AWS::EC2::VPC" }, "Other": { "Type": "AWS::EC2::VPC" } },
+            "Outputs": { "VpcId": { "Value": { "Ref": "Other" } } },
+        }),
+    )
+    .document;
+    // CloudFormation says nothing of outputs, and `Other` itself does not change.
+    world.draw("network", changing("Vpc", Replacement::Never));
+    let cluster = world.draft().plan.stack("cluster").unwrap().clone();
+    assert_eq!(cluster.action, Action::Update);
+    assert_eq!(cluster.parameters["VpcId"], ParameterValue::After(vpc_id()));
+}
+
+#[test]
+fn what_is_left_of_a_stuck_stack_is_a_removal_and_guarded_as_one() {
+    for status in ["DELETE_FAILED", "ROLLBACK_FAILED", "CREATE_FAILED"] {
+        let mut world = World::deployed();
+        world.about.protect = true;
+        world.live("network").status = status.to_owned();
+        let draft = world.draft();
+        assert_eq!(draft.wanted[0].what, What::Resources, "{status}");
+        let mut left = changing("Data", Replacement::Never);
+        left.changes[0].action = ResourceAction::Remove;
+        left.changes[0].resource_type = "AWS::RDS::DBInstance".to_owned();
+        world.draw("network", left);
+        let plan = world.draft().plan;
+        let actions: Vec<ResourceAction> = plan
+            .stack("network")
+            .unwrap()
+            .changes
+            .iter()
+            .map(|one| one.action)
+            .collect();
+        assert_eq!(actions, [ResourceAction::Remove, ResourceAction::Add], "{status}");
+        let refused = guards(&plan, &Consents::default());
+        assert!(
+            refused.has_errors() && refused.0[0].message.contains("network.Data"),
+            "{refused:?}"
+        );
+    }
 }
 
 #[test]
@@ -187,7 +238,10 @@ fn stuck_stacks_are_planned_with_their_recovery() {
         let network = draft.plan.stack("network").unwrap();
         assert_eq!((network.recovery, network.action), (Some(recovery), action), "{status}");
         assert!(
-            draft.wanted.iter().all(|wanted| wanted.stack != "network"),
+            draft
+                .wanted
+                .iter()
+                .all(|wanted| wanted.stack != "network" || wanted.what == What::Resources),
             "{status}: no change set is possible"
         );
         let cluster = draft.plan.stack("cluster").unwrap();
@@ -308,6 +362,13 @@ fn whatever_moved_since_the_plan_is_named() {
         }),
         ["the template of stack cluster"]
     );
+    world.live("network").protected = true;
+    assert_eq!(
+        check(&world, &|_| {}),
+        ["stack network"],
+        "somebody protected it since: that is no consent to delete it"
+    );
+    world.live("network").protected = false;
     world.live("network").status = "UPDATE_ROLLBACK_COMPLETE".to_owned();
     assert_eq!(check(&world, &|_| {}), ["stack network"]);
 }
@@ -458,6 +519,12 @@ impl World {
                 change_set_id: live.change_set_id.clone(),
                 updated: live.updated.clone(),
                 after: after.iter().map(|name| (*name).to_owned()).collect(),
+                output_sources: self
+                    .environment
+                    .stacks
+                    .get(name)
+                    .map(|stack| output_sources(&stack.document))
+                    .unwrap_or_default(),
                 ..Recorded::default()
             },
         );
