@@ -3,6 +3,7 @@
 mod budget;
 mod life;
 mod stage;
+mod waits;
 
 use std::time::Duration;
 
