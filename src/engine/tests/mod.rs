@@ -2,6 +2,7 @@
 
 mod budget;
 mod life;
+mod record;
 mod stage;
 mod waits;
 
