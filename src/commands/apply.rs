@@ -7,7 +7,7 @@ use super::error::CommandError;
 use super::operation::{carry_out, moved, stale};
 use super::project::reason;
 use super::prompt::{Question, ask};
-use super::world::{Need, World};
+use super::world::{Need, Reading, World};
 use super::{Done, Outcome};
 use crate::cli::ApplyArgs;
 use crate::diagnostic::{Problem, Problems, Severity, codes};
@@ -35,7 +35,12 @@ async fn fresh(context: &Context, args: &ApplyArgs) -> Outcome {
     let plan = world.plan(context, Kind::Apply, &args.targets, &reading).await?;
     context.view().plan(&plan, &[]);
     if !plan.changes_anything() {
-        return Ok(Done::Fine);
+        return if died(&reading) {
+            // Nothing is to be done in AWS; what a run that died did there is still to be recorded.
+            carry_out(context, &world, &plan, options(&world, args)).await
+        } else {
+            only_record(context, &world, &plan, args).await
+        };
     }
     let consented = async {
         refuse(context, plan::guards(&plan, &consents(args)))?;
@@ -57,6 +62,15 @@ async fn fresh(context: &Context, args: &ApplyArgs) -> Outcome {
         return Err(error);
     }
     carry_out(context, &world, &plan, options(&world, args)).await
+}
+
+/// Whether the operation before never recorded its end.
+pub fn died(reading: &Reading) -> bool {
+    reading
+        .state
+        .as_ref()
+        .and_then(|(state, _)| state.operation.as_ref())
+        .is_some_and(|operation| operation.finished.is_none())
 }
 
 /// Exactly the plan in the file, once. It was reviewed when it was made: there is no question.
@@ -83,10 +97,21 @@ async fn saved(context: &Context, args: &ApplyArgs) -> Outcome {
     }
     context.view().plan(&plan, &[]);
     if !plan.changes_anything() {
-        return Ok(Done::Fine);
+        return only_record(context, &world, &plan, args).await;
     }
     refuse(context, plan::guards(&plan, &consents(args)))?;
     carry_out(context, &world, &plan, options(&world, args)).await
+}
+
+/// Nothing in AWS changes; where the state was lost or is behind, it learns what is there, and that needs no question.
+async fn only_record(context: &Context, world: &World, plan: &Plan, args: &ApplyArgs) -> Outcome {
+    if !plan.records_anything() {
+        return Ok(Done::Fine);
+    }
+    context
+        .view()
+        .note("The state is behind what is deployed; it is brought up to date.\n");
+    carry_out(context, world, plan, options(world, args)).await
 }
 
 fn open(context: &Context, path: &Path) -> Result<Plan, CommandError> {

@@ -78,10 +78,11 @@ fn stack(world: &World, reading: &Reading, name: &str) -> StackStatus {
 fn drift(world: &World, name: &str, live: Option<&LiveStack>, recorded: Option<&DeployedStack>) -> Drift {
     let in_file = world.environment.stacks.contains_key(name);
     match (live, recorded) {
-        (None, Some(_)) => Drift::Missing,
-        (None, None) => Drift::NotDeployed,
+        (None, Some(recorded)) if !recorded.is_begun() => Drift::Missing,
+        (None, _) => Drift::NotDeployed,
         (Some(_), _) if !in_file => Drift::NotInFile,
         (Some(_), None) => Drift::NotRecorded,
+        (Some(_), Some(recorded)) if recorded.is_begun() => Drift::NotRecorded,
         (Some(live), Some(recorded)) => {
             let rendered = world.rendered.as_ref().and_then(|rendered| rendered.stacks.get(name));
             if live.updated != recorded.updated || live.change_set_id != recorded.change_set_id {

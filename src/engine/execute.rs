@@ -17,7 +17,7 @@ use super::{Context, Templates, delete, run};
 use crate::aws::session::Session;
 use crate::diagnostic::Problem;
 use crate::module::RenderedEnvironment;
-use crate::plan::{Action, Deployed, LiveStack, Plan, StackPlan};
+use crate::plan::{Action, Deployed, LiveStack, Plan, StackPlan, output_sources};
 use crate::spec::OnFailure;
 use crate::state::DeployedStack;
 
@@ -291,6 +291,7 @@ fn record(
         updated: live.updated.clone(),
         after: stack.depends_on.iter().cloned().collect(),
         outputs: stack.outputs.clone(),
+        output_sources: output_sources(&stack.document),
     })
 }
 
@@ -298,7 +299,7 @@ fn record(
 fn left(planned: &StackPlan, fate: Option<Fate>) -> Finished {
     let outcome = match fate {
         // Nothing was to be done about it, so nothing was kept back.
-        _ if planned.action == Action::Unchanged => Outcome::Unchanged,
+        _ if planned.action == Action::Unchanged && planned.set_protection.is_none() => Outcome::Unchanged,
         Some(Fate::Running) => Outcome::LeftRunning,
         Some(Fate::NotStarted(because)) => Outcome::NotStarted { because },
         _ => Outcome::NotStarted {

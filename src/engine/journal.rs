@@ -32,6 +32,7 @@ pub struct Journal<'a> {
     state: Mutex<Noted>,
     stored: tokio::sync::Mutex<Stored>,
     dirty: Notify,
+    died: Option<OperationRecord>,
 }
 
 #[derive(Debug)]
@@ -60,6 +61,12 @@ impl<'a> Journal<'a> {
         plan: &Plan,
     ) -> Result<Self, Problem> {
         let (mut state, etag) = state::claim(session, backend, key, generation).await?;
+        let before = state.operation.take();
+        if let Some(before) = &before {
+            file(session, backend, key, before).await?;
+        }
+        let died = before.filter(|before| before.finished.is_none());
+        operation.resumes = died.as_ref().map(|died| died.id.clone());
         operation.plan_id = Some(plan.id.clone());
         operation.spec_digest = Some(plan.spec_digest.clone());
         operation.stacks = plan
@@ -78,6 +85,14 @@ impl<'a> Journal<'a> {
             })
             .collect();
         state.operation = Some(operation);
+        // What is made is known before it exists: a stack that fails, or whose maker dies, is found again even if the file
+        // no longer names it then.
+        for stack in plan.stacks.iter().filter(|stack| stack.action != Action::Delete) {
+            state
+                .stacks
+                .entry(stack.name.clone())
+                .or_insert_with(|| DeployedStack::begun(stack));
+        }
         let (state, etag) = state::write(session, backend, key, &state, Some(&etag), generation).await?;
         Ok(Self {
             session,
@@ -87,7 +102,13 @@ impl<'a> Journal<'a> {
             state: Mutex::new(Noted { state, revision: 0 }),
             stored: tokio::sync::Mutex::new(Stored { etag, revision: 0 }),
             dirty: Notify::new(),
+            died,
         })
+    }
+
+    /// The operation before this one, if it died.
+    pub fn died(&self) -> Option<&OperationRecord> {
+        self.died.as_ref()
     }
 
     /// The state as it is noted now, written or not.
@@ -108,6 +129,7 @@ impl<'a> Journal<'a> {
             match record {
                 Some(record) => drop(state.stacks.insert(stack.to_owned(), record)),
                 None if good && action == Action::Delete => drop(state.stacks.remove(stack)),
+                None if matches!(outcome, Outcome::NotStarted { .. }) => forget_unmade(state, stack),
                 None => {}
             }
             let (outcome, cause) = match outcome {
@@ -191,6 +213,26 @@ impl<'a> Journal<'a> {
 
     fn noted(&self) -> MutexGuard<'_, Noted> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes sure that the operation before is in the history: it may have died before it wrote its record.
+async fn file(session: &Session, backend: &Backend, key: &Key, before: &OperationRecord) -> Result<(), Problem> {
+    match state::record_history(session, backend, key, before).await {
+        // It is there, and what its own process wrote is the better record.
+        Err(problem) if problem.code == codes::RECORD_EXISTS => Ok(()),
+        recorded => recorded,
+    }
+}
+
+/// Drops the record of a stack whose making never began.
+fn forget_unmade(state: &mut State, stack: &str) {
+    if state
+        .stacks
+        .get(stack)
+        .is_some_and(|one| one.is_begun() && one.stack_id.is_empty())
+    {
+        state.stacks.remove(stack);
     }
 }
 

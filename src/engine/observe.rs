@@ -66,6 +66,7 @@ pub fn deployed_of(state: &State) -> Deployed {
             change_set_id: stack.change_set_id.clone(),
             updated: stack.updated.clone(),
             after: stack.after.clone(),
+            output_sources: stack.output_sources.clone(),
         };
         (name.clone(), recorded)
     });
@@ -112,6 +113,11 @@ pub async fn complete(session: &Session, inputs: &Inputs<'_>, templates: &Templa
             .filter(|wanted| asked.insert(wanted.stack.clone()))
             .collect();
         if wanted.is_empty() {
+            // A set that a later round made useless (its stack turned out to wait for a value) is in nobody's hands.
+            let sets = drawn.values().filter_map(|drawn| drawn.change_set.as_ref());
+            for set in sets.filter(|set| plan.stacks.iter().all(|stack| stack.change_set.as_ref() != Some(set))) {
+                change_set::discard(session, set).await;
+            }
             return Ok(plan);
         }
         let answers: Vec<(String, Result<Drawn, Problem>)> = stream::iter(wanted)
@@ -257,7 +263,10 @@ pub(super) fn refused(undrawn: &Undrawn, stack: &RenderedStack) -> Problem {
         }
         Undrawn::Overtaken(reason) => Problem::error(
             codes::PLAN_STALE,
-            format!("something else is changing stack {}; nothing was changed here", stack.name),
+            format!(
+                "something else is changing stack {}; nothing was changed here",
+                stack.name
+            ),
         )
         .note(format!("CloudFormation: {reason}"))
         .hint("run this again once that has ended"),

@@ -48,6 +48,7 @@ impl LiveStack {
             status: self.status.clone(),
             change_set_id: self.change_set_id.clone(),
             updated: self.updated.clone(),
+            protected: self.protected,
         }
     }
 }
@@ -61,7 +62,7 @@ pub struct Recorded {
     pub stack_id: String,
     /// The module.
     pub module: String,
-    /// The digest of the template that was deployed.
+    /// The digest of the template that was deployed; empty if nobody saw the stack's creation end well.
     pub template_sha256: String,
     /// The change set that deployed it.
     pub change_set_id: Option<String>,
@@ -69,6 +70,8 @@ pub struct Recorded {
     pub updated: String,
     /// The stacks that it uses.
     pub after: Vec<String>,
+    /// What its outputs were made from ([`super::output_sources`]).
+    pub output_sources: BTreeMap<String, String>,
 }
 
 /// In which part of its life a stack is, as far as decisions differ.
@@ -112,8 +115,9 @@ pub fn phase(status: &str) -> Phase {
 /// How a stack in this status gets free before it can be brought to what is wanted; none if it is free.
 pub fn recovery_of(status: &str) -> Option<Recovery> {
     match phase(status) {
-        Phase::Absent | Phase::Settled => None,
-        Phase::Review | Phase::NeverWorked => Some(Recovery::DeleteFirst),
+        // Nothing is in a draft, and CloudFormation takes another change set that creates it.
+        Phase::Absent | Phase::Settled | Phase::Review => None,
+        Phase::NeverWorked => Some(Recovery::DeleteFirst),
         Phase::RollbackStuck => Some(Recovery::ContinueRollback),
         Phase::DeleteFailed => Some(Recovery::DeleteAgain),
         Phase::Advancing | Phase::Retreating => Some(Recovery::Attach),

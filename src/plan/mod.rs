@@ -20,6 +20,7 @@ mod values;
 pub use decide::{About, Draft, Drawn, Inputs, Wanted, What, plan};
 pub use deployed::{Deployed, LiveStack, Phase, Recorded, phase, recovery_of};
 pub use guard::{Consents, guards, is_stateful};
+pub use local::output_sources;
 pub use order::{dependents_of, with_dependencies, with_dependents};
 pub use review::{Unseen, unseen};
 pub use saved::{Current, Moved, Unreadable, open, seal, verify_against};
@@ -118,6 +119,9 @@ pub struct Seen {
     pub change_set_id: Option<String>,
     /// LastUpdatedTime, or CreationTime of a stack that was never updated; RFC 3339.
     pub updated: String,
+    /// Whether termination protection is on; switching it moves no time.
+    #[serde(default)]
+    pub protected: bool,
 }
 
 /// What to do with a stack.
@@ -138,7 +142,7 @@ pub enum Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Recovery {
-    /// ROLLBACK_COMPLETE, ROLLBACK_FAILED, CREATE_FAILED, REVIEW_IN_PROGRESS: nothing in it ever worked; delete, then create.
+    /// ROLLBACK_COMPLETE, ROLLBACK_FAILED, CREATE_FAILED: nothing in it ever worked; delete, then create.
     DeleteFirst,
     /// UPDATE_ROLLBACK_FAILED: continue the rollback, then update.
     ContinueRollback,
@@ -226,6 +230,14 @@ impl Plan {
         self.stacks.iter().any(|stack| {
             stack.action != Action::Unchanged || stack.recovery.is_some() || stack.set_protection.is_some()
         })
+    }
+
+    /// Whether only the state has to learn something: a stack turned out to be what it should be although the state did
+    /// not say so.
+    pub fn records_anything(&self) -> bool {
+        self.stacks
+            .iter()
+            .any(|stack| stack.action == Action::Unchanged && !stack.reasons.is_empty())
     }
 
     /// The plan of one stack, by its name in the environment.

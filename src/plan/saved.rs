@@ -141,10 +141,11 @@ fn sentence(seen: Option<&Seen>) -> String {
         || "does not exist".to_owned(),
         |seen| {
             format!(
-                "{} of {}, change set {}, {}",
+                "{} of {}, change set {}, termination protection {}, {}",
                 seen.status,
                 seen.updated,
                 seen.change_set_id.as_deref().unwrap_or("none"),
+                if seen.protected { "on" } else { "off" },
                 seen.stack_id
             )
         },

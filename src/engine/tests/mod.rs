@@ -3,7 +3,9 @@
 mod budget;
 mod journal;
 mod life;
+mod record;
 mod stage;
+mod waits;
 
 use std::time::Duration;
 
