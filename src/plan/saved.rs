@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::deployed::{Deployed, LiveStack};
-use super::{Plan, Seen};
+use super::{Plan, Recovery, Seen};
 
 const FORMAT: &str = "mlinfra plan";
 
@@ -126,7 +126,10 @@ pub fn verify_against(plan: &Plan, current: &Current<'_>) -> Vec<Moved> {
                 .map_or("no such stack", String::as_str);
             compare(&format!("the template of stack {}", stack.name), planned, now);
         }
-        let now = current.deployed.stacks.get(&stack.name).map(LiveStack::seen);
+        let mut now = current.deployed.stacks.get(&stack.name).map(LiveStack::seen);
+        if stack.recovery == Some(Recovery::Attach) {
+            now = as_waited_for(stack.seen.as_ref(), now);
+        }
         compare(
             &format!("stack {}", stack.name),
             &sentence(stack.seen.as_ref()),
@@ -134,6 +137,22 @@ pub fn verify_against(plan: &Plan, current: &Current<'_>) -> Vec<Moved> {
         );
     }
     moved
+}
+
+/// What is there now, as the plan has it if it is only the end of the operation that the plan says is waited for.
+fn as_waited_for(planned: Option<&Seen>, now: Option<Seen>) -> Option<Seen> {
+    let Some(planned) = planned else { return now };
+    match now {
+        Some(now) => Some(Seen {
+            status: planned.status.clone(),
+            ..now
+        }),
+        // A creation that fails, its rollback and a deletion may end with no stack at all.
+        None => ["CREATE_", "ROLLBACK_", "DELETE_"]
+            .iter()
+            .any(|work| planned.status.starts_with(work))
+            .then(|| planned.clone()),
+    }
 }
 
 fn sentence(seen: Option<&Seen>) -> String {

@@ -20,7 +20,10 @@ error   = { code = "ValidationError", message = "no" }
 async fn a_run_that_ends_while_the_state_is_written_waits_for_the_answer_and_writes_the_rest() {
     let mut stage = Stage::steps(&[("base", "")], SLOW_STATE).await;
     let run = stage.apply().await;
-    assert_eq!(run.failure("base").notes[1], "CloudFormation CreateChangeSet: ValidationError: no");
+    assert_eq!(
+        run.failure("base").notes[1],
+        "CloudFormation CreateChangeSet: ValidationError: no"
+    );
     assert_eq!(run.summary.problems, [], "nobody else wrote the state");
     let backend = &stage.environment.environment.backend;
     let (state, _) = state::read(&stage.session, backend, &stage.key).await.unwrap().unwrap();
