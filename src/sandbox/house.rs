@@ -131,8 +131,8 @@ impl House {
             house.advance(held)?;
             let mut items = Vec::new();
             if let Some(stacks) = &house.stacks {
-                for (name, _, resources) in stacks.state.inventory() {
-                    items.push(Item::new("cloudformation", "stack", name));
+                for (name, status, resources) in stacks.state.inventory() {
+                    items.push(Item::stack(name, status));
                     items.extend(
                         resources
                             .into_iter()
