@@ -77,17 +77,17 @@ pub struct Global {
     )]
     pub profile: Option<String>,
 
-    /// How long to wait for a lock that somebody else holds; 0 does not wait
+    /// How long to wait for a lock that somebody else holds; 0 does not wait. Without it: until it is clear whether the
+    /// holder lives, which takes a minute at most
     #[arg(
         long,
         global = true,
         value_name = "TIME",
         value_parser = values::duration,
-        default_value = "0s",
         env = "MLINFRA_LOCK_TIMEOUT",
         hide_env_values = true
     )]
-    pub lock_timeout: Duration,
+    pub lock_timeout: Option<Duration>,
 
     /// Never ask; a question that needs an answer becomes an error
     #[arg(

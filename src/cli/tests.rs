@@ -66,7 +66,7 @@ fn global_options_may_follow_the_verb() {
     assert!(cli.global.sandbox);
     assert_eq!(cli.global.format, Format::Json);
     assert_eq!(cli.global.project_dir.unwrap().to_str(), Some("elsewhere"));
-    assert_eq!(cli.global.lock_timeout, Duration::from_secs(5400));
+    assert_eq!(cli.global.lock_timeout, Some(Duration::from_secs(5400)));
 }
 
 #[test]

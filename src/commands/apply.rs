@@ -7,7 +7,7 @@ use super::error::CommandError;
 use super::operation::{carry_out, moved, stale};
 use super::project::reason;
 use super::prompt::{Question, ask};
-use super::world::{Need, World};
+use super::world::{Need, Reading, World};
 use super::{Done, Outcome};
 use crate::cli::ApplyArgs;
 use crate::diagnostic::{Problem, Problems, Severity, codes};
@@ -35,7 +35,16 @@ async fn fresh(context: &Context, args: &ApplyArgs) -> Outcome {
     let plan = world.plan(context, Kind::Apply, &args.targets, &reading).await?;
     context.view().plan(&plan, &[]);
     if !plan.changes_anything() {
+<<<<<<< HEAD
+        return if died(&reading) {
+            // Nothing is to be done in AWS; what a run that died did there is still to be recorded.
+            carry_out(context, &world, &plan, options(&world, args)).await
+        } else {
+            Ok(Done::Fine)
+        };
+=======
         return only_record(context, &world, &plan, args).await;
+>>>>>>> p2-e
     }
     let consented = async {
         refuse(context, plan::guards(&plan, &consents(args)))?;
@@ -57,6 +66,15 @@ async fn fresh(context: &Context, args: &ApplyArgs) -> Outcome {
         return Err(error);
     }
     carry_out(context, &world, &plan, options(&world, args)).await
+}
+
+/// Whether the operation before never recorded its end.
+pub fn died(reading: &Reading) -> bool {
+    reading
+        .state
+        .as_ref()
+        .and_then(|(state, _)| state.operation.as_ref())
+        .is_some_and(|operation| operation.finished.is_none())
 }
 
 /// Exactly the plan in the file, once. It was reviewed when it was made: there is no question.

@@ -1,7 +1,6 @@
 //! What every verb is given: the options, the view, the project, and the one way to open a session.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +11,7 @@ use super::variables::Variables;
 use super::who;
 use crate::cli::Global;
 use crate::diagnostic::{Problem, Problems, codes};
+use crate::lock::{self, Process, Wait};
 use crate::view::View;
 
 /// What every verb is given.
@@ -60,9 +60,18 @@ impl Context {
         self.global.no_input
     }
 
-    /// How long to wait for a lock; none does not wait.
-    pub fn lock_timeout(&self) -> Option<Duration> {
-        Some(self.global.lock_timeout).filter(|time| !time.is_zero())
+    /// How long to wait for a lock.
+    pub fn lock_wait(&self) -> Wait {
+        self.global.lock_timeout.map_or(Wait::UntilCertain, Wait::AtMost)
+    }
+
+    /// This process, as the lock's record names it. None in CI: its machines can be clones of one memory snapshot, which
+    /// share all that tells machines apart, so there only heartbeats count.
+    pub fn process(&self) -> Option<Process> {
+        match self.run_url() {
+            None => lock::this_process(),
+            Some(_) => None,
+        }
     }
 
     /// The variables that no option carries.

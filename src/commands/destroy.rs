@@ -1,6 +1,6 @@
 //! `mlinfra destroy`.
 
-use super::apply::refuse;
+use super::apply::{died, refuse};
 use super::context::Context;
 use super::error::CommandError;
 use super::operation::carry_out;
@@ -18,18 +18,22 @@ pub async fn run(context: &Context, args: &DestroyArgs) -> Outcome {
     let reading = context.unless_stopped(world.read()).await??;
     let plan = world.plan(context, Kind::Destroy, &[], &reading).await?;
     context.view().plan(&plan, &[]);
-    if !plan.changes_anything() {
-        return Ok(Done::Fine);
-    }
-    if let Err(error) = consent(context, args, &plan).await {
-        engine::discard(&world.session, &plan).await;
-        return Err(error);
-    }
     let options = Options {
         parallelism: usize::from(args.parallelism),
         on_failure: world.environment.on_failure,
         empty_buckets: args.empty_buckets,
     };
+    if !plan.changes_anything() {
+        return if died(&reading) {
+            carry_out(context, &world, &plan, options).await
+        } else {
+            Ok(Done::Fine)
+        };
+    }
+    if let Err(error) = consent(context, args, &plan).await {
+        engine::discard(&world.session, &plan).await;
+        return Err(error);
+    }
     carry_out(context, &world, &plan, options).await
 }
 

@@ -23,7 +23,7 @@ pub async fn status(context: &Context, args: &LockStatusArgs) -> Outcome {
         .unless_stopped(look(&world, Duration::ZERO))
         .await?
         .map_err(|error| error.problem())?;
-    if matches!(first, LockStatus::Held { renewed: false, .. }) {
+    if matches!(first, LockStatus::Held { alive: false, .. }) {
         context
             .view()
             .note("The lock is held; watching whether its holder lives (a minute at most)...");
@@ -43,7 +43,7 @@ pub async fn release(context: &Context, args: &LockReleaseArgs) -> Outcome {
         look(&world, Duration::ZERO).await.map_err(|error| error.problem())
     });
     let (reading, locked) = context.unless_stopped(looking).await??;
-    let (LockStatus::Held { record, .. } | LockStatus::Stale { record }) = &locked else {
+    let (LockStatus::Held { record, .. } | LockStatus::Stale { record, .. }) = &locked else {
         context.view().note("The lock is free: there is nothing to release");
         return Ok(Done::Fine);
     };
@@ -90,7 +90,15 @@ async fn free(world: &World, record: &Record) -> Result<(), CommandError> {
 
 /// Looks at the lock for at most `watch`.
 pub async fn look(world: &World, watch: Duration) -> Result<LockStatus, LockError> {
-    crate::lock::status(&world.session, &world.environment.backend, &world.key, watch).await
+    let own = crate::lock::this_process();
+    crate::lock::status(
+        &world.session,
+        &world.environment.backend,
+        &world.key,
+        own.as_ref(),
+        watch,
+    )
+    .await
 }
 
 /// The lock as it is shown, beside what CloudFormation works on.
@@ -98,11 +106,16 @@ pub fn report(status: &LockStatus, deployed: &Deployed) -> LockReport {
     let (state, record) = match status {
         LockStatus::Free { last } => (LockState::Free, last.as_ref()),
         LockStatus::Held { record, .. } => (LockState::Held, Some(record)),
-        LockStatus::Stale { record } => (LockState::Stale, Some(record)),
+        LockStatus::Stale { record, .. } => (LockState::Stale, Some(record)),
+    };
+    let because = match status {
+        LockStatus::Stale { death, .. } => Some(death.to_string()),
+        LockStatus::Free { .. } | LockStatus::Held { .. } => None,
     };
     let holder = record.filter(|_| state != LockState::Free);
     LockReport {
         status: state,
+        because,
         holder: holder.map(|record| {
             record
                 .holder

@@ -12,7 +12,7 @@ use super::{Done, Outcome};
 use crate::diagnostic::{Problem, Problems, codes};
 use crate::engine::event::{self, Event};
 use crate::engine::{self, Execution, Finished, Journal, Options, Stop};
-use crate::lock::{self, Holder, Lease, LockError};
+use crate::lock::{self, Holder, Lease, LockError, News, Wait};
 use crate::plan::{Current, Moved, Plan, verify_against};
 use crate::state::{self, OperationKind, OperationRecord};
 use crate::view::progress::follow;
@@ -50,15 +50,24 @@ async fn under_lock(
         who: context.actor(),
         run_url: context.run_url(),
         operation: verb(plan).to_owned(),
+        process: context.process(),
     };
     let backend = &world.environment.backend;
-    let waiting = |record: &lock::Record| {
-        let holder = format!("{} since {}", record.holder, record.acquired_at);
-        drop(events.send(Event::LockWaiting { holder }));
+    let wait = context.lock_wait();
+    let news = |news: News<'_>| {
+        let event = match news {
+            News::Waiting(record) => Event::LockWaiting {
+                holder: waited_for(record, wait),
+            },
+            News::TookOver(record, death) => Event::Note(format!(
+                "the lock was held by {} since {}, and {death}: taken over",
+                record.holder, record.acquired_at
+            )),
+        };
+        drop(events.send(event));
     };
     let stop = context.stop();
-    let wait = context.lock_timeout();
-    let lease = lock::acquire(&world.session, backend, &world.key, &holder, waiting, wait, &stop)
+    let lease = lock::acquire(&world.session, backend, &world.key, &holder, news, wait, &stop)
         .await
         .map_err(|error| not_locked(context, &error))?;
     drop(events.send(Event::LockAcquired {
@@ -72,6 +81,17 @@ async fn under_lock(
         ))));
     }
     result
+}
+
+fn waited_for(record: &lock::Record, wait: Wait) -> String {
+    let holder = format!("{} since {}", record.holder, record.acquired_at);
+    match wait {
+        Wait::AtMost(_) => holder,
+        Wait::UntilCertain => format!(
+            "{holder}; watching whether it lives, {} s at most",
+            record.lease.as_secs()
+        ),
+    }
 }
 
 fn not_locked(context: &Context, error: &LockError) -> CommandError {
@@ -109,6 +129,12 @@ async fn with_lease(
     );
     claimed.await?;
     let journal = Journal::begin(session, backend, &world.key, lease.generation(), record, plan).await?;
+    if let Some(died) = journal.died() {
+        drop(events.send(Event::Note(format!(
+            "going on from where the {} of {}, begun {}, died",
+            died.kind, died.actor, died.started
+        ))));
+    }
     let stop = Stop {
         nothing_new: context.stop().child_token(),
         now: context.stop_at_once(),

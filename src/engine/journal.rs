@@ -32,6 +32,7 @@ pub struct Journal<'a> {
     state: Mutex<Noted>,
     stored: tokio::sync::Mutex<Stored>,
     dirty: Notify,
+    died: Option<OperationRecord>,
 }
 
 #[derive(Debug)]
@@ -60,6 +61,12 @@ impl<'a> Journal<'a> {
         plan: &Plan,
     ) -> Result<Self, Problem> {
         let (mut state, etag) = state::claim(session, backend, key, generation).await?;
+        let before = state.operation.take();
+        if let Some(before) = &before {
+            file(session, backend, key, before).await?;
+        }
+        let died = before.filter(|before| before.finished.is_none());
+        operation.resumes = died.as_ref().map(|died| died.id.clone());
         operation.plan_id = Some(plan.id.clone());
         operation.spec_digest = Some(plan.spec_digest.clone());
         operation.stacks = plan
@@ -95,7 +102,13 @@ impl<'a> Journal<'a> {
             state: Mutex::new(Noted { state, revision: 0 }),
             stored: tokio::sync::Mutex::new(Stored { etag, revision: 0 }),
             dirty: Notify::new(),
+            died,
         })
+    }
+
+    /// The operation before this one, if it died.
+    pub fn died(&self) -> Option<&OperationRecord> {
+        self.died.as_ref()
     }
 
     /// The state as it is noted now, written or not.
@@ -203,6 +216,14 @@ impl<'a> Journal<'a> {
     }
 }
 
+<<<<<<< HEAD
+/// Makes sure that the operation before is in the history: it may have died before it wrote its record.
+async fn file(session: &Session, backend: &Backend, key: &Key, before: &OperationRecord) -> Result<(), Problem> {
+    match state::record_history(session, backend, key, before).await {
+        // It is there, and what its own process wrote is the better record.
+        Err(problem) if problem.code == codes::RECORD_EXISTS => Ok(()),
+        recorded => recorded,
+=======
 /// Drops the record of a stack whose making never began.
 fn forget_unmade(state: &mut State, stack: &str) {
     if state
@@ -211,6 +232,7 @@ fn forget_unmade(state: &mut State, stack: &str) {
         .is_some_and(|one| one.is_begun() && one.stack_id.is_empty())
     {
         state.stacks.remove(stack);
+>>>>>>> p2-e
     }
 }
 

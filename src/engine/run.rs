@@ -162,7 +162,12 @@ async fn advance(
                     .into());
                 }
             }
-            Phase::Review | Phase::NeverWorked | Phase::DeleteFailed => {
+            // A run that died, or a plan made by hand, left an empty draft: another change set creates the stack in it.
+            Phase::Review => {
+                context.started(planned, Work::Create, &mut told);
+                return create(context, planned, stack, parameters).await;
+            }
+            Phase::NeverWorked | Phase::DeleteFailed => {
                 if deletions == 2 {
                     return Err(failed(
                         context,

@@ -2,10 +2,24 @@
 
 use std::time::Duration;
 
-use super::protocol::{Record, Verdict};
+use super::protocol::Record;
 use crate::aws::error::AwsError;
 use crate::diagnostic::{Problem, codes};
 use crate::state::Key;
+
+/// A sign that the holder of a lock lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// It renewed the lock while we watched.
+    Renewed,
+    /// It took the lock while we watched.
+    New,
+    /// Its process runs on this machine.
+    Runs {
+        /// The process's id.
+        pid: u32,
+    },
+}
 
 /// Why a lock could not be taken, read or released.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -19,8 +33,8 @@ pub enum LockError {
         key: Key,
         /// How long we waited.
         waited: Duration,
-        /// What was seen of the holder meanwhile.
-        verdict: Verdict,
+        /// How we know that the holder lives, if we do.
+        sign: Option<Sign>,
     },
     /// The wait was interrupted; nothing is held.
     #[error("waiting for the lock was interrupted")]
@@ -63,8 +77,8 @@ impl LockError {
                 holder,
                 key,
                 waited,
-                verdict,
-            } => held(holder, key, *waited, *verdict),
+                sign,
+            } => held(holder, key, *waited, *sign),
             Self::Interrupted => Problem::error(codes::LOCK_INTERRUPTED, self.to_string())
                 .note("nothing was started and no lock is held"),
             Self::Moved { now } => {
@@ -110,9 +124,9 @@ impl LockError {
     }
 }
 
-fn held(holder: &Record, key: &Key, waited: Duration, verdict: Verdict) -> Problem {
+fn held(holder: &Record, key: &Key, waited: Duration, sign: Option<Sign>) -> Problem {
     let environment = &key.environment;
-    let problem = Problem::error(
+    let mut problem = Problem::error(
         codes::LOCK_HELD,
         format!("{environment} is locked by {}", holder.holder),
     )
@@ -120,17 +134,18 @@ fn held(holder: &Record, key: &Key, waited: Duration, verdict: Verdict) -> Probl
         "since {}, lease {}, generation {}",
         holder.acquired_at, holder.lease_id, holder.generation
     ));
-    let problem = match verdict {
-        Verdict::Held { renewed: true, .. } => problem.note("it renewed the lock while we waited: it is alive"),
-        _ if waited.as_secs() > 0 => problem.note(format!("we waited {} s", waited.as_secs())),
-        _ => problem,
-    };
-    problem
-        .hint(format!(
-            "wait for it: `--lock-timeout 10m`; if its run is dead, the lock is taken over {} s after its last sign of life",
-            holder.lease.as_secs()
-        ))
-        .hint(format!("`mlinfra lock status {environment}` says whether it is alive"))
+    if waited.as_secs() > 0 {
+        problem = problem.note(format!("we waited {} s", waited.as_secs()));
+    }
+    match sign {
+        Some(Sign::Renewed) => problem.note("it renewed the lock while we waited: it is alive"),
+        Some(Sign::New) => problem.note("it took the lock while we waited: it is alive"),
+        Some(Sign::Runs { pid }) => problem.note(format!("it is alive: process {pid} on this machine")),
+        None => problem
+            .note("whether it is alive was not waited for")
+            .hint(format!("`mlinfra lock status {environment}` says whether it is alive")),
+    }
+    .hint("to wait until it is done: `--lock-timeout 30m`; a holder that dies meanwhile is taken over")
 }
 
 impl From<LockError> for Problem {

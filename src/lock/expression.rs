@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::protocol::{Answer, Change, Guard, Holder, Record, Write};
+use super::protocol::{Answer, Change, Guard, Holder, Process, Record, Write};
 use crate::aws::dynamodb::{Attribute, Item, Update, Written};
 
 /// The update that performs `write`.
@@ -49,9 +49,14 @@ pub(super) fn update(write: &Write) -> Update {
             values.insert("run_url", text(holder.run_url.as_deref().unwrap_or_default()));
             values.insert("operation", text(&holder.operation));
             values.insert("acquired_at", text(acquired_at));
+            values.insert(
+                "process",
+                text(&holder.process.as_ref().map_or_else(String::new, written)),
+            );
             values.insert("one", Attribute::Number(1));
             "SET #held = :is_held, #lease_id = :lease_id, #version = :version, #lease_seconds = :lease_seconds, \
-             #holder = :holder, #run_url = :run_url, #operation = :operation, #acquired_at = :acquired_at \
+             #holder = :holder, #run_url = :run_url, #operation = :operation, #acquired_at = :acquired_at, \
+             #process = :process \
              ADD #generation :one"
         }
         Change::Renew { version } => {
@@ -106,8 +111,24 @@ pub(super) fn record(item: &Item) -> Result<Record, String> {
             who: string("holder")?,
             run_url: string("run_url").ok().filter(|url| !url.is_empty()),
             operation: string("operation")?,
+            // An earlier version wrote none; what cannot be understood says as little.
+            process: string("process").ok().and_then(|text| process(&text)),
         },
         acquired_at: string("acquired_at")?,
+    })
+}
+
+/// `PID STARTED PLACE`; a place may hold spaces.
+fn written(process: &Process) -> String {
+    format!("{} {} {}", process.pid, process.started, process.place)
+}
+
+fn process(text: &str) -> Option<Process> {
+    let mut parts = text.splitn(3, ' ');
+    Some(Process {
+        pid: parts.next()?.parse().ok()?,
+        started: parts.next()?.parse().ok()?,
+        place: parts.next()?.to_owned(),
     })
 }
 

@@ -22,15 +22,19 @@ mod expression;
 mod heartbeat;
 #[cfg(test)]
 mod model;
+mod process;
 pub mod protocol;
 mod status;
 #[cfg(test)]
 mod tests;
 
-pub use error::LockError;
+pub use error::{LockError, Sign};
 use heartbeat::Heart;
-use protocol::{Acquired, Answer, Change, Guard, LEASE, Tenure, Verdict, Watch, Write, settle_acquire, settle_release};
-pub use protocol::{Holder, Record, Released};
+pub use process::this as this_process;
+use protocol::{
+    Acquired, Answer, Change, Guard, LEASE, Life, Tenure, Verdict, Watch, Write, settle_acquire, settle_release,
+};
+pub use protocol::{Death, Holder, Process, Record, Released};
 pub use status::{LockStatus, force_release, status};
 
 /// How long one call to the table may take with the SDK's retries; a fraction of a lease.
@@ -53,10 +57,28 @@ pub struct Lease {
     released: bool,
 }
 
+/// How long to wait for a lock that somebody else holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Until it is clear whether the holder lives. If it does, the wait ends without the lock.
+    UntilCertain,
+    /// For so long, whether the holder lives or not.
+    AtMost(Duration),
+}
+
+/// What happens while a lock is being taken.
+#[derive(Debug, Clone, Copy)]
+pub enum News<'a> {
+    /// We wait for this holder; told once for each, after 400 ms.
+    Waiting(&'a Record),
+    /// The lock is ours, and was this dead holder's.
+    TookOver(&'a Record, Death),
+}
+
 /// Takes the lock of an environment.
 ///
-/// Waits for at most `wait`, or not at all if there is none. A lease whose holder died is taken over once it has been
-/// watched unchanged for as long as it lives. `on_wait` is told whom we wait for, once per holder, after 400 ms.
+/// A lease whose holder died is taken over: at once if it was a process of this machine (`who.process` says which machine
+/// that is), else once it has been watched unchanged for as long as it lives. Else it is waited for as `wait` says.
 ///
 /// # Errors
 /// [`LockError::Held`] if somebody else holds it, [`LockError::Interrupted`] if `cancel` fires meanwhile; then nothing is held.
@@ -65,20 +87,21 @@ pub async fn acquire(
     backend: &Backend,
     key: &Key,
     who: &Holder,
-    mut on_wait: impl FnMut(&Record) + Send,
-    wait: Option<Duration>,
+    mut tell: impl FnMut(News<'_>) + Send,
+    wait: Wait,
     cancel: &CancellationToken,
 ) -> Result<Lease, LockError> {
     let item_key = item_key(backend, key);
     let clock = Clock::real();
     let mut lease_id = fresh_id();
     let mut watch = Watch::default();
+    let mut first: Option<String> = None;
     let mut told: Option<String> = None;
-    let mut dead: Option<Record> = None;
+    let mut dead: Option<(Record, Death)> = None;
     loop {
-        let guard = match dead.take() {
-            Some(seen) => Guard::Unchanged {
-                lease_id: seen.lease_id,
+        let guard = match &dead {
+            Some((seen, _)) => Guard::Unchanged {
+                lease_id: seen.lease_id.clone(),
                 version: seen.version,
             },
             None => Guard::Free {
@@ -103,31 +126,52 @@ pub async fn acquire(
                 return Err(LockError::Interrupted);
             }
         };
+        let taken_over = dead.take();
         let mut pause = SILENCE;
         match tried {
-            Tried::Ours(lease) => return Ok(lease),
+            Tried::Ours(lease) => {
+                if let Some((record, death)) = &taken_over {
+                    tell(News::TookOver(record, *death));
+                }
+                return Ok(lease);
+            }
             // Whoever was in the way is gone; or our own acquisition was released by hand before we heard of it.
             Tried::Again => lease_id = fresh_id(),
             Tried::Taken(record) => {
                 let verdict = watch.observe(&record, clock.elapsed());
-                if verdict == Verdict::Stale {
-                    tracing::info!(holder = %record.holder, "taking over a lease that nobody renewed");
-                    dead = Some(record);
+                let life = process::life(&record, who.process.as_ref());
+                let death = match (life, verdict) {
+                    (Life::Dead { pid }, _) => Some(Death::Gone { pid }),
+                    (_, Verdict::Stale) => Some(Death::Silent(record.lease)),
+                    _ => None,
+                };
+                if let Some(death) = death {
+                    dead = Some((record, death));
                     continue;
                 }
-                let left = wait.unwrap_or_default().saturating_sub(clock.elapsed());
+                let sign = match (life, verdict) {
+                    (_, Verdict::Held { renewed: true, .. }) => Some(Sign::Renewed),
+                    (Life::Alive { pid }, _) => Some(Sign::Runs { pid }),
+                    _ if *first.get_or_insert_with(|| record.lease_id.clone()) != record.lease_id => Some(Sign::New),
+                    _ => None,
+                };
+                let left = match wait {
+                    Wait::AtMost(time) => time.saturating_sub(clock.elapsed()),
+                    Wait::UntilCertain if sign.is_some() => Duration::ZERO,
+                    Wait::UntilCertain => Duration::MAX,
+                };
                 if left.is_zero() {
                     return Err(LockError::Held {
                         holder: Box::new(record),
                         key: key.clone(),
                         waited: clock.elapsed(),
-                        verdict,
+                        sign,
                     });
                 }
                 if clock.elapsed() >= SILENCE {
                     pause = POLL.mul_f64(0.75 + fastrand::f64() / 2.0);
                     if told.as_ref() != Some(&record.lease_id) {
-                        on_wait(&record);
+                        tell(News::Waiting(&record));
                         told = Some(record.lease_id);
                     }
                 }

@@ -26,6 +26,8 @@ struct Lab {
     /// Whether processes may stop and go on without noticing.
     pauses: bool,
     crashes: bool,
+    /// Whether all processes run on one machine: then each sees at once that another one is dead.
+    one_machine: bool,
     /// How many copies of each request the network gets: the SDK repeats what is not answered. One that is never
     /// delivered is lost.
     copies: u8,
@@ -43,12 +45,12 @@ struct World {
     now: u64,
     lagged: u64,
     item: Option<Record>,
-    processes: Vec<Process>,
+    processes: Vec<Peer>,
     network: BTreeSet<Message>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Process {
+struct Peer {
     /// How far its clock is behind.
     behind: u64,
     paused: bool,
@@ -101,7 +103,7 @@ impl World {
         Duration::from_secs(self.now - self.processes[p].behind)
     }
 
-    fn inside(&self) -> impl Iterator<Item = (&Process, u64)> {
+    fn inside(&self) -> impl Iterator<Item = (&Peer, u64)> {
         self.processes.iter().filter_map(|process| match process.stage {
             Stage::Inside { generation, .. } => Some((process, generation)),
             _ => None,
@@ -130,8 +132,22 @@ impl World {
         nonce
     }
 
+    /// The real judgement, with the other processes' stages in place of `/proc`.
+    fn life(&self, p: usize, record: &Record) -> Life {
+        let found = |pid| match self.processes[usize::try_from(pid).unwrap()].stage {
+            Stage::Gone => Found::Nobody,
+            _ => Found::Running { started: 0 },
+        };
+        let holder = record.holder.process.as_ref();
+        holder.map_or(Life::Unknown, |holder| holder.life(&process(p), found))
+    }
+
     fn hear(&mut self, p: usize, nonce: u8, answer: Answer, lease: Duration) {
         let now = self.clock(p);
+        let gone = match &answer {
+            Answer::Refused(Some(record)) => matches!(self.life(p, record), Life::Dead { .. }),
+            _ => false,
+        };
         let process = &mut self.processes[p];
         match process.stage.clone() {
             Stage::Acquiring {
@@ -151,7 +167,7 @@ impl World {
                     Acquired::Again | Acquired::Late => Stage::Outside,
                     Acquired::Taken(record) => {
                         let verdict = watch.observe(&record, now);
-                        let dead = (verdict == Verdict::Stale).then_some((record.lease_id, record.version));
+                        let dead = (gone || verdict == Verdict::Stale).then_some((record.lease_id, record.version));
                         Stage::Waiting { watch, dead }
                     }
                 }
@@ -187,7 +203,7 @@ impl Model for Lab {
     type Action = Event;
 
     fn init_states(&self) -> Vec<World> {
-        let process = Process {
+        let process = Peer {
             behind: 0,
             paused: false,
             attempts: 0,
@@ -279,7 +295,10 @@ impl Model for Lab {
                 let change = Change::Acquire {
                     lease_id: lease_id.clone(),
                     lease: Duration::from_secs(self.lease),
-                    holder: Holder::default(),
+                    holder: Holder {
+                        process: self.one_machine.then(|| process(p)),
+                        ..Holder::default()
+                    },
                     acquired_at: String::new(),
                 };
                 let nonce = world.send(p, Write { guard, change }, self.copies);
@@ -366,6 +385,17 @@ impl Model for Lab {
                 world.now >= lab.lease && world.inside().any(|(_, generation)| generation == 2)
             }),
         ];
+        if self.one_machine {
+            properties.push(Property::sometimes(
+                "a dead process's lock is taken over at once",
+                |_, world: &World| {
+                    world.now == 0
+                        && world.processes.iter().any(|process| process.stage == Stage::Gone)
+                        && world.inside().any(|(_, generation)| generation == 2)
+                        && world.item.as_ref().is_some_and(|item| item.held)
+                },
+            ));
+        }
         properties.push(if self.pauses {
             // Why a lease alone is not enough, and the state is fenced.
             Property::sometimes(
@@ -381,6 +411,7 @@ impl Model for Lab {
 
 fn check(lab: Lab) {
     let checker = lab.checker().threads(2).spawn_bfs().join();
+    println!("{} states", checker.unique_state_count());
     checker.assert_properties();
     assert!(
         checker.unique_state_count() > 1_000,
@@ -397,8 +428,17 @@ const QUIET: Lab = Lab {
     lag: 0,
     pauses: false,
     crashes: false,
+    one_machine: false,
     copies: 1,
 };
+
+fn process(p: usize) -> Process {
+    Process {
+        place: "here".to_owned(),
+        pid: u32::try_from(p).unwrap(),
+        started: 0,
+    }
+}
 
 #[test]
 fn never_two_are_inside_though_requests_are_lost_repeated_and_kept_back() {
@@ -417,6 +457,18 @@ fn never_two_are_inside_though_holders_crash_and_come_again() {
         crashes: true,
         traffic: 2,
         ticks: 4,
+        ..QUIET
+    });
+}
+
+#[test]
+fn never_two_are_inside_though_the_dead_are_robbed_at_once() {
+    check(Lab {
+        attempts: &[2, 3],
+        crashes: true,
+        one_machine: true,
+        copies: 2,
+        ticks: 3,
         ..QUIET
     });
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 /// How long a lease lives without a heartbeat.
 pub const LEASE: Duration = Duration::from_secs(60);
 
-/// Who holds a lease, for people.
+/// Who holds a lease: for people, except `process`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Holder {
     /// `user@host`.
@@ -19,6 +19,9 @@ pub struct Holder {
     pub run_url: Option<String>,
     /// `apply`, `destroy`, `ship`, …
     pub operation: String,
+    /// The process, where it can be told beyond doubt: then whoever comes next on the same machine sees at once that it
+    /// is dead.
+    pub process: Option<Process>,
 }
 
 impl std::fmt::Display for Holder {
@@ -27,6 +30,87 @@ impl std::fmt::Display for Holder {
         match &self.run_url {
             Some(url) => write!(f, ", {url})"),
             None => f.write_str(")"),
+        }
+    }
+}
+
+/// A process that nobody takes for another one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Process {
+    /// Where process ids and start times mean the same and none is hidden: one boot of one machine, one namespace of
+    /// processes and of times, one user.
+    pub place: String,
+    /// Its id.
+    pub pid: u32,
+    /// When it started, in ticks since the machine did: ids are used again.
+    pub started: u64,
+}
+
+/// What is found under a process id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Found {
+    /// There is no such process.
+    Nobody,
+    /// There is one, and it is at work.
+    Running {
+        /// When it started.
+        started: u64,
+    },
+    /// It is stopped, or on its way out, or cannot be looked at.
+    Unclear,
+}
+
+/// What is known of the process behind a lease without waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Life {
+    /// It is dead: it never renews again, and begins nothing more.
+    Dead {
+        /// Its id.
+        pid: u32,
+    },
+    /// It runs.
+    Alive {
+        /// Its id.
+        pid: u32,
+    },
+    /// It ran somewhere else, or nothing can be said.
+    Unknown,
+}
+
+impl Process {
+    /// Whether this process lives, as `own` sees it. A process of another place says nothing: its id belongs to someone
+    /// else here.
+    pub fn life(&self, own: &Self, look: impl FnOnce(u32) -> Found) -> Life {
+        let pid = self.pid;
+        if self.place != own.place {
+            return Life::Unknown;
+        }
+        match look(pid) {
+            Found::Nobody => Life::Dead { pid },
+            Found::Running { started } if started != self.started => Life::Dead { pid },
+            Found::Running { .. } => Life::Alive { pid },
+            Found::Unclear => Life::Unknown,
+        }
+    }
+}
+
+/// Why a lease counts as dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Death {
+    /// Nobody renewed it for so long.
+    Silent(Duration),
+    /// Its process is gone.
+    Gone {
+        /// The process's id.
+        pid: u32,
+    },
+}
+
+impl std::fmt::Display for Death {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Silent(lease) => write!(f, "it gave no sign of life for {} s", lease.as_secs()),
+            Self::Gone { pid } => write!(f, "its process {pid} on this machine is gone"),
         }
     }
 }

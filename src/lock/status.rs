@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::protocol::{Answer, Change, Guard, Record, Verdict, Watch, Write};
-use super::{CALL, LockError, expression, from_table, item_key, persist};
+use super::protocol::{Answer, Change, Death, Guard, Life, Record, Verdict, Watch, Write};
+use super::{CALL, LockError, Process, expression, from_table, item_key, persist, process};
 use crate::aws::dynamodb;
 use crate::aws::error::AwsError;
 use crate::aws::session::Session;
@@ -26,19 +26,28 @@ pub enum LockStatus {
     Held {
         /// Who.
         record: Record,
-        /// Whether a heartbeat was seen while we looked.
-        renewed: bool,
+        /// Whether it is known to live: a heartbeat was seen while we looked, or its process.
+        alive: bool,
     },
-    /// Somebody holds it who has not renewed it over a whole lease: whoever comes next takes it over.
+    /// Its holder is dead: whoever comes next takes it over.
     Stale {
         /// Who.
         record: Record,
+        /// How we know.
+        death: Death,
     },
 }
 
-/// Looks at a lock, for at most `watch`: until a heartbeat is seen or a whole lease has passed without one. A zero
-/// `watch` looks once. A lease and a bit (see [`super::protocol::LEASE`]) always ends in certainty.
-pub async fn status(session: &Session, backend: &Backend, key: &Key, watch: Duration) -> Result<LockStatus, LockError> {
+/// Looks at a lock, for at most `watch`: until a heartbeat is seen or a whole lease has passed without one. A holder on
+/// this machine is judged by its process, at once; `own` is ours. A zero `watch` looks once. A lease and a bit (see
+/// [`super::protocol::LEASE`]) always ends in certainty.
+pub async fn status(
+    session: &Session,
+    backend: &Backend,
+    key: &Key,
+    own: Option<&Process>,
+    watch: Duration,
+) -> Result<LockStatus, LockError> {
     let item_key = item_key(backend, key);
     let clock = Clock::real();
     let mut seen = Watch::default();
@@ -54,14 +63,24 @@ pub async fn status(session: &Session, backend: &Backend, key: &Key, watch: Dura
             lock: item_key.value.clone(),
             what,
         })?;
-        match seen.observe(&record, clock.elapsed()) {
-            Verdict::Free => return Ok(LockStatus::Free { last: Some(record) }),
-            Verdict::Stale => return Ok(LockStatus::Stale { record }),
-            Verdict::Held { renewed: true, .. } => return Ok(LockStatus::Held { record, renewed: true }),
-            Verdict::Held { dead_in, .. } => {
+        let life = process::life(&record, own);
+        match (seen.observe(&record, clock.elapsed()), life) {
+            (Verdict::Free, _) => return Ok(LockStatus::Free { last: Some(record) }),
+            (_, Life::Dead { pid }) => {
+                let death = Death::Gone { pid };
+                return Ok(LockStatus::Stale { record, death });
+            }
+            (Verdict::Stale, _) => {
+                let death = Death::Silent(record.lease);
+                return Ok(LockStatus::Stale { record, death });
+            }
+            (Verdict::Held { renewed: true, .. }, _) | (_, Life::Alive { .. }) => {
+                return Ok(LockStatus::Held { record, alive: true });
+            }
+            (Verdict::Held { dead_in, .. }, Life::Unknown) => {
                 let left = watch.saturating_sub(clock.elapsed());
                 if left.is_zero() {
-                    return Ok(LockStatus::Held { record, renewed: false });
+                    return Ok(LockStatus::Held { record, alive: false });
                 }
                 clock.sleep(LOOK.min(left).min(dead_in)).await;
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::protocol::{Answer, LEASE};
+use super::protocol::{Answer, Found, LEASE};
 use super::*;
 use crate::aws::backend::LOCK_KEY;
 use crate::aws::dynamodb::Attribute;
@@ -30,6 +30,7 @@ fn who(name: &str) -> Holder {
         who: format!("{name}@host"),
         run_url: None,
         operation: "apply".into(),
+        process: None,
     }
 }
 
@@ -47,7 +48,7 @@ async fn take(session: &Session, name: &str, wait: Option<Duration>) -> Result<L
         &key(),
         &who(name),
         |_| {},
-        wait,
+        Wait::AtMost(wait.unwrap_or_default()),
         &CancellationToken::new(),
     )
     .await
@@ -92,14 +93,19 @@ async fn whoever_waits_is_told_after_400_ms_for_whom_once_and_gets_the_lock_when
     };
     let mut told = Vec::new();
     let wait = async {
-        let on_wait = |record: &Record| told.push((record.holder.who.clone(), clock.elapsed()));
+        let on_wait = |news: News<'_>| {
+            let News::Waiting(record) = news else {
+                panic!("{news:?}")
+            };
+            told.push((record.holder.who.clone(), clock.elapsed()));
+        };
         acquire(
             &session,
             &backend(),
             &key(),
             &who("bob"),
             on_wait,
-            Some(Duration::from_secs(600)),
+            Wait::AtMost(Duration::from_secs(600)),
             &CancellationToken::new(),
         )
         .await
@@ -138,6 +144,163 @@ async fn a_living_holder_keeps_the_lock_and_a_waiter_gives_up_in_time() {
     assert_eq!(clock.elapsed().as_secs(), 30 * 60);
     lease.check().unwrap();
     assert_eq!(lease.release().await.unwrap(), Released::Now);
+}
+
+fn here(pid: u32) -> Process {
+    let own = this_process().expect("these tests need /proc");
+    Process { pid, ..own }
+}
+
+fn of(name: &str, process: Process) -> Holder {
+    Holder {
+        process: Some(process),
+        ..who(name)
+    }
+}
+
+/// No process has so high an id: Linux gives out 2^22 at most.
+const NOBODY: u32 = 1 << 30;
+
+#[cfg(target_os = "linux")]
+#[tokio::test(start_paused = true)]
+async fn a_lock_whose_process_on_this_machine_is_gone_is_taken_over_at_once_and_told() {
+    let (_aws, session) = world().await;
+    let (b, k, cancel) = (backend(), key(), CancellationToken::new());
+    let own = this_process().unwrap();
+    let ann = of("ann", here(NOBODY));
+    let taken = acquire(&session, &b, &k, &ann, |_| {}, Wait::AtMost(Duration::ZERO), &cancel).await;
+    crash(taken.unwrap());
+    let seen = status(&session, &b, &k, Some(&own), Duration::ZERO).await.unwrap();
+    let LockStatus::Stale { death, .. } = seen else {
+        panic!("{seen:?}")
+    };
+    assert_eq!(death.to_string(), "its process 1073741824 on this machine is gone");
+
+    let clock = Clock::real();
+    let mut told = Vec::new();
+    let tell = |news: News<'_>| told.push(format!("{news:?}"));
+    let bob = of("bob", own);
+    let lease = acquire(&session, &b, &k, &bob, tell, Wait::AtMost(Duration::ZERO), &cancel)
+        .await
+        .unwrap();
+    assert_eq!((lease.generation(), clock.elapsed()), (2, Duration::ZERO));
+    assert!(
+        told.len() == 1 && told[0].starts_with("TookOver") && told[0].contains("ann@host"),
+        "{told:?}"
+    );
+    assert_eq!(lease.release().await.unwrap(), Released::Now);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_runs_on_this_machine_is_not_waited_for_unless_asked() {
+    let (_aws, session) = world().await;
+    let (b, k, cancel) = (backend(), key(), CancellationToken::new());
+    let own = this_process().unwrap();
+    let ann = of("ann", own.clone());
+    let lease = acquire(&session, &b, &k, &ann, |_| {}, Wait::UntilCertain, &cancel)
+        .await
+        .unwrap();
+    let clock = Clock::real();
+    let bob = of("bob", own.clone());
+    let refused = acquire(&session, &b, &k, &bob, |_| {}, Wait::UntilCertain, &cancel)
+        .await
+        .unwrap_err();
+    assert_eq!(clock.elapsed(), Duration::ZERO);
+    let problem = refused.problem();
+    assert!(
+        problem
+            .notes
+            .iter()
+            .any(|note| note == &format!("it is alive: process {} on this machine", own.pid))
+    );
+    lease.release().await.unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(start_paused = true)]
+async fn a_process_of_another_machine_namespace_or_user_is_judged_by_its_heartbeats() {
+    let (_aws, session) = world().await;
+    let (b, k, cancel) = (backend(), key(), CancellationToken::new());
+    let own = this_process().unwrap();
+    let elsewhere = Process {
+        place: "elsewhere".into(),
+        ..here(NOBODY)
+    };
+    let ann = of("ann", elsewhere);
+    crash(
+        acquire(&session, &b, &k, &ann, |_| {}, Wait::UntilCertain, &cancel)
+            .await
+            .unwrap(),
+    );
+    let seen = status(&session, &b, &k, Some(&own), Duration::ZERO).await.unwrap();
+    assert!(matches!(seen, LockStatus::Held { alive: false, .. }), "{seen:?}");
+    let clock = Clock::real();
+    let bob = of("bob", own);
+    acquire(&session, &b, &k, &bob, |_| {}, Wait::UntilCertain, &cancel)
+        .await
+        .unwrap();
+    assert!(clock.elapsed() >= LEASE, "{:?}", clock.elapsed());
+}
+
+#[test]
+fn an_id_that_was_given_to_another_process_is_no_sign_of_life() {
+    let holder = Process {
+        place: "here".into(),
+        pid: 7,
+        started: 100,
+    };
+    let own = Process {
+        pid: 8,
+        ..holder.clone()
+    };
+    let life = |found| holder.life(&own, |_| found);
+    assert_eq!(life(Found::Running { started: 100 }), Life::Alive { pid: 7 });
+    assert_eq!(life(Found::Running { started: 200 }), Life::Dead { pid: 7 });
+    assert_eq!(life(Found::Unclear), Life::Unknown);
+    let far = Process {
+        place: "there".into(),
+        ..own
+    };
+    assert_eq!(holder.life(&far, |_| Found::Nobody), Life::Unknown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_time_a_living_holder_is_known_by_its_next_heartbeat_and_a_dead_one_is_waited_out() {
+    let (_aws, session) = world().await;
+    let (b, k, cancel) = (backend(), key(), CancellationToken::new());
+    let lease = take(&session, "ann", None).await.unwrap();
+    let bob = who("bob");
+    let clock = Clock::real();
+    let refused = acquire(&session, &b, &k, &bob, |_| {}, Wait::UntilCertain, &cancel)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            LockError::Held {
+                sign: Some(Sign::Renewed),
+                ..
+            }
+        ),
+        "{refused:?}"
+    );
+    assert!(
+        clock.elapsed() < LEASE / 3 + Duration::from_secs(4),
+        "{:?}",
+        clock.elapsed()
+    );
+    crash(lease);
+    let clock = Clock::real();
+    let taken = acquire(&session, &b, &k, &bob, |_| {}, Wait::UntilCertain, &cancel)
+        .await
+        .unwrap();
+    assert_eq!(taken.generation(), 2);
+    assert!(
+        clock.elapsed() >= LEASE && clock.elapsed() < LEASE + Duration::from_secs(3),
+        "{:?}",
+        clock.elapsed()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -208,7 +371,9 @@ async fn a_request_that_the_network_kept_back_cannot_take_the_lock_after_the_rel
     lease.release().await.unwrap();
     Clock::real().sleep(Duration::from_secs(31)).await;
     assert!(matches!(
-        status(&session, &backend(), &key(), Duration::ZERO).await.unwrap(),
+        status(&session, &backend(), &key(), None, Duration::ZERO)
+            .await
+            .unwrap(),
         LockStatus::Free { .. }
     ));
 }
@@ -294,13 +459,13 @@ async fn ctrl_c_while_waiting_ends_the_wait_at_once_and_holds_nothing() {
     };
     let bob = who("bob");
     let (b, k) = (backend(), key());
-    let wait = acquire(&session, &b, &k, &bob, |_| {}, Some(LEASE), &cancel);
+    let wait = acquire(&session, &b, &k, &bob, |_| {}, Wait::AtMost(LEASE), &cancel);
     let ((), outcome) = tokio::join!(interrupt, wait);
     assert!(matches!(outcome, Err(LockError::Interrupted)));
     assert_eq!(clock.elapsed(), Duration::from_millis(2500));
     lease.release().await.unwrap();
     assert!(matches!(
-        status(&session, &b, &k, Duration::ZERO).await.unwrap(),
+        status(&session, &b, &k, None, Duration::ZERO).await.unwrap(),
         LockStatus::Free { .. }
     ));
 }
@@ -316,10 +481,13 @@ async fn ctrl_c_while_the_answer_is_on_its_way_gives_the_lock_back() {
         cancel.cancel();
     };
     let (ann, b, k) = (who("ann"), backend(), key());
-    let ((), outcome) = tokio::join!(interrupt, acquire(&session, &b, &k, &ann, |_| {}, None, &cancel));
+    let ((), outcome) = tokio::join!(
+        interrupt,
+        acquire(&session, &b, &k, &ann, |_| {}, Wait::UntilCertain, &cancel)
+    );
     assert!(matches!(outcome, Err(LockError::Interrupted)));
     assert!(matches!(
-        status(&session, &b, &k, Duration::ZERO).await.unwrap(),
+        status(&session, &b, &k, None, Duration::ZERO).await.unwrap(),
         LockStatus::Free { last: Some(_) }
     ));
 }
@@ -329,21 +497,21 @@ async fn status_tells_a_living_holder_from_a_dead_one() {
     let (_aws, session) = world().await;
     let (b, k) = (backend(), key());
     assert_eq!(
-        status(&session, &b, &k, LEASE * 2).await.unwrap(),
+        status(&session, &b, &k, None, LEASE * 2).await.unwrap(),
         LockStatus::Free { last: None }
     );
     let lease = take(&session, "ann", None).await.unwrap();
     assert!(matches!(
-        status(&session, &b, &k, LEASE * 2).await.unwrap(),
-        LockStatus::Held { renewed: true, .. }
+        status(&session, &b, &k, None, LEASE * 2).await.unwrap(),
+        LockStatus::Held { alive: true, .. }
     ));
     assert!(matches!(
-        status(&session, &b, &k, Duration::ZERO).await.unwrap(),
-        LockStatus::Held { renewed: false, .. }
+        status(&session, &b, &k, None, Duration::ZERO).await.unwrap(),
+        LockStatus::Held { alive: false, .. }
     ));
     crash(lease);
     assert!(matches!(
-        status(&session, &b, &k, LEASE * 2).await.unwrap(),
+        status(&session, &b, &k, None, LEASE * 2).await.unwrap(),
         LockStatus::Stale { .. }
     ));
 }
@@ -353,7 +521,7 @@ async fn a_release_by_hand_frees_the_lock_that_was_seen_and_its_holder_notices()
     let (_aws, session) = world().await;
     let (b, k) = (backend(), key());
     let lease = take(&session, "ann", None).await.unwrap();
-    let LockStatus::Held { record, .. } = status(&session, &b, &k, Duration::ZERO).await.unwrap() else {
+    let LockStatus::Held { record, .. } = status(&session, &b, &k, None, Duration::ZERO).await.unwrap() else {
         panic!()
     };
     force_release(&session, &b, &k, &record.lease_id, record.generation)

@@ -246,22 +246,25 @@ impl Round<'_> {
         };
         let Some(live) = live else {
             planned.reasons.push("it does not exist yet".to_owned());
-            planned.changes = local::additions(&stack.document);
+            planned.changes = local::additions(&stack.document, &unknown(&planned.parameters));
             return planned;
         };
         let status = &live.status;
         match planned.recovery {
             Some(Recovery::DeleteFirst | Recovery::DeleteAgain) => {
                 planned.reasons.push(match phase(status) {
-                    Phase::Review => format!("it is only an unfinished draft ({status}): deleted first, then created"),
                     Phase::DeleteFailed => format!("its deletion failed ({status}): deleted again, then created"),
                     _ => format!("its creation failed before ({status}): deleted first, then created"),
                 });
+<<<<<<< HEAD
+                planned.changes = local::additions(&stack.document, &unknown(&planned.parameters));
+=======
                 // What is left of it goes, and may hold data: it is shown as what it is, a removal.
                 if phase(status) != Phase::Review {
                     planned.changes = self.resources(&stack.name);
                 }
                 planned.changes.extend(local::additions(&stack.document));
+>>>>>>> p2-e
                 // The protection of the failed stack goes with it.
                 planned.set_protection = protect.then_some(true);
             }
@@ -275,7 +278,7 @@ impl Round<'_> {
                 );
                 planned.action = if begins_anew { Action::Create } else { Action::Update };
                 if begins_anew {
-                    planned.changes = local::additions(&stack.document);
+                    planned.changes = local::additions(&stack.document, &unknown(&planned.parameters));
                 }
             }
             Some(Recovery::ContinueRollback) => {
@@ -283,6 +286,12 @@ impl Round<'_> {
                 planned.reasons.push(format!(
                     "a rollback is stuck ({status}): continued first; what then differs shows only afterwards"
                 ));
+            }
+            None if phase(status) == Phase::Review => {
+                planned.reasons.push(format!(
+                    "only an empty draft of it exists ({status}): it is created in its place"
+                ));
+                planned.changes = local::additions(&stack.document);
             }
             None => self.compare(stack, live, &mut planned, waits),
         }
@@ -301,14 +310,7 @@ impl Round<'_> {
             self.undecided.insert(stack.name.clone());
             return;
         }
-        let unknown: BTreeMap<String, String> = planned
-            .parameters
-            .iter()
-            .filter_map(|(name, value)| match value {
-                ParameterValue::After(output) => Some((name.clone(), format!("known after {}", output.stack))),
-                ParameterValue::Known(_) => None,
-            })
-            .collect();
+        let unknown = unknown(&planned.parameters);
         let values: Option<BTreeMap<String, String>> = planned
             .parameters
             .iter()
@@ -513,6 +515,15 @@ impl Round<'_> {
     }
 }
 
+<<<<<<< HEAD
+/// What is shown in place of the parameters' values that are not known yet.
+fn unknown(parameters: &BTreeMap<String, ParameterValue>) -> BTreeMap<String, String> {
+    let unknown = parameters.iter().filter_map(|(name, value)| match value {
+        ParameterValue::After(output) => Some((name.clone(), format!("known after {}", output.stack))),
+        ParameterValue::Known(_) => None,
+    });
+    unknown.collect()
+=======
 impl Round<'_> {
     /// What a stack holds, as removals.
     fn resources(&mut self, name: &str) -> Vec<ResourceChange> {
@@ -525,6 +536,7 @@ impl Round<'_> {
         });
         Vec::new()
     }
+>>>>>>> p2-e
 }
 
 fn tag_differences(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Vec<String> {

@@ -115,8 +115,9 @@ pub fn phase(status: &str) -> Phase {
 /// How a stack in this status gets free before it can be brought to what is wanted; none if it is free.
 pub fn recovery_of(status: &str) -> Option<Recovery> {
     match phase(status) {
-        Phase::Absent | Phase::Settled => None,
-        Phase::Review | Phase::NeverWorked => Some(Recovery::DeleteFirst),
+        // Nothing is in a draft, and CloudFormation takes another change set that creates it.
+        Phase::Absent | Phase::Settled | Phase::Review => None,
+        Phase::NeverWorked => Some(Recovery::DeleteFirst),
         Phase::RollbackStuck => Some(Recovery::ContinueRollback),
         Phase::DeleteFailed => Some(Recovery::DeleteAgain),
         Phase::Advancing | Phase::Retreating => Some(Recovery::Attach),

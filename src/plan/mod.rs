@@ -15,6 +15,7 @@ mod review;
 mod saved;
 #[cfg(test)]
 mod tests;
+mod values;
 
 pub use decide::{About, Draft, Drawn, Inputs, Wanted, What, plan};
 pub use deployed::{Deployed, LiveStack, Phase, Recorded, phase, recovery_of};
@@ -23,6 +24,7 @@ pub use local::output_sources;
 pub use order::{dependents_of, with_dependencies, with_dependents};
 pub use review::{Unseen, unseen};
 pub use saved::{Current, Moved, Unreadable, open, seal, verify_against};
+pub use values::{Side, fill_in, lacks_values};
 
 /// What would be done to one environment, sealed with everything that it was derived from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -140,7 +142,7 @@ pub enum Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Recovery {
-    /// ROLLBACK_COMPLETE, ROLLBACK_FAILED, CREATE_FAILED, REVIEW_IN_PROGRESS: nothing in it ever worked; delete, then create.
+    /// ROLLBACK_COMPLETE, ROLLBACK_FAILED, CREATE_FAILED: nothing in it ever worked; delete, then create.
     DeleteFirst,
     /// UPDATE_ROLLBACK_FAILED: continue the rollback, then update.
     ContinueRollback,
@@ -173,7 +175,7 @@ pub struct ResourceChange {
     pub action: ResourceAction,
     /// Whether it gets replaced by a new one.
     pub replacement: Replacement,
-    /// Property by property; empty for additions and removals.
+    /// Property by property; of an addition only those whose values are not known yet, of a removal none.
     pub properties: Vec<PropertyChange>,
 }
 

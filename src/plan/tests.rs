@@ -20,6 +20,10 @@ fn what_does_not_exist_is_planned_without_asking_and_its_users_wait_for_its_outp
     assert_eq!(cluster.action, Action::Create);
     assert_eq!(cluster.parameters["VpcId"], ParameterValue::After(vpc_id()));
     assert_eq!(cluster.changes[0].action, ResourceAction::Add);
+    assert_eq!(
+        cluster.changes[0].properties[0].after_unknown.as_deref(),
+        Some("known after network")
+    );
     assert_eq!(cluster.after, ["network"]);
     assert!(cluster.seen.is_none());
 }
@@ -222,7 +226,6 @@ fn a_target_brings_along_what_it_needs_and_in_a_destruction_what_needs_it() {
 fn stuck_stacks_are_planned_with_their_recovery() {
     for (status, recovery, action) in [
         ("ROLLBACK_COMPLETE", Recovery::DeleteFirst, Action::Create),
-        ("REVIEW_IN_PROGRESS", Recovery::DeleteFirst, Action::Create),
         ("CREATE_FAILED", Recovery::DeleteFirst, Action::Create),
         ("DELETE_FAILED", Recovery::DeleteAgain, Action::Create),
         ("UPDATE_ROLLBACK_FAILED", Recovery::ContinueRollback, Action::Update),
@@ -244,6 +247,17 @@ fn stuck_stacks_are_planned_with_their_recovery() {
         let cluster = draft.plan.stack("cluster").unwrap();
         assert_eq!(cluster.parameters["VpcId"], ParameterValue::After(vpc_id()), "{status}");
     }
+}
+
+#[test]
+fn a_draft_that_nobody_executed_is_created_in_its_place() {
+    let mut world = World::deployed();
+    world.live("network").status = "REVIEW_IN_PROGRESS".to_owned();
+    let draft = world.draft();
+    let network = draft.plan.stack("network").unwrap();
+    assert_eq!((network.recovery, network.action), (None, Action::Create));
+    assert!(!network.changes.is_empty());
+    assert!(draft.wanted.iter().all(|wanted| wanted.stack != "network"));
 }
 
 #[test]
@@ -383,6 +397,61 @@ fn a_loss_that_the_reviewer_saw_in_a_weaker_form_is_unseen() {
     let mut removed = changing("Vpc", Replacement::Never).changes;
     removed[0].action = ResourceAction::Remove;
     assert_eq!(unseen(&seen, &removed)[0].what, "would be removed");
+}
+
+#[test]
+fn what_refers_to_something_that_may_be_replaced_may_be_replaced_too() {
+    let ml = stack(
+        "ml",
+        json!({ "Resources": {
+            "Group": {
+                "Type": "AWS::EC2::SecurityGroup",
+                "Properties": { "GroupDescription": "g", "VpcId": { "Ref": "VpcId" } },
+            },
+            "Rule": {
+                "Type": "AWS::EC2::SecurityGroupIngress",
+                "Properties": { "GroupId": { "Fn::GetAtt": ["Group", "GroupId"] }, "IpProtocol": "tcp" },
+            },
+            "Bucket": { "Type": "AWS::S3::Bucket" },
+        }}),
+    );
+    let unknown = BTreeMap::from([("VpcId".to_owned(), "known after network".to_owned())]);
+    let changes = local::unknown_changes(&ml.document, &unknown);
+    let told: Vec<(&str, Replacement, Option<&str>)> = changes
+        .iter()
+        .map(|change| {
+            let cause = change.properties[0].cause.as_deref();
+            (change.logical_id.as_str(), change.replacement, cause)
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("Group", Replacement::Conditional, Some("Parameters.VpcId")),
+            ("Rule", Replacement::Conditional, Some("Group")),
+        ]
+    );
+}
+
+#[test]
+fn reading_an_attribute_of_something_changed_in_place_is_no_loss_but_of_something_replaced_it_is() {
+    let reader = |source: Replacement| {
+        let mut changes = changing("Role", source).changes;
+        let mut notebook = changing("Notebook", Replacement::Conditional).changes.remove(0);
+        notebook.properties.push(PropertyChange {
+            path: "RoleArn".to_owned(),
+            before: None,
+            after: None,
+            after_unknown: Some("known after apply".to_owned()),
+            replacement: Replacement::Always,
+            cause: Some("Role.Arn".to_owned()),
+        });
+        changes.push(notebook);
+        changes
+    };
+    let role = |replacement| changing("Role", replacement).changes;
+    assert!(unseen(&role(Replacement::Never), &reader(Replacement::Never)).is_empty());
+    assert_eq!(unseen(&role(Replacement::Always), &reader(Replacement::Always)).len(), 1);
 }
 
 struct World {

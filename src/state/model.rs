@@ -128,6 +128,9 @@ pub struct OperationRecord {
     /// The digest of the environment's texts, contracts and templates.
     #[serde(default)]
     pub spec_digest: Option<String>,
+    /// The operation before it, if that one died: this one goes on from there.
+    #[serde(default)]
+    pub resumes: Option<String>,
 }
 
 impl OperationRecord {
@@ -147,6 +150,7 @@ impl OperationRecord {
             stacks: BTreeMap::new(),
             plan_id: None,
             spec_digest: None,
+            resumes: None,
         }
     }
 
@@ -167,6 +171,16 @@ pub enum OperationKind {
     Destroy,
     /// `ship`
     Ship,
+}
+
+impl std::fmt::Display for OperationKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Apply => "apply",
+            Self::Destroy => "destroy",
+            Self::Ship => "ship",
+        })
+    }
 }
 
 /// How an operation ended.

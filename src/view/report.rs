@@ -97,6 +97,8 @@ pub enum Drift {
 pub struct LockReport {
     /// Held, stale or free.
     pub status: LockState,
+    /// Why it is stale: `its process 4242 on this machine is gone`.
+    pub because: Option<String>,
     /// Who holds it: `user@host` or the run's URL.
     pub holder: Option<String>,
     /// What for: `apply`, `destroy`.
@@ -119,7 +121,7 @@ pub enum LockState {
     Free,
     /// Its holder renews it.
     Held,
-    /// Nobody renewed it for a whole lease.
+    /// Its holder is dead.
     Stale,
 }
 

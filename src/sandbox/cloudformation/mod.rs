@@ -34,6 +34,7 @@ mod recovery;
 mod refusal;
 mod resource_types;
 mod rollback;
+mod signals;
 mod state;
 mod step;
 mod submit;

@@ -77,7 +77,7 @@ Outputs:
   ClusterArn: {Value: !GetAtt Cluster.Arn}
 "#;
 
-async fn settled(client: &aws_sdk_cloudformation::Client, id: &str) -> StackStatus {
+pub(super) async fn settled(client: &aws_sdk_cloudformation::Client, id: &str) -> StackStatus {
     loop {
         let stacks = client.describe_stacks().stack_name(id).send().await.unwrap();
         let status = stacks.stacks()[0].stack_status().unwrap().clone();
@@ -88,7 +88,7 @@ async fn settled(client: &aws_sdk_cloudformation::Client, id: &str) -> StackStat
     }
 }
 
-async fn explain(client: &aws_sdk_cloudformation::Client, id: &str) -> String {
+pub(super) async fn explain(client: &aws_sdk_cloudformation::Client, id: &str) -> String {
     let events = client.describe_stack_events().stack_name(id).send().await.unwrap();
     let failed = events
         .stack_events()

@@ -7,6 +7,7 @@ mod eks;
 mod iam;
 mod json;
 mod storage;
+mod tags;
 
 use std::collections::BTreeMap;
 
@@ -44,6 +45,7 @@ impl World for Desk<'_> {
             Family::Storage => storage::update(self, request)?,
             Family::Pretended => {}
         }
+        tags::update(self, request)?;
         Ok(refreshed(request))
     }
 
@@ -241,21 +243,7 @@ fn document(value: &Value) -> String {
 /// The tags of the resource, then those of the stack where the resource does not have them.
 fn tags(request: &ResourceRequest<'_>) -> BTreeMap<String, String> {
     let mut tags: BTreeMap<String, String> = request.tags.iter().cloned().collect();
-    match request.properties.get("Tags") {
-        Some(Value::Array(own)) => {
-            let pairs = own
-                .iter()
-                .filter_map(|tag| Some((text(tag, "Key")?, text(tag, "Value").unwrap_or_default())));
-            tags.extend(pairs);
-        }
-        Some(Value::Object(own)) => {
-            tags.extend(
-                own.iter()
-                    .filter_map(|(key, value)| Some((key.clone(), scalar(value)?))),
-            );
-        }
-        _ => {}
-    }
+    tags.extend(tags::own(request.properties));
     tags
 }
 

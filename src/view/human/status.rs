@@ -107,8 +107,9 @@ pub fn lock(lock: &LockReport) -> String {
         LockState::Free => format!("Lock: {}\n", paint(ADD, "free")),
         LockState::Held => format!("Lock: {} by {who}{what}{since}\n", paint(CHANGE, "held")),
         LockState::Stale => format!(
-            "Lock: {}; {who} took it{what}{since} and has stopped renewing it\n  The next operation takes it by itself\n",
-            paint(REMOVE, "stale")
+            "Lock: {}; {who} took it{what}{since}, and {}\n  The next operation takes it by itself\n",
+            paint(REMOVE, "stale"),
+            lock.because.as_deref().unwrap_or("has stopped renewing it")
         ),
     };
     if !lock.in_flight.is_empty() {
@@ -197,6 +198,7 @@ mod tests {
             ],
             lock: LockReport {
                 status: LockState::Held,
+                because: None,
                 holder: Some("ana@laptop".into()),
                 operation: Some("apply".into()),
                 lease_id: Some("0199".into()),
