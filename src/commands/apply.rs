@@ -35,16 +35,12 @@ async fn fresh(context: &Context, args: &ApplyArgs) -> Outcome {
     let plan = world.plan(context, Kind::Apply, &args.targets, &reading).await?;
     context.view().plan(&plan, &[]);
     if !plan.changes_anything() {
-<<<<<<< HEAD
         return if died(&reading) {
             // Nothing is to be done in AWS; what a run that died did there is still to be recorded.
             carry_out(context, &world, &plan, options(&world, args)).await
         } else {
-            Ok(Done::Fine)
+            only_record(context, &world, &plan, args).await
         };
-=======
-        return only_record(context, &world, &plan, args).await;
->>>>>>> p2-e
     }
     let consented = async {
         refuse(context, plan::guards(&plan, &consents(args)))?;

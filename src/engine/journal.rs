@@ -216,14 +216,15 @@ impl<'a> Journal<'a> {
     }
 }
 
-<<<<<<< HEAD
 /// Makes sure that the operation before is in the history: it may have died before it wrote its record.
 async fn file(session: &Session, backend: &Backend, key: &Key, before: &OperationRecord) -> Result<(), Problem> {
     match state::record_history(session, backend, key, before).await {
         // It is there, and what its own process wrote is the better record.
         Err(problem) if problem.code == codes::RECORD_EXISTS => Ok(()),
         recorded => recorded,
-=======
+    }
+}
+
 /// Drops the record of a stack whose making never began.
 fn forget_unmade(state: &mut State, stack: &str) {
     if state
@@ -232,7 +233,6 @@ fn forget_unmade(state: &mut State, stack: &str) {
         .is_some_and(|one| one.is_begun() && one.stack_id.is_empty())
     {
         state.stacks.remove(stack);
->>>>>>> p2-e
     }
 }
 

@@ -263,7 +263,10 @@ pub(super) fn refused(undrawn: &Undrawn, stack: &RenderedStack) -> Problem {
         }
         Undrawn::Overtaken(reason) => Problem::error(
             codes::PLAN_STALE,
-            format!("something else is changing stack {}; nothing was changed here", stack.name),
+            format!(
+                "something else is changing stack {}; nothing was changed here",
+                stack.name
+            ),
         )
         .note(format!("CloudFormation: {reason}"))
         .hint("run this again once that has ended"),

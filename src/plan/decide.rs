@@ -256,15 +256,13 @@ impl Round<'_> {
                     Phase::DeleteFailed => format!("its deletion failed ({status}): deleted again, then created"),
                     _ => format!("its creation failed before ({status}): deleted first, then created"),
                 });
-<<<<<<< HEAD
-                planned.changes = local::additions(&stack.document, &unknown(&planned.parameters));
-=======
                 // What is left of it goes, and may hold data: it is shown as what it is, a removal.
                 if phase(status) != Phase::Review {
                     planned.changes = self.resources(&stack.name);
                 }
-                planned.changes.extend(local::additions(&stack.document));
->>>>>>> p2-e
+                planned
+                    .changes
+                    .extend(local::additions(&stack.document, &unknown(&planned.parameters)));
                 // The protection of the failed stack goes with it.
                 planned.set_protection = protect.then_some(true);
             }
@@ -515,7 +513,6 @@ impl Round<'_> {
     }
 }
 
-<<<<<<< HEAD
 /// What is shown in place of the parameters' values that are not known yet.
 fn unknown(parameters: &BTreeMap<String, ParameterValue>) -> BTreeMap<String, String> {
     let unknown = parameters.iter().filter_map(|(name, value)| match value {
@@ -523,7 +520,8 @@ fn unknown(parameters: &BTreeMap<String, ParameterValue>) -> BTreeMap<String, St
         ParameterValue::Known(_) => None,
     });
     unknown.collect()
-=======
+}
+
 impl Round<'_> {
     /// What a stack holds, as removals.
     fn resources(&mut self, name: &str) -> Vec<ResourceChange> {
@@ -536,7 +534,6 @@ impl Round<'_> {
         });
         Vec::new()
     }
->>>>>>> p2-e
 }
 
 fn tag_differences(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Vec<String> {

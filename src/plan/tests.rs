@@ -451,7 +451,10 @@ fn reading_an_attribute_of_something_changed_in_place_is_no_loss_but_of_somethin
     };
     let role = |replacement| changing("Role", replacement).changes;
     assert!(unseen(&role(Replacement::Never), &reader(Replacement::Never)).is_empty());
-    assert_eq!(unseen(&role(Replacement::Always), &reader(Replacement::Always)).len(), 1);
+    assert_eq!(
+        unseen(&role(Replacement::Always), &reader(Replacement::Always)).len(),
+        1
+    );
 }
 
 struct World {

@@ -95,7 +95,9 @@ fn with_values(value: Value, parameters: &BTreeMap<String, String>) -> Value {
             {
                 return Value::String(value.clone());
             }
-            let entries = map.into_iter().map(|(key, value)| (key, with_values(value, parameters)));
+            let entries = map
+                .into_iter()
+                .map(|(key, value)| (key, with_values(value, parameters)));
             Value::Object(entries.collect())
         }
         Value::Array(items) => Value::Array(items.into_iter().map(|item| with_values(item, parameters)).collect()),
@@ -184,11 +186,17 @@ mod tests {
 
     #[test]
     fn what_cloudformation_said_stays_as_it_is() {
-        let (old, new) = (document(json!({"GroupDescription": "a"})), document(json!({"GroupDescription": "b"})));
+        let (old, new) = (
+            document(json!({"GroupDescription": "a"})),
+            document(json!({"GroupDescription": "b"})),
+        );
         let mut changes = modified(vec![named("GroupDescription", Some("c"))]);
         let (said, none) = (changes.clone(), BTreeMap::new());
         assert!(!lacks_values(&changes));
-        let side = |document| Side { document, parameters: &none };
+        let side = |document| Side {
+            document,
+            parameters: &none,
+        };
         fill_in(&mut changes, side(&old), side(&new));
         assert_eq!(changes, said);
     }
