@@ -289,7 +289,7 @@ impl Round<'_> {
                 planned.reasons.push(format!(
                     "only an empty draft of it exists ({status}): it is created in its place"
                 ));
-                planned.changes = local::additions(&stack.document);
+                planned.changes = local::additions(&stack.document, &unknown(&planned.parameters));
             }
             None => self.compare(stack, live, &mut planned, waits),
         }

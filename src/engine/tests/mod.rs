@@ -4,6 +4,7 @@ mod budget;
 mod life;
 mod record;
 mod stage;
+mod waits;
 
 use std::time::Duration;
 

@@ -3,6 +3,10 @@
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::types::{Capability, StackStatus, Tag};
 
+use serde_json::{Value, json};
+use winterbaume_core::MockRequest;
+
+use super::super::Sandbox;
 use super::stacks::{explain, settled};
 use super::{config, in_memory};
 
@@ -40,6 +44,23 @@ async fn deploy(config: &SdkConfig, template: &str, stack_tag: &str) {
         false => StackStatus::CreateComplete,
     };
     assert_eq!(status, wanted, "{}", explain(&client, "app").await);
+}
+
+/// The answer of CloudWatch Logs, whose SDK is no dependency.
+async fn ask_logs(sandbox: &Sandbox, action: &str, body: Value) -> Value {
+    let mut headers = http::HeaderMap::new();
+    let target = format!("Logs_20140328.{action}").parse().unwrap();
+    headers.insert("x-amz-target", target);
+    let answer = sandbox
+        .handle(MockRequest {
+            method: "POST".to_owned(),
+            uri: "https://logs.us-east-1.amazonaws.com/".to_owned(),
+            headers,
+            body: body.to_string().into(),
+        })
+        .await;
+    assert_eq!(answer.status, 200, "{action}: {:?}", answer.body);
+    serde_json::from_slice(&answer.body).unwrap()
 }
 
 fn resource(kind: &str, properties: &str) -> String {
@@ -106,10 +127,9 @@ async fn a_buckets_versioning_encryption_lifecycle_and_tags_follow_the_stack() {
 async fn a_log_groups_retention_follows_the_stack_and_ends_with_the_property() {
     let sandbox = in_memory().await;
     let config = config(&sandbox);
-    let logs = aws_sdk_cloudwatchlogs::Client::new(&config);
     let retention = async || {
-        let groups = logs.describe_log_groups().send().await.unwrap();
-        groups.log_groups()[0].retention_in_days()
+        let groups = ask_logs(&sandbox, "DescribeLogGroups", json!({})).await;
+        groups.pointer("/logGroups/0/retentionInDays").and_then(Value::as_u64)
     };
     let group = |rest: &str| resource("AWS::Logs::LogGroup", &format!("{{\"LogGroupName\": \"/app\"{rest}}}"));
     deploy(&config, &group(", \"RetentionInDays\": 7"), "one").await;
@@ -310,9 +330,7 @@ async fn tags_of_repositories_keys_tables_and_log_groups_follow_the_stack() {
             .map(|tag| (tag.key().to_owned(), tag.value().to_owned()))
             .collect(),
     );
-    let logs = aws_sdk_cloudwatchlogs::Client::new(&config);
-    let group = "arn:aws:logs:us-east-1:111122223333:log-group:/app";
-    let found = logs.list_tags_for_resource().resource_arn(group).send().await.unwrap();
-    let tags = found.tags().unwrap().clone();
+    let found = ask_logs(&sandbox, "ListTagsLogGroup", json!({ "logGroupName": "/app" })).await;
+    let tags: std::collections::BTreeMap<String, String> = serde_json::from_value(found["tags"].clone()).unwrap();
     expect("log group", tags.into_iter().collect());
 }

@@ -93,7 +93,7 @@ pub(super) fn delete(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, id: &st
     }
 }
 
-fn rest(desk: &Desk<'_>, method: &str, bucket: &str, part: &str, body: String) -> Request {
+pub(super) fn rest(desk: &Desk<'_>, method: &str, bucket: &str, part: &str, body: String) -> Request {
     let query = if part.is_empty() {
         String::new()
     } else {
