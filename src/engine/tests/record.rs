@@ -89,7 +89,9 @@ async fn a_template_that_cannot_be_kept_leaves_no_empty_stack_behind() {
     let faults = "[[fault]]\nservice = \"s3\"\naction = \"PutObject\"\nnth = 3\ntimes = 2\nerror = { code = \"AccessDenied\", message = \"no\", status = 403 }\n";
     let mut stage = Stage::steps(&[("base", "")], faults).await;
     let run = stage.apply().await;
-    run.failure("base");
+    assert_eq!(run.failure("base").code, crate::diagnostic::codes::ACCESS_DENIED);
+    // Deleting an empty stack takes CloudFormation a moment.
+    stage.session.clock.sleep(Duration::from_secs(60)).await;
     let left = stage.sandbox.inventory().unwrap();
     assert!(left.iter().all(|item| item.kind != "stack"), "{left:?}");
 }
