@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::deployed::{Deployed, LiveStack};
-use super::{Plan, Seen};
+use super::{Plan, Recovery, Seen};
 
 const FORMAT: &str = "mlinfra plan";
 
@@ -126,11 +126,30 @@ pub fn verify_against(plan: &Plan, current: &Current<'_>) -> Vec<Moved> {
                 .map_or("no such stack", String::as_str);
             compare(&format!("the template of stack {}", stack.name), planned, now);
         }
-        let now = current.deployed.stacks.get(&stack.name).map(LiveStack::seen);
+        let mut now = current.deployed.stacks.get(&stack.name).map(LiveStack::seen);
+        if stack.recovery == Some(Recovery::Attach) {
+            now = as_waited_for(stack.seen.as_ref(), now);
+        }
         let (planned, now) = marks(stack.seen.as_ref(), now.as_ref());
         compare(&format!("stack {}", stack.name), &planned, &now);
     }
     moved
+}
+
+/// What is there now, as the plan has it if it is only the end of the operation that the plan says is waited for.
+fn as_waited_for(planned: Option<&Seen>, now: Option<Seen>) -> Option<Seen> {
+    let Some(planned) = planned else { return now };
+    match now {
+        Some(now) => Some(Seen {
+            status: planned.status.clone(),
+            ..now
+        }),
+        // A creation that fails, its rollback and a deletion may end with no stack at all.
+        None => ["CREATE_", "ROLLBACK_", "DELETE_"]
+            .iter()
+            .any(|work| planned.status.starts_with(work))
+            .then(|| planned.clone()),
+    }
 }
 
 /// What differs between two looks at a stack, and nothing else; the same text twice if nothing does.

@@ -388,6 +388,45 @@ fn whatever_moved_since_the_plan_is_named() {
 }
 
 #[test]
+fn an_operation_that_the_plan_waits_for_may_have_ended_by_the_time_it_is_applied() {
+    let mut world = World::deployed();
+    let moved = |world: &World, plan: &Plan| {
+        let digests = world
+            .environment
+            .stacks
+            .values()
+            .map(|s| (s.name.clone(), s.digest.clone()));
+        let current = Current {
+            project: "shop",
+            environment: "dev",
+            account: "111122223333",
+            region: "us-east-1",
+            role_arn: None,
+            spec_digest: "spec",
+            templates: digests.collect(),
+            deployed: &world.deployed,
+            applied: false,
+        };
+        verify_against(plan, &current).len()
+    };
+    world.live("network").status = "UPDATE_IN_PROGRESS".to_owned();
+    let plan = world.draft().plan;
+    assert_eq!(plan.stack("network").unwrap().recovery, Some(Recovery::Attach));
+    world.live("network").status = "UPDATE_ROLLBACK_COMPLETE".to_owned();
+    assert_eq!(moved(&world, &plan), 0);
+    world.live("network").updated = "2026-03-03T00:00:00Z".to_owned();
+    assert_eq!(moved(&world, &plan), 1, "that is another operation");
+    world.deployed.stacks.remove("network");
+    assert_eq!(moved(&world, &plan), 1, "an update does not end in nothing");
+
+    let mut world = World::deployed();
+    world.live("network").status = "DELETE_IN_PROGRESS".to_owned();
+    let plan = world.draft().plan;
+    world.deployed.stacks.remove("network");
+    assert_eq!(moved(&world, &plan), 0);
+}
+
+#[test]
 fn a_loss_that_the_reviewer_saw_in_a_weaker_form_is_unseen() {
     let seen = changing("Vpc", Replacement::Conditional).changes;
     let actual = changing("Vpc", Replacement::Always).changes;

@@ -2,6 +2,7 @@
 
 mod budget;
 mod died;
+mod journal;
 mod life;
 mod record;
 mod stage;
