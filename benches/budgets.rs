@@ -1,74 +1,161 @@
 //! Prints what the budgets of the design are and what this machine measures, beside the peers that are installed.
 //!
-//! `cargo bench --bench budgets`. Times are medians; nothing here fails a build.
+//! `cargo bench --bench budgets`; `docs/benchmarks.md` explains the rows. Nothing here fails a build. Budgets that are not
+//! about the wall clock (calls, simulated time) are asserted by tests, in `src/engine/tests/`.
 
 #![allow(
     missing_docs,
     clippy::print_stdout,
-    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
+    clippy::disallowed_methods,
     reason = "a program that measures"
 )]
 
-use std::path::{Path, PathBuf};
+mod chain;
+mod memory;
+
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const MLINFRA: &str = env!("CARGO_BIN_EXE_mlinfra");
 
 fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some([_, mix]) = arguments.windows(2).find(|pair| pair[0] == "--memory") {
+        return memory::measure_here(mix);
+    }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let scratch = std::env::temp_dir().join(format!("mlinfra-bench-{}", std::process::id()));
-    let chain = write_chain(&scratch);
-
-    println!("{:<58} {:>12} {:>12}", "what", "budget", "here");
-    let version = median(20, || run(Command::new(MLINFRA).arg("--version")));
-    row("mlinfra --version", "5 ms", Some(version));
-    for (peer, arguments) in [("terraform", "version"), ("aws", "--version"), ("cdk", "--version")] {
-        row(&format!("  {peer} {arguments}"), "", peer_time(peer, &[arguments], 3));
-    }
-
-    let validate = median(20, || {
-        run(Command::new(MLINFRA).args(["validate", "prod"]).current_dir(root))
-    });
-    row("mlinfra validate prod", "50 ms", Some(validate));
-    let templates = rendered_templates(root, &scratch);
-    let mut lint: Vec<&str> = vec!["--"];
-    lint.extend(templates.iter().map(String::as_str));
-    row(
-        "  cfn-lint on the same rendered templates",
+    fs_err::create_dir_all(&scratch).unwrap();
+    heading();
+    starting();
+    validating(root, &scratch);
+    applying(&scratch);
+    applying_over_http(&scratch);
+    row_of(
+        "memory: 100 environments × 20 stacks",
+        "200 MB",
+        memory::peak(memory::Mix::Teams),
+        "MB",
+    );
+    row_of(
+        "  the same if all were four times prod",
         "",
-        peer_time("cfn-lint", &lint, 1),
+        memory::peak(memory::Mix::FourTimesProd),
+        "MB",
     );
-
-    let apply = once(|| run(&mut sandboxed(&chain, &["apply", "dev", "--yes"])));
-    row("apply, 10 stacks, depth 4, instant backend", "1 s", Some(apply));
-    let plan = median(5, || run(&mut sandboxed(&chain, &["plan", "dev"])));
-    row(
-        "plan with nothing to do, 10 stacks, instant backend",
-        "150 ms",
-        Some(plan),
-    );
-    let destroy = once(|| run(&mut sandboxed(&chain, &["destroy", "dev", "--yes"])));
-    row("destroy, 10 stacks, instant backend", "", Some(destroy));
-
-    let size = std::fs::metadata(MLINFRA).unwrap().len() as f64 / (1024.0 * 1024.0);
-    println!(
-        "{:<58} {:>12} {:>12}",
-        "size of the binary",
-        "35 MB",
-        format!("{size:.1} MB")
-    );
-    std::fs::remove_dir_all(&scratch).ok();
+    let size = fs_err::metadata(MLINFRA).unwrap().len() as f64 / (1024.0 * 1024.0);
+    row_of("size of the binary", "35 MB", Some(size), "MB");
+    fs_err::remove_dir_all(&scratch).ok();
 }
 
-fn row(what: &str, budget: &str, here: Option<Duration>) {
-    let here = here.map_or_else(
-        || "not here".to_owned(),
-        |time| format!("{:.1} ms", time.as_secs_f64() * 1000.0),
+fn starting() {
+    row(
+        "mlinfra --version",
+        "5 ms",
+        times(50, || run(Command::new(MLINFRA).arg("--version"))),
     );
-    println!("{what:<58} {budget:>12} {here:>12}");
+    for (peer, arguments) in [("terraform", "version"), ("aws", "--version"), ("cdk", "--version")] {
+        row(&format!("  {peer} {arguments}"), "", peer_times(peer, &[arguments], 3));
+    }
+}
+
+fn validating(root: &Path, scratch: &Path) {
+    row(
+        "mlinfra validate prod",
+        "50 ms",
+        times(30, || {
+            run(Command::new(MLINFRA).args(["validate", "prod"]).current_dir(root))
+        }),
+    );
+    let templates = rendered_templates(root, scratch);
+    let mut lint: Vec<&str> = vec!["--"];
+    lint.extend(templates.iter().map(String::as_str));
+    row("  cfn-lint on the same templates", "", peer_times("cfn-lint", &lint, 1));
+}
+
+/// The sandbox in the same process, its state on disk.
+fn applying(scratch: &Path) {
+    let folder = chain::ours(&scratch.join("embedded"));
+    let call = |arguments: &[&str]| {
+        let mut command = Command::new(MLINFRA);
+        command
+            .args(arguments)
+            .current_dir(&folder)
+            .env("MLINFRA_SANDBOX", "1")
+            .env("MLINFRA_SANDBOX_TIME_SCALE", "1000000");
+        run(&mut command);
+    };
+    row(
+        "apply, 10 stacks, 4 deep, instant backend",
+        "1 s",
+        times(1, || call(&["apply", "dev", "--yes"])),
+    );
+    row(
+        "plan with nothing to do, 10 stacks",
+        "150 ms",
+        times(20, || call(&["plan", "dev"])),
+    );
+    row(
+        "destroy, 10 stacks",
+        "",
+        times(1, || call(&["destroy", "dev", "--yes"])),
+    );
+}
+
+/// The sandbox as a server: the engine's waits are real ones, as they are for a peer on the same server.
+fn applying_over_http(scratch: &Path) {
+    let served = chain::Served::start(MLINFRA);
+    let folder = chain::ours(&scratch.join("served"));
+    let call = |arguments: &[&str]| run(&mut served.call(MLINFRA, arguments, &folder));
+    call(&["bootstrap", "dev"]);
+    row(
+        "apply, the same over HTTP",
+        "1 s",
+        times(1, || call(&["apply", "dev", "--yes"])),
+    );
+    row(
+        "plan with nothing to do, over HTTP",
+        "150 ms",
+        times(10, || call(&["plan", "dev"])),
+    );
+    let peer = chain::sceptre(scratch);
+    for (what, arguments) in [
+        ("  sceptre launch, the same stacks", ["launch", "-y", "dev"]),
+        ("  sceptre launch with nothing to do", ["launch", "-y", "dev"]),
+    ] {
+        let found = served.call("sceptre", &["--version"], &peer).output().is_ok();
+        let took = found.then(|| times(1, || run(&mut served.call("sceptre", &arguments, &peer))));
+        row(what, "", took.unwrap_or_default());
+    }
+}
+
+fn heading() {
+    println!("{:<46} {:>8} {:>12} {:>12}", "what", "budget", "median", "least");
+}
+
+/// A row of times; empty if there was nothing to measure.
+fn row(what: &str, budget: &str, mut times: Vec<Duration>) {
+    times.sort();
+    let shown = |time: Option<&Duration>| {
+        time.map_or_else(
+            || "not here".to_owned(),
+            |time| format!("{:.1} ms", time.as_secs_f64() * 1000.0),
+        )
+    };
+    println!(
+        "{what:<46} {budget:>8} {:>12} {:>12}",
+        shown(times.get(times.len() / 2)),
+        shown(times.first())
+    );
+}
+
+fn row_of(what: &str, budget: &str, amount: Option<f64>, unit: &str) {
+    let amount = amount.map_or_else(|| "not here".to_owned(), |amount| format!("{amount:.1} {unit}"));
+    println!("{what:<46} {budget:>8} {amount:>12}");
 }
 
 fn run(command: &mut Command) {
@@ -80,35 +167,25 @@ fn run(command: &mut Command) {
     );
 }
 
-fn once(action: impl FnOnce()) -> Duration {
-    let began = Instant::now();
-    action();
-    began.elapsed()
+fn times(count: usize, mut action: impl FnMut()) -> Vec<Duration> {
+    (0..count)
+        .map(|_| {
+            let began = Instant::now();
+            action();
+            began.elapsed()
+        })
+        .collect()
 }
 
-fn median(times: usize, mut action: impl FnMut()) -> Duration {
-    let mut all: Vec<Duration> = (0..times).map(|_| once(&mut action)).collect();
-    all.sort();
-    all[times / 2]
-}
-
-/// The median time of a peer's command, if the peer is installed. cfn-lint exits with findings; that is no failure.
-fn peer_time(program: &str, arguments: &[&str], times: usize) -> Option<Duration> {
+/// Times of a peer's command, none if the peer is not installed. cfn-lint exits with findings; that is no failure.
+fn peer_times(program: &str, arguments: &[&str], count: usize) -> Vec<Duration> {
     let call = || Command::new(program).args(arguments).stdin(Stdio::null()).output();
-    call().ok()?;
-    Some(median(times, || {
+    if call().is_err() {
+        return Vec::new();
+    }
+    times(count, || {
         call().ok();
-    }))
-}
-
-fn sandboxed(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(MLINFRA);
-    command
-        .args(arguments)
-        .current_dir(folder)
-        .env("MLINFRA_SANDBOX", "1")
-        .env("MLINFRA_SANDBOX_TIME_SCALE", "1000000");
-    command
+    })
 }
 
 /// The rendered templates of prod, one file each.
@@ -118,35 +195,13 @@ fn rendered_templates(root: &Path, scratch: &Path) -> Vec<String> {
         .current_dir(root)
         .output()
         .unwrap();
-    let rendered: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let stacks = rendered["stacks"].as_array().unwrap();
-    stacks
+    let rendered: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    rendered
         .iter()
-        .map(|stack| {
-            let path = scratch.join(format!("{}.json", stack["name"].as_str().unwrap()));
-            std::fs::write(&path, stack["template"].to_string()).unwrap();
+        .map(|(stack, template)| {
+            let path = scratch.join(format!("{stack}.json"));
+            fs_err::write(&path, template.to_string()).unwrap();
             path.to_string_lossy().into_owned()
         })
         .collect()
-}
-
-/// A project of ten stacks in four layers, each made of one cheap resource.
-fn write_chain(scratch: &Path) -> PathBuf {
-    for folder in ["environments", "modules", "templates/cloudformation"] {
-        std::fs::create_dir_all(scratch.join(folder)).unwrap();
-    }
-    let module = "[module]\nname = \"link\"\nsummary = \"one parameter\"\n\n[inputs.previous]\ntype = \"string\"\ndefault = \"none\"\ndoc = \"what comes before\"\n\n[outputs.name]\ntype = \"string\"\ndoc = \"its name\"\n";
-    let template = "Resources:\n  Link:\n    Type: AWS::SSM::Parameter\n    Properties:\n      Type: String\n      Value: {{ previous }}\nOutputs:\n  Name:\n    Value: !Ref Link\n";
-    std::fs::write(scratch.join("modules/link.toml"), module).unwrap();
-    std::fs::write(scratch.join("templates/cloudformation/link.yaml"), template).unwrap();
-    let mut environment =
-        "[project]\nname = \"chain\"\n\n[environment]\naccount = \"111122223333\"\nregion = \"us-east-1\"\n".to_owned();
-    for number in 0..10 {
-        environment.push_str(&format!("\n[stacks.link-{number}]\nmodule = \"link\"\n"));
-        if number >= 3 {
-            environment.push_str(&format!("previous = \"${{link-{}.name}}\"\n", number - 3));
-        }
-    }
-    std::fs::write(scratch.join("environments/dev.toml"), environment).unwrap();
-    scratch.to_owned()
 }

@@ -44,6 +44,9 @@ fn a_changed_cidr_is_explained_property_by_property() {
         .says("10.10.0.0/16")
         .says("10.99.0.0/16")
         .says("forces replacement");
+    project.mlinfra("apply dev --sandbox --yes").exits(0);
+    project.mlinfra("plan dev --sandbox --detailed-exitcode").exits(0);
+    project.mlinfra("destroy dev --sandbox --yes").exits(0);
 }
 
 #[test]

@@ -39,7 +39,7 @@ async fn fresh(context: &Context, args: &ApplyArgs) -> Outcome {
             // Nothing is to be done in AWS; what a run that died did there is still to be recorded.
             carry_out(context, &world, &plan, options(&world, args)).await
         } else {
-            Ok(Done::Fine)
+            only_record(context, &world, &plan, args).await
         };
     }
     let consented = async {
@@ -97,10 +97,21 @@ async fn saved(context: &Context, args: &ApplyArgs) -> Outcome {
     }
     context.view().plan(&plan, &[]);
     if !plan.changes_anything() {
-        return Ok(Done::Fine);
+        return only_record(context, &world, &plan, args).await;
     }
     refuse(context, plan::guards(&plan, &consents(args)))?;
     carry_out(context, &world, &plan, options(&world, args)).await
+}
+
+/// Nothing in AWS changes; where the state was lost or is behind, it learns what is there, and that needs no question.
+async fn only_record(context: &Context, world: &World, plan: &Plan, args: &ApplyArgs) -> Outcome {
+    if !plan.records_anything() {
+        return Ok(Done::Fine);
+    }
+    context
+        .view()
+        .note("The state is behind what is deployed; it is brought up to date.\n");
+    carry_out(context, world, plan, options(world, args)).await
 }
 
 fn open(context: &Context, path: &Path) -> Result<Plan, CommandError> {

@@ -13,7 +13,7 @@ use super::context::Context;
 use super::error::CommandError;
 use super::{Done, Outcome, session};
 use crate::aws::cloudformation::{self, ChangeSetRequest, Progress, Rollback, Since, TemplateSource};
-use crate::aws::error::AwsError;
+use crate::aws::error::{AwsError, Kind};
 use crate::aws::retry::patiently;
 use crate::aws::session::Session;
 use crate::cli::BootstrapArgs;
@@ -31,6 +31,8 @@ const STACK: &str = "bootstrap";
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How often CloudFormation is asked.
 const LOOK: Duration = Duration::from_secs(3);
+/// How often it is begun again because somebody else was faster.
+const ATTEMPTS: usize = 20;
 /// A bucket, a table and a key take about a minute.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
 
@@ -73,9 +75,30 @@ enum Deployed {
 }
 
 async fn deploy(context: &Context, session: &Session, stack: &RenderedStack) -> Result<Deployed, CommandError> {
+    for _ in 0..ATTEMPTS {
+        if let Some(deployed) = attempt(context, session, stack).await? {
+            return Ok(deployed);
+        }
+        session.clock.sleep(LOOK.mul_f64(0.5 + fastrand::f64())).await;
+    }
+    Err(
+        Problem::error(codes::STACK_STUCK, format!("others keep changing {}", stack.stack_name))
+            .hint("run it again once they have ended")
+            .into(),
+    )
+}
+
+/// None if somebody else is at work on the stack or was faster: then it is looked at again.
+async fn attempt(
+    context: &Context,
+    session: &Session,
+    stack: &RenderedStack,
+) -> Result<Option<Deployed>, CommandError> {
     let name = &stack.stack_name;
     let mut live = settled(session, name).await?;
-    if let Some(stuck) = live.take_if(|live| matches!(phase(&live.status), Phase::Review | Phase::NeverWorked)) {
+    // An empty draft may be somebody's who is at work right now, and takes another change set as it is: it is left alone.
+    live.take_if(|live| phase(&live.status) == Phase::Review);
+    if let Some(stuck) = live.take_if(|live| phase(&live.status) == Phase::NeverWorked) {
         context.view().note(&format!(
             "{name} is {}: nothing in it ever worked, it is made anew",
             stuck.status
@@ -99,15 +122,15 @@ async fn deploy(context: &Context, session: &Session, stack: &RenderedStack) -> 
     };
     let id = state::new_id(&session.clock);
     let change_set_name = format!("mlinfra-{id}");
-    let ids = call(session, || {
+    let made = call_unless_overtaken(session, || {
         cloudformation::create_change_set(session, &request, &change_set_name)
-    })
-    .await?;
+    });
+    let Some(ids) = made.await? else { return Ok(None) };
     let set = loop {
-        let set = call(session, || {
+        let shown = call_unless_overtaken(session, || {
             cloudformation::describe_change_set(session, &ids.change_set)
-        })
-        .await?;
+        });
+        let Some(set) = shown.await? else { return Ok(None) };
         if set.progress != Progress::Pending {
             break set;
         }
@@ -128,14 +151,19 @@ async fn deploy(context: &Context, session: &Session, stack: &RenderedStack) -> 
             let changes = crate::view::text::count(set.changes.len(), "resource");
             let verb = if request.create { "Creating" } else { "Updating" };
             context.view().note(&format!("{verb} {name} ({changes})..."));
-            call(session, || cloudformation::execute_change_set(session, &ids.change_set, &id, Rollback::Yes)).await?;
-            return finish(session, name, &ids.stack).await;
+            let executed = call_unless_overtaken(session, || {
+                cloudformation::execute_change_set(session, &ids.change_set, &id, Rollback::Yes)
+            });
+            if executed.await?.is_none() {
+                return Ok(None);
+            }
+            return finish(session, name, &ids.stack).await.map(Some);
         }
     };
     call(session, || cloudformation::delete_change_set(session, &ids.change_set)).await?;
     match refused {
         Some(problem) => Err(problem.into()),
-        None => Ok(Deployed::Unchanged),
+        None => Ok(Some(Deployed::Unchanged)),
     }
 }
 
@@ -197,6 +225,24 @@ where
     Ok(patiently(session.clock, PATIENCE, call)
         .await
         .map_err(|error| error.problem())?)
+}
+
+/// None if the call came to nothing because somebody else works on the same stack: CloudFormation deletes the other change
+/// sets of a stack when one is executed, and takes none while an operation runs.
+async fn call_unless_overtaken<T, F>(session: &Session, call: impl FnMut() -> F) -> Result<Option<T>, CommandError>
+where
+    F: Future<Output = Result<T, AwsError>>,
+{
+    match patiently(session.clock, PATIENCE, call).await {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if is_overtaken(&error) => Ok(None),
+        Err(error) => Err(error.problem().into()),
+    }
+}
+
+fn is_overtaken(error: &AwsError) -> bool {
+    matches!(error.kind, Kind::NotFound | Kind::Conflict)
+        || (error.kind == Kind::Validation && error.message.contains("_IN_PROGRESS state"))
 }
 
 /// The stack for the project of `of`: the one stack of an environment that is called `mlinfra`, so that it is named

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::aws::cloudformation::{self, ChangeSet, ChangeSetRequest, Progress};
-use crate::aws::error::AwsError;
+use crate::aws::error::{AwsError, Kind};
 use crate::aws::retry::patiently;
 use crate::aws::session::Session;
 
@@ -11,6 +11,8 @@ use crate::aws::session::Session;
 const LIMIT: Duration = Duration::from_secs(900);
 /// How long a call that changes nothing, or carries a token, is tried again through throttling and broken connections.
 pub(super) const PATIENCE: Duration = Duration::from_secs(300);
+/// How often a change set is made again that went away while it was made.
+const AGAIN: usize = 2;
 const FIRST: Duration = Duration::from_millis(50);
 const SLOW: Duration = Duration::from_secs(2);
 
@@ -19,18 +21,50 @@ const SLOW: Duration = Duration::from_secs(2);
 pub(super) enum Undrawn {
     /// CloudFormation says why it cannot be made.
     Refused(String),
+    /// Something else works on the stack.
+    Overtaken(String),
     /// A call failed.
     Call(AwsError),
 }
 
 /// Makes a change set and waits for it. An empty one is deleted again and comes back with [`Progress::Empty`].
+///
+/// When a change set is executed, CloudFormation deletes all others of the stack ("Execute a change set"): one that goes
+/// away while it is made only says that someone was faster, so it is made again from what there is now.
 pub(super) async fn draw(session: &Session, request: &ChangeSetRequest) -> Result<ChangeSet, Undrawn> {
+    for _ in 0..AGAIN {
+        match draw_once(session, request).await {
+            Err(Undrawn::Call(error)) if vanished(&error) => {}
+            answer => return answer,
+        }
+    }
+    draw_once(session, request).await.map_err(|undrawn| match undrawn {
+        Undrawn::Call(error) if vanished(&error) => Undrawn::Overtaken(error.message),
+        other => other,
+    })
+}
+
+fn vanished(error: &AwsError) -> bool {
+    error.operation == "DescribeChangeSet" && error.kind == Kind::NotFound
+}
+
+/// A stack on which an operation runs takes no change sets: `… is in UPDATE_IN_PROGRESS state and can not be updated`.
+fn not_made(error: AwsError) -> Undrawn {
+    match error.kind {
+        Kind::Validation | Kind::Conflict if error.message.contains("_IN_PROGRESS state") => {
+            Undrawn::Overtaken(error.message)
+        }
+        _ => Undrawn::Call(error),
+    }
+}
+
+async fn draw_once(session: &Session, request: &ChangeSetRequest) -> Result<ChangeSet, Undrawn> {
     let name = format!("mlinfra-{}", uuid::Uuid::new_v4());
     let ids = patiently(session.clock, PATIENCE, || {
         cloudformation::create_change_set(session, request, &name)
     })
     .await
-    .map_err(Undrawn::Call)?;
+    .map_err(not_made)?;
     let deadline = session.clock.elapsed() + LIMIT;
     let mut wait = FIRST;
     loop {

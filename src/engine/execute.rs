@@ -17,7 +17,7 @@ use super::{Context, Templates, delete, run};
 use crate::aws::session::Session;
 use crate::diagnostic::Problem;
 use crate::module::RenderedEnvironment;
-use crate::plan::{Action, Deployed, LiveStack, Plan, StackPlan};
+use crate::plan::{Action, Deployed, LiveStack, Plan, StackPlan, output_sources};
 use crate::spec::OnFailure;
 use crate::state::DeployedStack;
 
@@ -138,12 +138,13 @@ pub async fn execute(execution: Execution<'_>) -> Summary {
     let mut began: BTreeMap<String, Duration> = BTreeMap::new();
     let mut finished: BTreeMap<String, Finished> = BTreeMap::new();
     let mut summary = Summary::default();
+    let writer = execution.journal.run();
+    tokio::pin!(writer);
+    let mut writing = true;
     {
         let mut running = FuturesUnordered::new();
         let poller = context.watch.run();
-        let writer = execution.journal.run();
-        tokio::pin!(poller, writer);
-        let mut writing = true;
+        tokio::pin!(poller);
         loop {
             for name in schedule.start() {
                 if let Some(planned) = execution.plan.stack(&name) {
@@ -210,7 +211,19 @@ pub async fn execute(execution: Execution<'_>) -> Summary {
         });
         summary.stacks.push(one);
     }
-    let ending = execution.journal.end(&summary);
+    // The writer goes on meanwhile: a write that is let go half-way may be carried out all the same, and the next one would
+    // find a state that it does not know.
+    let ending = async {
+        let end = execution.journal.end(&summary);
+        tokio::pin!(end);
+        loop {
+            tokio::select! {
+                biased;
+                _ = &mut writer, if writing => writing = false,
+                ended = &mut end => return ended,
+            }
+        }
+    };
     let ended = if execution.stop.now.is_cancelled() {
         clock.timeout(HURRY, ending).await.unwrap_or(Ok(()))
     } else {
@@ -286,6 +299,7 @@ fn record(
         updated: live.updated.clone(),
         after: stack.depends_on.iter().cloned().collect(),
         outputs: stack.outputs.clone(),
+        output_sources: output_sources(&stack.document),
     })
 }
 
@@ -293,7 +307,7 @@ fn record(
 fn left(planned: &StackPlan, fate: Option<Fate>) -> Finished {
     let outcome = match fate {
         // Nothing was to be done about it, so nothing was kept back.
-        _ if planned.action == Action::Unchanged => Outcome::Unchanged,
+        _ if planned.action == Action::Unchanged && planned.set_protection.is_none() => Outcome::Unchanged,
         Some(Fate::Running) => Outcome::LeftRunning,
         Some(Fate::NotStarted(because)) => Outcome::NotStarted { because },
         _ => Outcome::NotStarted {

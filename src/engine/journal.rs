@@ -85,6 +85,14 @@ impl<'a> Journal<'a> {
             })
             .collect();
         state.operation = Some(operation);
+        // What is made is known before it exists: a stack that fails, or whose maker dies, is found again even if the file
+        // no longer names it then.
+        for stack in plan.stacks.iter().filter(|stack| stack.action != Action::Delete) {
+            state
+                .stacks
+                .entry(stack.name.clone())
+                .or_insert_with(|| DeployedStack::begun(stack));
+        }
         let (state, etag) = state::write(session, backend, key, &state, Some(&etag), generation).await?;
         Ok(Self {
             session,
@@ -121,6 +129,7 @@ impl<'a> Journal<'a> {
             match record {
                 Some(record) => drop(state.stacks.insert(stack.to_owned(), record)),
                 None if good && action == Action::Delete => drop(state.stacks.remove(stack)),
+                None if matches!(outcome, Outcome::NotStarted { .. }) => forget_unmade(state, stack),
                 None => {}
             }
             let (outcome, cause) = match outcome {
@@ -213,6 +222,17 @@ async fn file(session: &Session, backend: &Backend, key: &Key, before: &Operatio
         // It is there, and what its own process wrote is the better record.
         Err(problem) if problem.code == codes::RECORD_EXISTS => Ok(()),
         recorded => recorded,
+    }
+}
+
+/// Drops the record of a stack whose making never began.
+fn forget_unmade(state: &mut State, stack: &str) {
+    if state
+        .stacks
+        .get(stack)
+        .is_some_and(|one| one.is_begun() && one.stack_id.is_empty())
+    {
+        state.stacks.remove(stack);
     }
 }
 

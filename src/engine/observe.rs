@@ -1,6 +1,7 @@
 //! Reads what is there, and completes plans with what only CloudFormation can say.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 
@@ -10,11 +11,11 @@ use crate::aws::cloudformation::{self, ChangeSetRequest, Progress};
 use crate::aws::error::AwsError;
 use crate::aws::retry::patiently;
 use crate::aws::session::Session;
-use crate::diagnostic::{Problem, codes};
+use crate::diagnostic::{Problem, Source, codes};
 use crate::module::{RenderedEnvironment, RenderedStack};
 use crate::plan::{
     Deployed, Draft, Drawn, Inputs, LiveStack, Phase, Plan, Recorded, Replacement, ResourceAction, ResourceChange,
-    Wanted, What, phase,
+    Side, Wanted, What, fill_in, lacks_values, phase,
 };
 use crate::spec::Backend;
 use crate::state::{self, Key, State};
@@ -65,6 +66,7 @@ pub fn deployed_of(state: &State) -> Deployed {
             change_set_id: stack.change_set_id.clone(),
             updated: stack.updated.clone(),
             after: stack.after.clone(),
+            output_sources: stack.output_sources.clone(),
         };
         (name.clone(), recorded)
     });
@@ -111,6 +113,11 @@ pub async fn complete(session: &Session, inputs: &Inputs<'_>, templates: &Templa
             .filter(|wanted| asked.insert(wanted.stack.clone()))
             .collect();
         if wanted.is_empty() {
+            // A set that a later round made useless (its stack turned out to wait for a value) is in nobody's hands.
+            let sets = drawn.values().filter_map(|drawn| drawn.change_set.as_ref());
+            for set in sets.filter(|set| plan.stacks.iter().all(|stack| stack.change_set.as_ref() != Some(set))) {
+                change_set::discard(session, set).await;
+            }
             return Ok(plan);
         }
         let answers: Vec<(String, Result<Drawn, Problem>)> = stream::iter(wanted)
@@ -192,11 +199,14 @@ async fn answer(
                 delete_on_failure: false,
                 description: format!("mlinfra plan {}", plan.id),
             };
-            let set = change_set::draw(session, &request)
+            let mut set = change_set::draw(session, &request)
                 .await
                 .map_err(|undrawn| refused(&undrawn, stack))?;
             if *preview {
                 change_set::discard(session, &set.id).await;
+            }
+            if lacks_values(&set.changes) {
+                add_values(session, &mut set.changes, live, stack, parameters).await;
             }
             let executable = set.progress == Progress::Ready && !preview;
             Ok(Drawn {
@@ -206,6 +216,39 @@ async fn answer(
             })
         }
     }
+}
+
+/// Fills in the values that the endpoint did not give; a plan without them is still right, so a failure is no more than
+/// a trace.
+async fn add_values(
+    session: &Session,
+    changes: &mut [ResourceChange],
+    live: &LiveStack,
+    stack: &RenderedStack,
+    parameters: &BTreeMap<String, String>,
+) {
+    let deployed = patiently(session.clock, PATIENCE, || {
+        cloudformation::get_template(session, &live.stack_id)
+    });
+    let source = match deployed.await {
+        Ok(text) => Arc::new(Source {
+            path: format!("{} as deployed", live.stack_name),
+            text,
+        }),
+        Err(error) => return tracing::debug!(%error, stack = stack.name, "the deployed template could not be read"),
+    };
+    let Ok(deployed) = crate::template::read(&source) else {
+        return tracing::debug!(stack = stack.name, "the deployed template is not understood");
+    };
+    let before = Side {
+        document: &deployed,
+        parameters: &live.parameters,
+    };
+    let after = Side {
+        document: &stack.document,
+        parameters,
+    };
+    fill_in(changes, before, after);
 }
 
 /// The problem of a change set that could not be made.
@@ -218,6 +261,15 @@ pub(super) fn refused(undrawn: &Undrawn, stack: &RenderedStack) -> Problem {
                 .insert(0, format!("it was asked for a change set of stack {}", stack.name));
             problem
         }
+        Undrawn::Overtaken(reason) => Problem::error(
+            codes::PLAN_STALE,
+            format!(
+                "something else is changing stack {}; nothing was changed here",
+                stack.name
+            ),
+        )
+        .note(format!("CloudFormation: {reason}"))
+        .hint("run this again once that has ended"),
         Undrawn::Refused(reason) => {
             let found = super::failure::unwrapped(reason);
             let mut problem = Problem::error(

@@ -246,7 +246,7 @@ impl Round<'_> {
         };
         let Some(live) = live else {
             planned.reasons.push("it does not exist yet".to_owned());
-            planned.changes = local::additions(&stack.document);
+            planned.changes = local::additions(&stack.document, &unknown(&planned.parameters));
             return planned;
         };
         let status = &live.status;
@@ -256,7 +256,13 @@ impl Round<'_> {
                     Phase::DeleteFailed => format!("its deletion failed ({status}): deleted again, then created"),
                     _ => format!("its creation failed before ({status}): deleted first, then created"),
                 });
-                planned.changes = local::additions(&stack.document);
+                // What is left of it goes, and may hold data: it is shown as what it is, a removal.
+                if phase(status) != Phase::Review {
+                    planned.changes = self.resources(&stack.name);
+                }
+                planned
+                    .changes
+                    .extend(local::additions(&stack.document, &unknown(&planned.parameters)));
                 // The protection of the failed stack goes with it.
                 planned.set_protection = protect.then_some(true);
             }
@@ -270,7 +276,7 @@ impl Round<'_> {
                 );
                 planned.action = if begins_anew { Action::Create } else { Action::Update };
                 if begins_anew {
-                    planned.changes = local::additions(&stack.document);
+                    planned.changes = local::additions(&stack.document, &unknown(&planned.parameters));
                 }
             }
             Some(Recovery::ContinueRollback) => {
@@ -283,7 +289,7 @@ impl Round<'_> {
                 planned.reasons.push(format!(
                     "only an empty draft of it exists ({status}): it is created in its place"
                 ));
-                planned.changes = local::additions(&stack.document);
+                planned.changes = local::additions(&stack.document, &unknown(&planned.parameters));
             }
             None => self.compare(stack, live, &mut planned, waits),
         }
@@ -302,14 +308,7 @@ impl Round<'_> {
             self.undecided.insert(stack.name.clone());
             return;
         }
-        let unknown: BTreeMap<String, String> = planned
-            .parameters
-            .iter()
-            .filter_map(|(name, value)| match value {
-                ParameterValue::After(output) => Some((name.clone(), format!("known after {}", output.stack))),
-                ParameterValue::Known(_) => None,
-            })
-            .collect();
+        let unknown = unknown(&planned.parameters);
         let values: Option<BTreeMap<String, String>> = planned
             .parameters
             .iter()
@@ -380,6 +379,9 @@ impl Round<'_> {
         match self.inputs.deployed.recorded.get(&stack.name) {
             None => reasons
                 .push("the state does not know it: it was made by someone else, or the state was lost".to_owned()),
+            Some(recorded) if recorded.template_sha256.is_empty() => {
+                reasons.push("nobody saw the end of its creation".to_owned());
+            }
             Some(recorded) if recorded.stack_id != live.stack_id => {
                 reasons.push("it was deleted and made anew by someone else".to_owned());
             }
@@ -446,7 +448,9 @@ impl Round<'_> {
                 let empty = BTreeMap::new();
                 let old_parameters = live.map_or(&empty, |live| &live.parameters);
                 let forecast = rendered.map_or(Forecast::Unknown, |rendered| {
-                    local::forecast(rendered, producer, &output.key, old.map(String::as_str), old_parameters)
+                    let recorded = self.inputs.deployed.recorded.get(&output.stack);
+                    let old = old.map(String::as_str);
+                    local::forecast(rendered, producer, recorded, &output.key, old, old_parameters)
                 });
                 match forecast {
                     Forecast::Value(value) => ParameterValue::Known(value),
@@ -466,7 +470,9 @@ impl Round<'_> {
             .map(|live| &live.stack_name)
             .or(recorded.map(|recorded| &recorded.stack_name))?
             .clone();
+        let begun = recorded.is_some_and(|recorded| recorded.template_sha256.is_empty());
         let reason = match (self.inputs.kind, live) {
+            (_, None) if begun => "its creation failed and nothing is left of it; only its record is removed",
             (_, None) => "it is gone already; only its record is removed",
             (Kind::Apply, Some(_)) => "it is no longer in the environment's file",
             (Kind::Destroy, Some(_)) => "the environment is destroyed",
@@ -483,17 +489,7 @@ impl Round<'_> {
                 _ => format!("its deletion failed before ({}): tried again", live.status),
             });
         }
-        let changes = match (live, self.inputs.drawn.get(name)) {
-            (None, _) => Vec::new(),
-            (Some(_), Some(drawn)) => drawn.changes.clone(),
-            (Some(_), None) => {
-                self.wanted.push(Wanted {
-                    stack: name.to_owned(),
-                    what: What::Resources,
-                });
-                Vec::new()
-            }
-        };
+        let changes = live.map_or_else(Vec::new, |_| self.resources(name));
         Some(StackPlan {
             name: name.to_owned(),
             stack_name,
@@ -514,6 +510,29 @@ impl Round<'_> {
             seen: live.map(LiveStack::seen),
             set_protection: live.filter(|live| live.protected).map(|_| false),
         })
+    }
+}
+
+/// What is shown in place of the parameters' values that are not known yet.
+fn unknown(parameters: &BTreeMap<String, ParameterValue>) -> BTreeMap<String, String> {
+    let unknown = parameters.iter().filter_map(|(name, value)| match value {
+        ParameterValue::After(output) => Some((name.clone(), format!("known after {}", output.stack))),
+        ParameterValue::Known(_) => None,
+    });
+    unknown.collect()
+}
+
+impl Round<'_> {
+    /// What a stack holds, as removals.
+    fn resources(&mut self, name: &str) -> Vec<ResourceChange> {
+        if let Some(drawn) = self.inputs.drawn.get(name) {
+            return drawn.changes.clone();
+        }
+        self.wanted.push(Wanted {
+            stack: name.to_owned(),
+            what: What::Resources,
+        });
+        Vec::new()
     }
 }
 

@@ -48,6 +48,7 @@ impl LiveStack {
             status: self.status.clone(),
             change_set_id: self.change_set_id.clone(),
             updated: self.updated.clone(),
+            protected: self.protected,
         }
     }
 }
@@ -61,7 +62,7 @@ pub struct Recorded {
     pub stack_id: String,
     /// The module.
     pub module: String,
-    /// The digest of the template that was deployed.
+    /// The digest of the template that was deployed; empty if nobody saw the stack's creation end well.
     pub template_sha256: String,
     /// The change set that deployed it.
     pub change_set_id: Option<String>,
@@ -69,6 +70,8 @@ pub struct Recorded {
     pub updated: String,
     /// The stacks that it uses.
     pub after: Vec<String>,
+    /// What its outputs were made from ([`super::output_sources`]).
+    pub output_sources: BTreeMap<String, String>,
 }
 
 /// In which part of its life a stack is, as far as decisions differ.

@@ -2,65 +2,131 @@
 
 use std::collections::BTreeMap;
 
-use super::{Action, ParameterValue, PropertyChange, Replacement, ResourceAction, ResourceChange, StackPlan};
+use sha2::{Digest, Sha256};
+
+use super::{Action, ParameterValue, PropertyChange, Recorded, Replacement, ResourceAction, ResourceChange, StackPlan};
 use crate::module::RenderedStack;
 use crate::template::intrinsic::{self, ReferenceKind};
 use crate::template::schema::{self, Update};
-use crate::template::{Document, Node};
+use crate::template::{Document, Node, canonical};
 
 /// Every resource of the document as an addition; those behind a condition too, since only CloudFormation evaluates it.
-pub(super) fn additions(document: &Document) -> Vec<ResourceChange> {
+/// `unknown` is as in [`unknown_changes`].
+pub(super) fn additions(document: &Document, unknown: &BTreeMap<String, String>) -> Vec<ResourceChange> {
     resources(document)
-        .map(|(logical_id, resource_type, _)| ResourceChange {
+        .map(|(logical_id, resource_type, node)| ResourceChange {
             logical_id: logical_id.to_owned(),
             physical_id: None,
             resource_type: resource_type.to_owned(),
             action: ResourceAction::Add,
             replacement: Replacement::Never,
-            properties: Vec::new(),
+            properties: unknown_properties(node, unknown)
+                .map(|(property, text, _)| PropertyChange {
+                    path: property.to_owned(),
+                    before: None,
+                    after: None,
+                    after_unknown: Some(text.to_owned()),
+                    replacement: Replacement::Never,
+                    cause: None,
+                })
+                .collect(),
         })
         .collect()
 }
 
-/// The properties that take their values from parameters which are known only later, resource by resource.
+/// The properties of a resource that need a parameter which is known only later: property, text, parameter.
+fn unknown_properties<'a>(
+    resource: &'a Node,
+    unknown: &'a BTreeMap<String, String>,
+) -> impl Iterator<Item = (&'a str, &'a str, &'a str)> {
+    let properties = resource.get("Properties").map(Node::entries).unwrap_or_default();
+    properties.iter().filter_map(|(property, _, value)| {
+        let (parameter, text) = references(value)
+            .into_iter()
+            .find_map(|name| unknown.get_key_value(name.as_str()))?;
+        Some((property.as_str(), text.as_str(), parameter.as_str()))
+    })
+}
+
+/// The properties that take their values from parameters which are known only later, resource by resource, and what
+/// follows from them: a resource that may be replaced gets a new identifier, so whatever refers to it changes as well.
 /// `unknown` maps a parameter to the text shown in its value's place.
 pub(super) fn unknown_changes(document: &Document, unknown: &BTreeMap<String, String>) -> Vec<ResourceChange> {
-    let mut changes = Vec::new();
-    for (logical_id, resource_type, node) in resources(document) {
-        let Some(properties) = node.get("Properties") else {
-            continue;
-        };
-        let mut found = Vec::new();
-        for (property, _, value) in properties.entries() {
-            let Some((parameter, text)) = references(value)
-                .into_iter()
-                .find_map(|name| unknown.get_key_value(name.as_str()))
-            else {
-                continue;
-            };
-            found.push(PropertyChange {
-                path: property.clone(),
-                before: None,
-                after: None,
-                after_unknown: Some(text.clone()),
-                replacement: replacement_of(resource_type, property),
-                cause: Some(format!("Parameters.{parameter}")),
-            });
+    let mut moving: BTreeMap<String, Moving> = unknown
+        .iter()
+        .map(|(parameter, text)| {
+            let cause = format!("Parameters.{parameter}");
+            (
+                parameter.clone(),
+                Moving {
+                    cause,
+                    text: text.clone(),
+                },
+            )
+        })
+        .collect();
+    loop {
+        let changes: Vec<ResourceChange> = resources(document)
+            .filter_map(|(logical_id, resource_type, node)| suspected(logical_id, resource_type, node, &moving))
+            .collect();
+        let before = moving.len();
+        for change in changes.iter().filter(|change| change.replacement != Replacement::Never) {
+            let text = change
+                .properties
+                .iter()
+                .find_map(|property| property.after_unknown.clone());
+            let cause = change.logical_id.clone();
+            let text = text.unwrap_or_default();
+            moving
+                .entry(change.logical_id.clone())
+                .or_insert(Moving { cause, text });
         }
-        // Whether the value differs at all is open, so no more than "perhaps" can be said of the resource.
-        let replacement = found.iter().map(|change| change.replacement).max();
-        if let Some(replacement) = replacement {
-            changes.push(ResourceChange {
-                logical_id: logical_id.to_owned(),
-                physical_id: None,
-                resource_type: resource_type.to_owned(),
-                action: ResourceAction::Modify,
-                replacement: replacement.min(Replacement::Conditional),
-                properties: found,
-            });
+        if moving.len() == before {
+            return changes;
         }
     }
-    changes
+}
+
+/// A parameter or resource whose value is going to be another one.
+struct Moving {
+    /// As a property's cause names it.
+    cause: String,
+    /// What is shown in the value's place.
+    text: String,
+}
+
+/// What changes in one resource if everything in `moving` does.
+fn suspected(
+    logical_id: &str,
+    resource_type: &str,
+    node: &Node,
+    moving: &BTreeMap<String, Moving>,
+) -> Option<ResourceChange> {
+    let mut properties = Vec::new();
+    for (property, _, value) in node.get("Properties")?.entries() {
+        let names = references(value);
+        let Some(source) = names.iter().find_map(|name| moving.get(name.as_str())) else {
+            continue;
+        };
+        properties.push(PropertyChange {
+            path: property.clone(),
+            before: None,
+            after: None,
+            after_unknown: Some(source.text.clone()),
+            replacement: replacement_of(resource_type, property),
+            cause: Some(source.cause.clone()),
+        });
+    }
+    // Whether the value differs at all is open, so no more than "perhaps" can be said of the resource.
+    let replacement = properties.iter().map(|change| change.replacement).max()?;
+    Some(ResourceChange {
+        logical_id: logical_id.to_owned(),
+        physical_id: None,
+        resource_type: resource_type.to_owned(),
+        action: ResourceAction::Modify,
+        replacement: replacement.min(Replacement::Conditional),
+        properties,
+    })
 }
 
 /// Adds what is only suspected to what CloudFormation said; where both speak of a resource, the properties are joined.
@@ -101,6 +167,7 @@ pub(super) enum Forecast {
 pub(super) fn forecast(
     producer: &RenderedStack,
     planned: &StackPlan,
+    recorded: Option<&Recorded>,
     key: &str,
     old: Option<&str>,
     old_parameters: &BTreeMap<String, String>,
@@ -121,6 +188,13 @@ pub(super) fn forecast(
     if planned.action != Action::Update {
         return Forecast::Value(old.to_owned());
     }
+    // Made from something else than before: the old value says nothing of the new one.
+    let same_template = recorded.is_some_and(|recorded| recorded.template_sha256 == producer.digest);
+    let same_source =
+        || recorded.and_then(|one| one.output_sources.get(key)) == output_sources(&producer.document).get(key);
+    if !same_template && !same_source() {
+        return Forecast::Unknown;
+    }
     let moves = references(value).iter().any(|name| {
         if let Some(parameter) = planned.parameters.get(name) {
             return match parameter {
@@ -138,6 +212,24 @@ pub(super) fn forecast(
     } else {
         Forecast::Value(old.to_owned())
     }
+}
+
+/// A digest, for each output of a template, of what its value is made from: the expression, and the conditions and
+/// mappings that it may draw on.
+pub fn output_sources(document: &Document) -> BTreeMap<String, String> {
+    let around: Vec<String> = ["Conditions", "Mappings"]
+        .into_iter()
+        .filter_map(|section| document.root.get(section).map(canonical))
+        .collect();
+    let outputs = document.root.get("Outputs").map(Node::entries).unwrap_or_default();
+    outputs
+        .iter()
+        .map(|(key, _, output)| {
+            let text = format!("{}\n{}", canonical(output), around.join("\n"));
+            let digest = Sha256::digest(text.as_bytes());
+            (key.clone(), digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        })
+        .collect()
 }
 
 /// Names of parameters and resources that a value refers to.
@@ -163,7 +255,7 @@ fn resources(document: &Document) -> impl Iterator<Item = (&str, &str, &Node)> {
 }
 
 /// What changing this property would do to the resource, by its schema; "perhaps" for a type that has none.
-fn replacement_of(resource_type: &str, property: &str) -> Replacement {
+pub(super) fn replacement_of(resource_type: &str, property: &str) -> Replacement {
     match schema::get(resource_type).map(|schema| schema.replacement(&[property])) {
         Some(Update::InPlace) => Replacement::Never,
         Some(Update::Replace) => Replacement::Always,

@@ -15,13 +15,16 @@ mod review;
 mod saved;
 #[cfg(test)]
 mod tests;
+mod values;
 
 pub use decide::{About, Draft, Drawn, Inputs, Wanted, What, plan};
 pub use deployed::{Deployed, LiveStack, Phase, Recorded, phase, recovery_of};
 pub use guard::{Consents, guards, is_stateful};
+pub use local::output_sources;
 pub use order::{dependents_of, with_dependencies, with_dependents};
 pub use review::{Unseen, unseen};
 pub use saved::{Current, Moved, Unreadable, open, seal, verify_against};
+pub use values::{Side, fill_in, lacks_values};
 
 /// What would be done to one environment, sealed with everything that it was derived from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -116,6 +119,9 @@ pub struct Seen {
     pub change_set_id: Option<String>,
     /// LastUpdatedTime, or CreationTime of a stack that was never updated; RFC 3339.
     pub updated: String,
+    /// Whether termination protection is on; switching it moves no time.
+    #[serde(default)]
+    pub protected: bool,
 }
 
 /// What to do with a stack.
@@ -169,7 +175,7 @@ pub struct ResourceChange {
     pub action: ResourceAction,
     /// Whether it gets replaced by a new one.
     pub replacement: Replacement,
-    /// Property by property; empty for additions and removals.
+    /// Property by property; of an addition only those whose values are not known yet, of a removal none.
     pub properties: Vec<PropertyChange>,
 }
 
@@ -224,6 +230,14 @@ impl Plan {
         self.stacks.iter().any(|stack| {
             stack.action != Action::Unchanged || stack.recovery.is_some() || stack.set_protection.is_some()
         })
+    }
+
+    /// Whether only the state has to learn something: a stack turned out to be what it should be although the state did
+    /// not say so.
+    pub fn records_anything(&self) -> bool {
+        self.stacks
+            .iter()
+            .any(|stack| stack.action == Action::Unchanged && !stack.reasons.is_empty())
     }
 
     /// The plan of one stack, by its name in the environment.

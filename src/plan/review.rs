@@ -21,7 +21,7 @@ pub fn unseen(reviewed: &[ResourceChange], actual: &[ResourceChange]) -> Vec<Uns
         .iter()
         .filter(|change| {
             let seen = reviewed.iter().find(|other| other.logical_id == change.logical_id);
-            loss(change) > seen.map_or(Loss::None, shown)
+            !only_reads_what_stays(change, actual) && loss(change) > seen.map_or(Loss::None, shown)
         })
         .map(|change| Unseen {
             logical_id: change.logical_id.clone(),
@@ -29,6 +29,29 @@ pub fn unseen(reviewed: &[ResourceChange], actual: &[ResourceChange]) -> Vec<Uns
             what: describe(change),
         })
         .collect()
+}
+
+/// Whether all that could force a replacement is an attribute of a resource that is itself changed in place.
+///
+/// CloudFormation says "perhaps" of everything that reads a changed resource, because it looks at the attributes only
+/// while it executes; identifiers and ARNs do not move in an update in place.
+fn only_reads_what_stays(change: &ResourceChange, actual: &[ResourceChange]) -> bool {
+    let stays = |cause: &str| {
+        let source = cause.split('.').next().unwrap_or_default();
+        actual.iter().any(|other| {
+            other.logical_id == source
+                && other.action == ResourceAction::Modify
+                && other.replacement == Replacement::Never
+        })
+    };
+    let mut forcing = change
+        .properties
+        .iter()
+        .filter(|property| property.replacement != Replacement::Never)
+        .peekable();
+    change.replacement == Replacement::Conditional
+        && forcing.peek().is_some()
+        && forcing.all(|property| property.cause.as_deref().is_some_and(stays))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

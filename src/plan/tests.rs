@@ -20,6 +20,10 @@ fn what_does_not_exist_is_planned_without_asking_and_its_users_wait_for_its_outp
     assert_eq!(cluster.action, Action::Create);
     assert_eq!(cluster.parameters["VpcId"], ParameterValue::After(vpc_id()));
     assert_eq!(cluster.changes[0].action, ResourceAction::Add);
+    assert_eq!(
+        cluster.changes[0].properties[0].after_unknown.as_deref(),
+        Some("known after network")
+    );
     assert_eq!(cluster.after, ["network"]);
     assert!(cluster.seen.is_none());
 }
@@ -43,6 +47,57 @@ fn a_stack_that_someone_else_touched_gets_a_change_set_and_is_unchanged_if_that_
     let draft = world.draft();
     assert!(draft.wanted.is_empty());
     assert!(!draft.plan.changes_anything());
+    assert!(draft.plan.records_anything(), "or every plan would ask again");
+    assert!(!World::deployed().draft().plan.records_anything());
+}
+
+#[test]
+fn an_output_that_is_made_from_something_else_is_not_foretold_from_its_old_value() {
+    let mut world = World::deployed();
+    let network = world.rendered("network");
+    network.digest = "new".to_owned();
+    network.document = stack(
+        "network",
+        json!({
+            "Resources": { "Vpc": { "Type": "AWS::EC2::VPC" }, "Other": { "Type": "AWS::EC2::VPC" } },
+            "Outputs": { "VpcId": { "Value": { "Ref": "Other" } } },
+        }),
+    )
+    .document;
+    // CloudFormation says nothing of outputs, and `Other` itself does not change.
+    world.draw("network", changing("Vpc", Replacement::Never));
+    let cluster = world.draft().plan.stack("cluster").unwrap().clone();
+    assert_eq!(cluster.action, Action::Update);
+    assert_eq!(cluster.parameters["VpcId"], ParameterValue::After(vpc_id()));
+}
+
+#[test]
+fn what_is_left_of_a_stuck_stack_is_a_removal_and_guarded_as_one() {
+    for status in ["DELETE_FAILED", "ROLLBACK_FAILED", "CREATE_FAILED"] {
+        let mut world = World::deployed();
+        world.about.protect = true;
+        world.live("network").status = status.to_owned();
+        let draft = world.draft();
+        assert_eq!(draft.wanted[0].what, What::Resources, "{status}");
+        let mut left = changing("Data", Replacement::Never);
+        left.changes[0].action = ResourceAction::Remove;
+        left.changes[0].resource_type = "AWS::RDS::DBInstance".to_owned();
+        world.draw("network", left);
+        let plan = world.draft().plan;
+        let actions: Vec<ResourceAction> = plan
+            .stack("network")
+            .unwrap()
+            .changes
+            .iter()
+            .map(|one| one.action)
+            .collect();
+        assert_eq!(actions, [ResourceAction::Remove, ResourceAction::Add], "{status}");
+        let refused = guards(&plan, &Consents::default());
+        assert!(
+            refused.has_errors() && refused.0[0].message.contains("network.Data"),
+            "{refused:?}"
+        );
+    }
 }
 
 #[test]
@@ -183,7 +238,10 @@ fn stuck_stacks_are_planned_with_their_recovery() {
         let network = draft.plan.stack("network").unwrap();
         assert_eq!((network.recovery, network.action), (Some(recovery), action), "{status}");
         assert!(
-            draft.wanted.iter().all(|wanted| wanted.stack != "network"),
+            draft
+                .wanted
+                .iter()
+                .all(|wanted| wanted.stack != "network" || wanted.what == What::Resources),
             "{status}: no change set is possible"
         );
         let cluster = draft.plan.stack("cluster").unwrap();
@@ -240,6 +298,14 @@ fn a_protected_environment_is_destroyed_only_by_its_name() {
         ..Consents::default()
     };
     assert!(!guards(&plan, &right).has_errors());
+    let empty = Plan {
+        stacks: Vec::new(),
+        ..plan
+    };
+    assert!(
+        guards(&empty, &Consents::default()).0.is_empty(),
+        "nothing is left to protect"
+    );
 }
 
 #[test]
@@ -304,8 +370,60 @@ fn whatever_moved_since_the_plan_is_named() {
         }),
         ["the template of stack cluster"]
     );
+    world.live("network").protected = true;
+    assert_eq!(
+        check(&world, &|_| {}),
+        ["stack network"],
+        "somebody protected it since: that is no consent to delete it"
+    );
+    let moved = |world: &World| {
+        let now = world.live_of("network").seen();
+        let (planned, now) = super::saved::marks(plan.stack("network").unwrap().seen.as_ref(), Some(&now));
+        format!("{planned} -> {now}")
+    };
+    assert_eq!(moved(&world), "termination protection off -> termination protection on");
+    world.live("network").protected = false;
     world.live("network").status = "UPDATE_ROLLBACK_COMPLETE".to_owned();
     assert_eq!(check(&world, &|_| {}), ["stack network"]);
+}
+
+#[test]
+fn an_operation_that_the_plan_waits_for_may_have_ended_by_the_time_it_is_applied() {
+    let mut world = World::deployed();
+    let moved = |world: &World, plan: &Plan| {
+        let digests = world
+            .environment
+            .stacks
+            .values()
+            .map(|s| (s.name.clone(), s.digest.clone()));
+        let current = Current {
+            project: "shop",
+            environment: "dev",
+            account: "111122223333",
+            region: "us-east-1",
+            role_arn: None,
+            spec_digest: "spec",
+            templates: digests.collect(),
+            deployed: &world.deployed,
+            applied: false,
+        };
+        verify_against(plan, &current).len()
+    };
+    world.live("network").status = "UPDATE_IN_PROGRESS".to_owned();
+    let plan = world.draft().plan;
+    assert_eq!(plan.stack("network").unwrap().recovery, Some(Recovery::Attach));
+    world.live("network").status = "UPDATE_ROLLBACK_COMPLETE".to_owned();
+    assert_eq!(moved(&world, &plan), 0);
+    world.live("network").updated = "2026-03-03T00:00:00Z".to_owned();
+    assert_eq!(moved(&world, &plan), 1, "that is another operation");
+    world.deployed.stacks.remove("network");
+    assert_eq!(moved(&world, &plan), 1, "an update does not end in nothing");
+
+    let mut world = World::deployed();
+    world.live("network").status = "DELETE_IN_PROGRESS".to_owned();
+    let plan = world.draft().plan;
+    world.deployed.stacks.remove("network");
+    assert_eq!(moved(&world, &plan), 0);
 }
 
 #[test]
@@ -318,6 +436,64 @@ fn a_loss_that_the_reviewer_saw_in_a_weaker_form_is_unseen() {
     let mut removed = changing("Vpc", Replacement::Never).changes;
     removed[0].action = ResourceAction::Remove;
     assert_eq!(unseen(&seen, &removed)[0].what, "would be removed");
+}
+
+#[test]
+fn what_refers_to_something_that_may_be_replaced_may_be_replaced_too() {
+    let ml = stack(
+        "ml",
+        json!({ "Resources": {
+            "Group": {
+                "Type": "AWS::EC2::SecurityGroup",
+                "Properties": { "GroupDescription": "g", "VpcId": { "Ref": "VpcId" } },
+            },
+            "Rule": {
+                "Type": "AWS::EC2::SecurityGroupIngress",
+                "Properties": { "GroupId": { "Fn::GetAtt": ["Group", "GroupId"] }, "IpProtocol": "tcp" },
+            },
+            "Bucket": { "Type": "AWS::S3::Bucket" },
+        }}),
+    );
+    let unknown = BTreeMap::from([("VpcId".to_owned(), "known after network".to_owned())]);
+    let changes = local::unknown_changes(&ml.document, &unknown);
+    let told: Vec<(&str, Replacement, Option<&str>)> = changes
+        .iter()
+        .map(|change| {
+            let cause = change.properties[0].cause.as_deref();
+            (change.logical_id.as_str(), change.replacement, cause)
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("Group", Replacement::Conditional, Some("Parameters.VpcId")),
+            ("Rule", Replacement::Conditional, Some("Group")),
+        ]
+    );
+}
+
+#[test]
+fn reading_an_attribute_of_something_changed_in_place_is_no_loss_but_of_something_replaced_it_is() {
+    let reader = |source: Replacement| {
+        let mut changes = changing("Role", source).changes;
+        let mut notebook = changing("Notebook", Replacement::Conditional).changes.remove(0);
+        notebook.properties.push(PropertyChange {
+            path: "RoleArn".to_owned(),
+            before: None,
+            after: None,
+            after_unknown: Some("known after apply".to_owned()),
+            replacement: Replacement::Always,
+            cause: Some("Role.Arn".to_owned()),
+        });
+        changes.push(notebook);
+        changes
+    };
+    let role = |replacement| changing("Role", replacement).changes;
+    assert!(unseen(&role(Replacement::Never), &reader(Replacement::Never)).is_empty());
+    assert_eq!(
+        unseen(&role(Replacement::Always), &reader(Replacement::Always)).len(),
+        1
+    );
 }
 
 struct World {
@@ -399,6 +575,12 @@ impl World {
                 change_set_id: live.change_set_id.clone(),
                 updated: live.updated.clone(),
                 after: after.iter().map(|name| (*name).to_owned()).collect(),
+                output_sources: self
+                    .environment
+                    .stacks
+                    .get(name)
+                    .map(|stack| output_sources(&stack.document))
+                    .unwrap_or_default(),
                 ..Recorded::default()
             },
         );
@@ -407,6 +589,10 @@ impl World {
 
     fn live(&mut self, name: &str) -> &mut LiveStack {
         self.deployed.stacks.get_mut(name).unwrap()
+    }
+
+    fn live_of(&self, name: &str) -> &LiveStack {
+        &self.deployed.stacks[name]
     }
 
     fn rendered(&mut self, name: &str) -> &mut RenderedStack {

@@ -3,8 +3,8 @@
 //! Nothing here is asked for outside of [`Sandbox`]. A request comes in as HTTP ([`client`], [`server`]), is brought
 //! into one form ([`request`]), and is answered by one service, alone, in simulated time ([`house`]); `cloudformation`
 //! decides what stacks do, and [`world`] makes their resources appear in the other services. State lives in a folder
-//! that any number of processes may share ([`store`]). `docs/SANDBOX.md` and `docs/sandbox-services.md` say what is
-//! simulated and what is not. No thread is started and nothing waits but for simulated time, so a test under paused
+//! that any number of processes may share ([`store`]). `docs/SANDBOX.md` says what is simulated
+//! and what is not. No thread is started and nothing waits but for simulated time, so a test under paused
 //! time sees hours pass in milliseconds.
 
 mod action;
@@ -14,6 +14,7 @@ mod dynamodb;
 mod faults;
 mod house;
 mod inventory;
+mod progress;
 mod reply;
 mod request;
 mod s3;
@@ -184,12 +185,15 @@ impl Sandbox {
             return Ok(ApiError::new(400, "SignatureDoesNotMatch", message).to_response(&request));
         }
         let verdict = self.house().judge(&request);
-        if let Ok(delay) = Duration::try_from_secs_f64(verdict.delay_seconds)
-            && !delay.is_zero()
-        {
+        // Half on the way there and half on the way back: who stops waiting cannot know whether the work was done.
+        let delay = Duration::try_from_secs_f64(verdict.delay_seconds / 2.0).unwrap_or_default();
+        if !delay.is_zero() {
             self.clock.sleep(delay).await;
         }
         let response = self.house().answer(&request, verdict.refusal, &self.clock);
+        if !delay.is_zero() {
+            self.clock.sleep(delay).await;
+        }
         if verdict.drops_answer {
             Err(AnswerDropped)
         } else {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
-use crate::plan::Action;
+use crate::plan::{Action, StackPlan};
 
 /// The newest format of [`State`] that this program reads, and the one it writes.
 pub(super) const STATE_VERSION: u32 = 1;
@@ -48,7 +48,7 @@ pub struct DeployedStack {
     pub stack_id: String,
     /// The module.
     pub module: String,
-    /// The digest of its template.
+    /// The digest of its template; empty as long as no operation has seen the stack's creation end well.
     pub template_sha256: String,
     /// Parameter values as they were given.
     #[serde(default)]
@@ -68,6 +68,27 @@ pub struct DeployedStack {
     /// Output by the contract's name to output by the template's.
     #[serde(default)]
     pub outputs: BTreeMap<String, String>,
+    /// Digests of what the template makes each output from, by the template's name ([`crate::plan::output_sources`]).
+    #[serde(default)]
+    pub output_sources: BTreeMap<String, String>,
+}
+
+impl DeployedStack {
+    /// A stack that is about to be made: known from here on, so that it is found again whatever becomes of it.
+    pub fn begun(planned: &StackPlan) -> Self {
+        Self {
+            stack_name: planned.stack_name.clone(),
+            stack_id: planned.stack_id.clone().unwrap_or_default(),
+            module: planned.module.clone(),
+            after: planned.after.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether no operation has seen its creation end well.
+    pub fn is_begun(&self) -> bool {
+        self.template_sha256.is_empty()
+    }
 }
 
 /// One operation that changed things, or tried to: `history/ID.json`.

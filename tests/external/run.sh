@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
 # The suites against programs that are not ours. Each must run; a missing one is a failure, not a skip.
+# MLINFRA_BINARY names the program to test; without it the release build is used, and made where there is none.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bin=$(tests/external/setup.sh)
-export PATH="$bin:$PATH" MLINFRA_BINARY="${CARGO_TARGET_DIR:-$PWD/target}/release/mlinfra"
+if [ -z "${MLINFRA_BINARY:-}" ]; then
+  MLINFRA_BINARY=${CARGO_TARGET_DIR:-$PWD/target}/release/mlinfra
+  [ -x "$MLINFRA_BINARY" ] || cargo build --release --quiet
+fi
+export PATH="$bin:$PATH" MLINFRA_BINARY
 for suite in templates ministack clients; do
   printf -- '-- %s\n' "$suite"
   "$bin/python" "tests/external/$suite.py"

@@ -19,9 +19,9 @@ def main():
                 [MLINFRA, "-C", str(ROOT), "render", environment, "--format", "json"],
                 check=True, capture_output=True, text=True,
             )
-            for stack in json.loads(rendered.stdout)["stacks"]:
-                path = pathlib.Path(folder) / f"{environment}-{stack['name']}.json"
-                path.write_text(json.dumps(stack["template"]))
+            for stack, template in json.loads(rendered.stdout).items():
+                path = pathlib.Path(folder) / f"{environment}-{stack}.json"
+                path.write_text(json.dumps(template))
                 lint = subprocess.run(
                     [pathlib.Path(sys.executable).parent / "cfn-lint", "--regions", "us-east-1", "--", str(path)],
                     capture_output=True, text=True,
@@ -29,7 +29,7 @@ def main():
                 # 2, 6, 10, 14 hold errors; 4, 8, 12 only warnings and remarks.
                 if lint.returncode & 2:
                     failed += 1
-                    print(f"{environment} {stack['name']}:\n{lint.stdout}")
+                    print(f"{environment} {stack}:\n{lint.stdout}")
                 else:
                     passed += 1
     print(f"templates: {passed} passed, {failed} failed")

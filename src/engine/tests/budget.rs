@@ -8,7 +8,7 @@ use crate::engine::event::Outcome;
 use crate::plan::Kind;
 
 /// Ten stacks, four deep.
-const TEN: &[(&str, &str)] = &[
+pub(super) const TEN: &[(&str, &str)] = &[
     ("a", ""),
     ("b", ""),
     ("c", "before = \"${a.gateway}\""),
@@ -68,7 +68,7 @@ async fn waiting_costs_less_than_one_call_in_two_seconds() {
 
 /// The longest row of stacks, each from the moment that CloudFormation was asked for it to its end in CloudFormation's own
 /// events.
-async fn critical_path(stage: &Stage, run: &Run) -> Duration {
+pub(super) async fn critical_path(stage: &Stage, run: &Run) -> Duration {
     use crate::aws::cloudformation::{Since, describe_stack, events_since};
     let mut ends: BTreeMap<&str, Duration> = BTreeMap::new();
     for stack in &run.plan.stacks {

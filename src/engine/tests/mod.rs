@@ -2,8 +2,11 @@
 
 mod budget;
 mod died;
+mod journal;
 mod life;
+mod record;
 mod stage;
+mod waits;
 
 use std::time::Duration;
 

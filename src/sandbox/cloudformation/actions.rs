@@ -4,7 +4,7 @@ use super::form::Form;
 use super::refusal::{Answer, Refusal};
 use super::world::World;
 use super::xml::Xml;
-use super::{CloudFormation, Millis, changeset, describe, drift, lifecycle, listing, protection, recovery};
+use super::{CloudFormation, Millis, changeset, describe, drift, lifecycle, listing, protection, recovery, signals};
 
 /// The content of the answer; none for actions whose answer has no result element.
 pub(super) fn answer(
@@ -29,6 +29,7 @@ pub(super) fn answer(
         "CancelUpdateStack" => recovery::cancel_update_stack(service, form, at, world),
         "ContinueUpdateRollback" => recovery::continue_update_rollback(service, form, at),
         "RollbackStack" => recovery::rollback_stack(service, form, at),
+        "SignalResource" => signals::signal_resource(service, form, at),
         "DescribeStacks" => describe::stacks(service, form),
         "DescribeStackEvents" => describe::events(service, form),
         "DescribeEvents" => describe::operation_events(service, form),

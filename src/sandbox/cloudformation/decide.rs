@@ -249,7 +249,7 @@ pub(super) fn undeclared(stack: &Stack, logical_id: &str) -> Resource {
     }
 }
 
-fn declaration(stack: &Stack, logical_id: &str) -> Value {
+pub(super) fn declaration(stack: &Stack, logical_id: &str) -> Value {
     let mut resources = section(&stack.configuration.template, "Resources");
     resources
         .find(|(name, _)| *name == logical_id)

@@ -124,19 +124,7 @@ fn observe(
         },
         Some(Some(actual)) => {
             let mut differences = Vec::new();
-            // Only what the template sets is compared.
-            for (key, expected) in resource.properties.as_object().into_iter().flatten() {
-                match actual.get(key) {
-                    Some(found) if same(expected, found) => {}
-                    Some(found) => differences.push((
-                        format!("/{key}"),
-                        expected.clone(),
-                        found.clone(),
-                        "NOT_EQUAL".to_owned(),
-                    )),
-                    None => differences.push((format!("/{key}"), expected.clone(), Value::Null, "REMOVE".to_owned())),
-                }
-            }
+            compare(String::new(), &resource.properties, Some(&actual), &mut differences);
             let status = if differences.is_empty() { "IN_SYNC" } else { "MODIFIED" };
             Drift {
                 status: status.to_owned(),
@@ -147,6 +135,23 @@ fn observe(
         }
     })
 }
+
+/// Only what the template sets is compared; a difference is named by the path to it.
+fn compare(path: String, expected: &Value, found: Option<&Value>, differences: &mut Vec<Difference>) {
+    match (expected, found) {
+        (expected, Some(found)) if same(expected, found) => {}
+        (Value::Object(expected), Some(Value::Object(found))) => {
+            for (key, value) in expected {
+                compare(format!("{path}/{key}"), value, found.get(key), differences);
+            }
+        }
+        (_, Some(found)) => differences.push((path, expected.clone(), found.clone(), "NOT_EQUAL".to_owned())),
+        (_, None) => differences.push((path, expected.clone(), Value::Null, "REMOVE".to_owned())),
+    }
+}
+
+/// Path, expected value, actual value, kind.
+type Difference = (String, Value, Value, String);
 
 pub(super) fn status(service: &CloudFormation, form: &Form<'_>, at: Millis) -> Answer<Option<Xml>> {
     let id = form.required("StackDriftDetectionId")?;

@@ -34,6 +34,7 @@ mod recovery;
 mod refusal;
 mod resource_types;
 mod rollback;
+mod signals;
 mod state;
 mod step;
 mod submit;
@@ -168,6 +169,18 @@ impl CloudFormation {
             (stack.name.clone(), stack.status.clone(), resources.collect())
         })
         .collect()
+    }
+
+    /// The physical ids of what is being made and is not complete yet.
+    pub fn making(&self) -> Vec<String> {
+        let operations = self.stacks.values().filter_map(|stack| stack.operation.as_ref());
+        let steps = operations.flat_map(|operation| &operation.steps);
+        let making = steps.filter(|step| {
+            step.stage == state::Stage::Working && matches!(step.task, state::Task::Create | state::Task::Replace)
+        });
+        making
+            .filter_map(|step| step.made.as_ref()?.physical_id.clone())
+            .collect()
     }
 
     /// Hexadecimal that has not been seen before.

@@ -147,6 +147,7 @@ fn new_step(task: Task, subject: Option<Resource>, needs: BTreeSet<usize>) -> St
         subject,
         made: None,
         started: 0,
+        signals: None,
     }
 }
 

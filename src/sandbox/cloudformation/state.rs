@@ -275,6 +275,24 @@ pub(super) struct Step {
     /// A physical resource that this step made.
     pub made: Option<Resource>,
     pub started: Millis,
+    /// What it waits for besides its service.
+    #[serde(default)]
+    pub signals: Option<Signals>,
+}
+
+/// Signals that a resource waits for before it is complete.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Signals {
+    pub count: u64,
+    /// How many of a hundred must be successes.
+    pub percent: u64,
+    /// By a creation policy; otherwise by a wait condition's own properties.
+    pub by_policy: bool,
+    pub timeout: Millis,
+    /// Set once the service has made the resource.
+    pub deadline: Option<Millis>,
+    /// By unique id: whether it was a success.
+    pub received: BTreeMap<String, bool>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use super::execute::record;
 use super::faults::{FaultTask, strike};
 use super::state::{Phase, Resource, Stack, Stage, Step, Task};
 use super::world::{ResourceRequest, World};
-use super::{CloudFormation, Millis, evaluate as evaluation, rollback};
+use super::{CloudFormation, Millis, evaluate as evaluation, rollback, signals};
 
 /// From a resource's announcement to the request to its service.
 const ANNOUNCEMENT: Millis = 700;
@@ -218,9 +218,14 @@ fn work(
         );
         stack.resources.insert(logical_id, resource.clone());
     }
+    let signals = match task {
+        Task::Create | Task::Replace => signals::wanted(service, stack, &resource, world)?,
+        _ => None,
+    };
     if let Some(current) = step(stack, index) {
         current.stage = Stage::Working;
         current.due = at + millis;
+        current.signals = signals;
         if task != Task::Delete {
             current.made = Some(resource);
         }
@@ -254,8 +259,23 @@ fn complete(
         _ => FaultTask::Create,
     };
     let kind = resource.resource_type.clone();
-    if let Some(message) = strike(&mut service.faults, (&stack.name, &logical_id, &kind), fault, true) {
+    let waiting = current
+        .signals
+        .as_ref()
+        .is_some_and(|signals| signals.deadline.is_some());
+    if !waiting && let Some(message) = strike(&mut service.faults, (&stack.name, &logical_id, &kind), fault, true) {
         return Err(message);
+    }
+    if let Some(awaited) = step(stack, index).and_then(|current| current.signals.as_mut()) {
+        if resource.attributes.contains_key("Data") {
+            resource.attributes.insert("Data".to_owned(), signals::data(awaited));
+        }
+        if let signals::Verdict::WaitUntil(deadline) = signals::judge(awaited, at)? {
+            if let Some(current) = step(stack, index) {
+                current.due = deadline;
+            }
+            return Ok(());
+        }
     }
     let done = format!("{}_COMPLETE", verb(task));
     if task == Task::Delete {

@@ -5,6 +5,7 @@ mod port;
 mod sharing;
 mod stacks;
 mod storage;
+mod updates;
 
 use std::path::Path;
 use std::sync::Arc;

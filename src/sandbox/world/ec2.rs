@@ -44,6 +44,11 @@ pub(super) fn knows(resource_type: &str) -> bool {
     kind(resource_type).is_some()
 }
 
+/// Whether EC2 holds tags of the type.
+pub(super) fn carries_tags(resource_type: &str) -> bool {
+    kind(resource_type).is_some_and(|kind| !kind.tagged.is_empty())
+}
+
 pub(super) fn create(
     desk: &mut Desk<'_>,
     request: &ResourceRequest<'_>,

@@ -97,6 +97,15 @@ pub(super) fn update(desk: &mut Desk<'_>, request: &ResourceRequest<'_>) -> Made
                     &json!({ "version": version }),
                 )?;
             }
+            let config = format!("/clusters/{}/update-config", encode(id));
+            if changed("Logging").is_some()
+                && let Some(logging) = logging(request.properties)
+            {
+                post(desk, &config, &json!({ "logging": logging }))?;
+            }
+            if let Some(network) = changed("ResourcesVpcConfig") {
+                post(desk, &config, &json!({ "resourcesVpcConfig": lower_camel(network) }))?;
+            }
         }
         "AWS::EKS::Nodegroup" => {
             if let Some(scaling) = changed("ScalingConfig") {

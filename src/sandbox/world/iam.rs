@@ -106,15 +106,39 @@ pub(super) fn update(desk: &mut Desk<'_>, request: &ResourceRequest<'_>) -> Made
                 let policy = document(new.get("PolicyDocument").unwrap_or(&Value::Null));
                 let parameters = fields(&[("PolicyArn", id), ("PolicyDocument", &policy), ("SetAsDefault", "true")]);
                 desk.ask_query(Name::Iam, "CreatePolicyVersion", &parameters)?;
+                delete_old_versions(desk, id)?;
             }
             let gone: Vec<Value> = missing(list(old, "Roles"), list(new, "Roles"));
             attach(desk, "DetachRolePolicy", id, &gone)?;
             let added: Vec<Value> = missing(list(new, "Roles"), list(old, "Roles"));
             attach(desk, "AttachRolePolicy", id, &added)
         }
-        "AWS::IAM::Policy" => put_inline(desk, request),
+        "AWS::IAM::Policy" => {
+            let name = text(old, "PolicyName").unwrap_or_default();
+            let stays = old.get("PolicyName") == new.get("PolicyName");
+            let gone = match stays {
+                true => missing(list(old, "Roles"), list(new, "Roles")),
+                false => list(old, "Roles").to_vec(),
+            };
+            for role in gone.iter().filter_map(scalar) {
+                quietly(desk, "DeleteRolePolicy", &[("RoleName", &role), ("PolicyName", &name)])?;
+            }
+            put_inline(desk, request)
+        }
         _ => Ok(()),
     }
+}
+
+/// A policy has five versions at most; CloudFormation keeps the one in force.
+fn delete_old_versions(desk: &mut Desk<'_>, arn: &str) -> Made<()> {
+    let answer = desk.ask_query(Name::Iam, "ListPolicyVersions", &fields(&[("PolicyArn", arn)]))?;
+    for version in answer.split("<member>").skip(1) {
+        let id = text_between(version, "VersionId").unwrap_or_default();
+        if text_between(version, "IsDefaultVersion") == Some("false") {
+            quietly(desk, "DeletePolicyVersion", &[("PolicyArn", arn), ("VersionId", id)])?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn delete(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, id: &str) -> Made<()> {

@@ -217,7 +217,13 @@ fn repository_policies(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, name:
 
 fn retention(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, name: &str) -> Made<()> {
     let days = text(request.properties, "RetentionInDays").and_then(|text| text.parse::<u32>().ok());
-    let Some(days) = days else { return Ok(()) };
+    let Some(days) = days else {
+        if request.previous.get("RetentionInDays").is_some() {
+            let body = json!({ "logGroupName": name });
+            desk.ask_json(Name::Logs, "DeleteRetentionPolicy", &body)?;
+        }
+        return Ok(());
+    };
     let body = json!({ "logGroupName": name, "retentionInDays": days });
     desk.ask_json(Name::Logs, "PutRetentionPolicy", &body).map(drop)
 }

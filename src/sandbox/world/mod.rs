@@ -6,7 +6,9 @@ mod ec2;
 mod eks;
 mod iam;
 mod json;
+mod observe;
 mod storage;
+mod tags;
 
 use std::collections::BTreeMap;
 
@@ -44,6 +46,7 @@ impl World for Desk<'_> {
             Family::Storage => storage::update(self, request)?,
             Family::Pretended => {}
         }
+        tags::update(self, request)?;
         Ok(refreshed(request))
     }
 
@@ -57,6 +60,10 @@ impl World for Desk<'_> {
             Family::Storage => storage::delete(self, request, id),
             Family::Pretended => Ok(()),
         }
+    }
+
+    fn observe(&mut self, request: &ResourceRequest<'_>) -> Option<Option<Value>> {
+        observe::observe(self, request)
     }
 
     fn lookup(&mut self, lookup: &Lookup) -> Made<String> {
@@ -136,15 +143,10 @@ impl Desk<'_> {
             return Ok(());
         }
         let (code, message) = refusal(request, &response);
-        if response.status == 404
-            || ["NotFound", "NoSuch", "DoesNotExist"]
-                .iter()
-                .any(|part| code.contains(part))
-        {
+        if says_gone(response.status, &code, &message) {
             return Ok(());
         }
-        let gone_for_sagemaker = code.contains("Validation") && message.contains("Could not find");
-        if gone_for_sagemaker { Ok(()) } else { Err(message) }
+        Err(message)
     }
 
     fn ask_query(&mut self, service: Name, action: &str, parameters: &[(String, String)]) -> Made<String> {
@@ -157,6 +159,14 @@ impl Desk<'_> {
         self.ask(&request)
             .map(|answer| serde_json::from_str(&answer).unwrap_or_default())
     }
+}
+
+/// Whether an error says that there is no such thing.
+fn says_gone(status: u16, code: &str, message: &str) -> bool {
+    let named = ["NotFound", "NoSuch", "DoesNotExist"]
+        .iter()
+        .any(|part| code.contains(part));
+    status == 404 || named || code.contains("Validation") && message.contains("Could not find")
 }
 
 /// Code and message of an error, the message as resource handlers pass it on.
@@ -241,21 +251,7 @@ fn document(value: &Value) -> String {
 /// The tags of the resource, then those of the stack where the resource does not have them.
 fn tags(request: &ResourceRequest<'_>) -> BTreeMap<String, String> {
     let mut tags: BTreeMap<String, String> = request.tags.iter().cloned().collect();
-    match request.properties.get("Tags") {
-        Some(Value::Array(own)) => {
-            let pairs = own
-                .iter()
-                .filter_map(|tag| Some((text(tag, "Key")?, text(tag, "Value").unwrap_or_default())));
-            tags.extend(pairs);
-        }
-        Some(Value::Object(own)) => {
-            tags.extend(
-                own.iter()
-                    .filter_map(|(key, value)| Some((key.clone(), scalar(value)?))),
-            );
-        }
-        _ => {}
-    }
+    tags.extend(tags::own(request.properties));
     tags
 }
 

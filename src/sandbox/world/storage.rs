@@ -93,7 +93,7 @@ pub(super) fn delete(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, id: &st
     }
 }
 
-fn rest(desk: &Desk<'_>, method: &str, bucket: &str, part: &str, body: String) -> Request {
+pub(super) fn rest(desk: &Desk<'_>, method: &str, bucket: &str, part: &str, body: String) -> Request {
     let query = if part.is_empty() {
         String::new()
     } else {
@@ -114,7 +114,10 @@ fn bucket_settings(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, name: &st
     let properties = request.properties;
     let at = |pointer: &str| properties.pointer(pointer).and_then(super::scalar);
     let mut settings: Vec<(&str, String)> = Vec::new();
-    if let Some(status) = at("/VersioningConfiguration/Status") {
+    // Versioning that was on can be suspended only.
+    let was_versioned = request.previous.get("VersioningConfiguration").is_some();
+    let suspended = || was_versioned.then(|| "Suspended".to_owned());
+    if let Some(status) = at("/VersioningConfiguration/Status").or_else(suspended) {
         settings.push((
             "versioning",
             format!("<VersioningConfiguration><Status>{status}</Status></VersioningConfiguration>"),
@@ -184,8 +187,21 @@ fn bucket_settings(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, name: &st
         let put = rest(desk, "PUT", name, part, body);
         desk.ask(&put)?;
     }
+    for (property, part) in REMOVABLE {
+        if request.previous.get(property).is_some() && properties.get(property).is_none() {
+            let gone = rest(desk, "DELETE", name, part, String::new());
+            desk.remove(&gone)?;
+        }
+    }
     Ok(())
 }
+
+/// Properties of a bucket that an update may take away, and what S3 calls them.
+const REMOVABLE: [(&str, &str); 3] = [
+    ("BucketEncryption", "encryption"),
+    ("LifecycleConfiguration", "lifecycle"),
+    ("PublicAccessBlockConfiguration", "publicAccessBlock"),
+];
 
 fn lifecycle_rule(rule: &Value) -> String {
     let part = |name: &str, inner: Option<String>| {

@@ -72,7 +72,7 @@ impl Reader<'_> {
         let mut entries = Entries::default();
         self.space();
         if self.take(b'}') {
-            return Ok(NodeValue::Map(entries.entries));
+            return Ok(NodeValue::Map(entries.finish()));
         }
         loop {
             self.space();
@@ -90,7 +90,7 @@ impl Reader<'_> {
             entries.push(key, span, node, &mut self.problems);
             self.space();
             if self.take(b'}') {
-                return Ok(NodeValue::Map(entries.entries));
+                return Ok(NodeValue::Map(entries.finish()));
             }
             if !self.take(b',') {
                 return self.fail("`,` or `}` should stand here");
@@ -109,6 +109,7 @@ impl Reader<'_> {
             items.push(self.value(depth + 1)?);
             self.space();
             if self.take(b']') {
+                items.shrink_to_fit();
                 return Ok(NodeValue::List(items));
             }
             if !self.take(b',') {

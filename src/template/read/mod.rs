@@ -113,6 +113,12 @@ impl Entries {
         self.seen.insert(key.clone(), self.entries.len());
         self.entries.push((key, span, node));
     }
+
+    /// Without room to grow: most mappings have one key, and a document is kept for as long as its environment.
+    fn finish(mut self) -> Vec<(String, Span, Node)> {
+        self.entries.shrink_to_fit();
+        self.entries
+    }
 }
 
 fn too_deep(span: Span) -> Problem {

@@ -76,6 +76,7 @@ impl<'a> Reader<'a> {
                     }
                     items.push(self.node(event, at, depth + 1)?);
                 };
+                items.shrink_to_fit();
                 let end = self.end_of(items.last().map(|item| &item.span), &span, &end);
                 let node = Node {
                     value: NodeValue::List(items),
@@ -106,7 +107,7 @@ impl<'a> Reader<'a> {
                     }
                     entries.push(key, at, node, &mut self.problems);
                 };
-                let entries = entries.entries;
+                let entries = entries.finish();
                 let end = self.end_of(entries.last().map(|(_, _, node)| &node.span), &span, &end);
                 let node = Node {
                     value: NodeValue::Map(entries),

@@ -11,11 +11,7 @@ use super::values::{Difference, difference};
 /// The whole plan, ending in what to type next.
 pub fn plan(plan: &Plan, next: &[String], width: usize) -> String {
     let mut text = String::new();
-    let changing: Vec<&StackPlan> = plan
-        .stacks
-        .iter()
-        .filter(|stack| stack.action != Action::Unchanged || stack.recovery.is_some())
-        .collect();
+    let changing: Vec<&StackPlan> = plan.stacks.iter().filter(|stack| shown(stack)).collect();
     for stack in &changing {
         text.push_str(&stack_text(stack, width));
         text.push('\n');
@@ -23,7 +19,7 @@ pub fn plan(plan: &Plan, next: &[String], width: usize) -> String {
     let unchanged: Vec<&str> = plan
         .stacks
         .iter()
-        .filter(|stack| stack.action == Action::Unchanged && stack.recovery.is_none())
+        .filter(|stack| !shown(stack))
         .map(|stack| stack.name.as_str())
         .collect();
     if changing.is_empty() {
@@ -42,6 +38,11 @@ pub fn plan(plan: &Plan, next: &[String], width: usize) -> String {
         text.push_str(&format!("{}\n", paint(COMMAND, line)));
     }
     text
+}
+
+/// Whether something would be done about the stack.
+fn shown(stack: &StackPlan) -> bool {
+    stack.action != Action::Unchanged || stack.recovery.is_some() || stack.set_protection.is_some()
 }
 
 fn nothing_to_do(plan: &Plan) -> String {
@@ -63,6 +64,7 @@ fn stack_text(stack: &StackPlan, width: usize) -> String {
         Action::Create => ("+", ADD, "create"),
         Action::Update => ("~", CHANGE, "update"),
         Action::Delete => ("-", REMOVE, "delete"),
+        Action::Unchanged if stack.recovery.is_none() => ("~", CHANGE, "protection only"),
         Action::Unchanged => ("~", CHANGE, "recover"),
     };
     let module = if stack.module.is_empty() {
@@ -79,6 +81,11 @@ fn stack_text(stack: &StackPlan, width: usize) -> String {
     );
     let mut about: Vec<String> = stack.recovery.map(recovery_text).into_iter().collect();
     about.extend(stack.reasons.iter().map(|reason| one_line(reason)));
+    about.extend(stack.set_protection.map(|on| match (on, stack.action) {
+        (true, _) => "termination protection is switched on".to_owned(),
+        (false, Action::Delete) => "termination protection is on: it is switched off first".to_owned(),
+        (false, _) => "termination protection is switched off".to_owned(),
+    }));
     if !stack.after.is_empty() {
         about.push(format!("after {}", list(&stack.after)));
     }
@@ -234,6 +241,11 @@ fn totals(plan: &Plan, width: usize) -> String {
         .iter()
         .filter(|stack| stack.action == Action::Unchanged && stack.recovery.is_some())
         .count();
+    let switch = plan
+        .stacks
+        .iter()
+        .filter(|stack| stack.action == Action::Unchanged && stack.recovery.is_none() && stack.set_protection.is_some())
+        .count();
     let resources = |wanted: &dyn Fn(&ResourceChange) -> bool| {
         plan.stacks
             .iter()
@@ -263,6 +275,7 @@ fn totals(plan: &Plan, width: usize) -> String {
         (stacks(Action::Create), ADD, "to create"),
         (stacks(Action::Update), CHANGE, "to update"),
         (recover, CHANGE, "to recover"),
+        (switch, CHANGE, "to switch the protection of"),
         (stacks(Action::Delete), REMOVE, "to delete"),
     ]);
     let resources = sum(&[

@@ -9,6 +9,7 @@ mod recovering;
 mod refusing;
 mod running;
 mod templates;
+mod waiting;
 
 const SECOND: Millis = 1_000;
 const MINUTE: Millis = 60 * SECOND;
