@@ -157,7 +157,7 @@ async fn attempt(
             if executed.await?.is_none() {
                 return Ok(None);
             }
-            return finish(session, name, &ids.stack).await.map(Some);
+            return finish(session, name, &ids.stack).await;
         }
     };
     call(session, || cloudformation::delete_change_set(session, &ids.change_set)).await?;
@@ -167,8 +167,9 @@ async fn attempt(
     }
 }
 
-/// Waits for the end of the operation and says why it failed, if it did.
-async fn finish(session: &Session, name: &str, arn: &str) -> Result<Deployed, CommandError> {
+/// Waits for the end of the operation and says why it failed, if it did. None if there is no such stack: it was somebody
+/// else's draft that went away.
+async fn finish(session: &Session, name: &str, arn: &str) -> Result<Option<Deployed>, CommandError> {
     let live = settled(session, arn).await?;
     let status = live.as_ref().map_or("DELETE_COMPLETE", |live| live.status.as_str());
     if matches!(status, "CREATE_COMPLETE" | "UPDATE_COMPLETE") {
@@ -176,12 +177,13 @@ async fn finish(session: &Session, name: &str, arn: &str) -> Result<Deployed, Co
             cloudformation::set_termination_protection(session, arn, true)
         })
         .await?;
-        return Ok(Deployed::Changed);
+        return Ok(Some(Deployed::Changed));
     }
-    let events = call(session, || {
+    // A stack that is deleted can be read by its ARN for three months.
+    let read = call_unless_overtaken(session, || {
         cloudformation::events_since(session, arn, Since::Began(&[]))
-    })
-    .await?;
+    });
+    let Some(events) = read.await? else { return Ok(None) };
     let mut problem = Problem::error(codes::STACK_FAILED, format!("{name} ended as {status}"));
     let failed = events
         .iter()
