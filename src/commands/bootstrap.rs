@@ -184,6 +184,10 @@ async fn finish(session: &Session, name: &str, arn: &str) -> Result<Option<Deplo
         cloudformation::events_since(session, arn, Since::Began(&[]))
     });
     let Some(events) = read.await? else { return Ok(None) };
+    let gone = live.is_none() && !events.iter().any(|event| event.status.ends_with("_FAILED"));
+    if gone {
+        return Ok(None);
+    }
     let mut problem = Problem::error(codes::STACK_FAILED, format!("{name} ended as {status}"));
     let failed = events
         .iter()

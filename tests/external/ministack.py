@@ -314,24 +314,45 @@ def an_interrupted_apply_releases_the_lock(outside):
     outside.run("apply", "dev", "--yes")
 
 
-def a_killed_apply_is_taken_over_after_a_lease(outside):
-    outside.edit('comment = "fourth"', 'comment = "fifth"\nfail    = true')
+def killed(outside, before, after):
+    """Kills an apply in the middle of its work; the lock's item as it leaves it."""
+    outside.edit(f'comment = "{before}"', f'comment = "{after}"\nfail    = true')
     apply = outside.start("apply", "dev", "--yes")
     outside.wait_for("outside-dev-store", "UPDATE_IN_PROGRESS")
     apply.kill()
     apply.communicate()
+    outside.edit("\nfail    = true", "")
     dead = outside.lock_item()
     expect(dead["held"]["BOOL"], "the dead do not release")
-    outside.edit('\nfail    = true', "")
+    return dead
+
+
+def taken_over(outside, dead):
+    now = outside.lock_item()
+    expect(int(now["generation"]["N"]) == int(dead["generation"]["N"]) + 1 and not now["held"]["BOOL"], f"{dead}\n{now}")
+    outside.run("plan", "dev", "--detailed-exitcode")
+
+
+def a_killed_apply_is_taken_over_at_once_on_the_same_machine(outside):
+    dead = killed(outside, "fourth", "fourth and a half")
+    outside.run("apply", "dev", "--yes", "--lock-timeout", "0s")
+    taken_over(outside, dead)
+
+
+def a_killed_apply_of_another_machine_is_taken_over_after_a_lease(outside):
+    dead = killed(outside, "fourth and a half", "fifth")
+    # From another machine nobody can see whether the process lives.
+    table = outside.json("status", "dev")["backend"]["table"]
+    outside.client("dynamodb").update_item(
+        TableName=table, Key={"LockId": dead["LockId"]}, UpdateExpression="SET #process = :nobody",
+        ExpressionAttributeNames={"#process": "process"}, ExpressionAttributeValues={":nobody": {"S": ""}})
     began = time.monotonic()
     outside.run("apply", "dev", "--yes", "--lock-timeout", "0s", code=3)
     outside.run("apply", "dev", "--yes", "--lock-timeout", "150s")
     waited = time.monotonic() - began
     lease = int(dead["lease_seconds"]["N"])
     expect(lease - 15 <= waited <= lease + 45, f"taken over after {waited:.0f} s of a lease of {lease} s")
-    now = outside.lock_item()
-    expect(int(now["generation"]["N"]) == int(dead["generation"]["N"]) + 1 and not now["held"]["BOOL"], f"{dead}\n{now}")
-    outside.run("plan", "dev", "--detailed-exitcode")
+    taken_over(outside, dead)
 
 
 def ten_processes_are_never_two_inside(outside):
@@ -453,7 +474,8 @@ SCENARIOS = (
     another_account_is_refused_and_nothing_is_touched,
     an_unreachable_endpoint_and_missing_credentials_are_told_apart,
     an_interrupted_apply_releases_the_lock,
-    a_killed_apply_is_taken_over_after_a_lease,
+    a_killed_apply_is_taken_over_at_once_on_the_same_machine,
+    a_killed_apply_of_another_machine_is_taken_over_after_a_lease,
     ten_processes_are_never_two_inside,
     destroy_leaves_nothing,
     the_example_environments_are_bootstrapped,
