@@ -9,6 +9,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::disallowed_methods,
     reason = "a program that measures"
 )]
 
@@ -28,7 +29,7 @@ fn main() {
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let scratch = std::env::temp_dir().join(format!("mlinfra-bench-{}", std::process::id()));
-    std::fs::create_dir_all(&scratch).unwrap();
+    fs_err::create_dir_all(&scratch).unwrap();
     heading();
     starting();
     validating(root, &scratch);
@@ -46,9 +47,9 @@ fn main() {
         memory::peak(memory::Mix::FourTimesProd),
         "MB",
     );
-    let size = std::fs::metadata(MLINFRA).unwrap().len() as f64 / (1024.0 * 1024.0);
+    let size = fs_err::metadata(MLINFRA).unwrap().len() as f64 / (1024.0 * 1024.0);
     row_of("size of the binary", "35 MB", Some(size), "MB");
-    std::fs::remove_dir_all(&scratch).ok();
+    fs_err::remove_dir_all(&scratch).ok();
 }
 
 fn starting() {
@@ -199,7 +200,7 @@ fn rendered_templates(root: &Path, scratch: &Path) -> Vec<String> {
         .iter()
         .map(|(stack, template)| {
             let path = scratch.join(format!("{stack}.json"));
-            std::fs::write(&path, template.to_string()).unwrap();
+            fs_err::write(&path, template.to_string()).unwrap();
             path.to_string_lossy().into_owned()
         })
         .collect()

@@ -15,6 +15,8 @@ mod interrupted;
 mod invariants;
 mod project;
 mod protection;
+mod sandbox_book;
+mod shared_sandbox;
 
 /// Every file beside this one is a module of it; a file that is not listed would silently never run.
 #[test]

@@ -83,7 +83,14 @@ pub struct SandboxServeArgs {
 }
 
 /// List everything that the project's sandbox holds
+///
+/// Stacks with their statuses, their resources, and what is in the services, by account and region. What is under way
+/// goes on: a list a moment later may say more.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mlinfra sandbox list
+  mlinfra sandbox list --format json | jq -r '.items[] | select(.kind == \"stack\") | [.id, .status] | @tsv'")]
 pub struct SandboxListArgs {}
 
 /// Delete everything that the project's sandbox holds

@@ -184,8 +184,11 @@ async fn finish(session: &Session, name: &str, arn: &str) -> Result<Option<Deplo
         cloudformation::events_since(session, arn, Since::Began(&[]))
     });
     let Some(events) = read.await? else { return Ok(None) };
-    let gone = live.is_none() && !events.iter().any(|event| event.status.ends_with("_FAILED"));
-    if gone {
+    let failed_itself = events
+        .iter()
+        .any(|event| event.status.ends_with("_FAILED") && !event.is_of_stack(arn));
+    let made_by_another = live.is_none() && settled(session, name).await?.is_some();
+    if made_by_another || (live.is_none() && !failed_itself) {
         return Ok(None);
     }
     let mut problem = Problem::error(codes::STACK_FAILED, format!("{name} ended as {status}"));

@@ -52,7 +52,9 @@ impl Kind {
         match code {
             codes::PLAN_STALE | codes::PLAN_APPLIED | codes::STATE_MOVED | codes::STATE_FENCED => Self::PlanStale,
             codes::LOCK_HELD => Self::LockHeld,
-            codes::WRONG_ACCOUNT | codes::DESTROY_UNCONFIRMED | codes::STATEFUL_LOSS => Self::Guarded,
+            codes::WRONG_ACCOUNT | codes::DESTROY_UNCONFIRMED | codes::STATEFUL_LOSS | codes::UNSEEN_CHANGE => {
+                Self::Guarded
+            }
             codes::NEEDS_ANSWER => Self::Usage,
             _ => Self::Failed,
         }

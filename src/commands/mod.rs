@@ -31,7 +31,7 @@ use clap::error::ErrorKind;
 
 use crate::cli::{Cli, Color, Command, Format, Global, LockCommand, ModuleCommand, SandboxCommand};
 use crate::clock::Clock;
-use crate::diagnostic::{Problem, codes};
+use crate::diagnostic::{Problem, Problems, codes};
 use crate::view::printer::{Colour, Printer};
 use crate::view::{Human, Json, View, trace};
 
@@ -59,17 +59,29 @@ pub fn main() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let variables = Variables::read();
-    let view = view(&cli.global, &variables);
+    let printer = printer(&cli.global, &variables);
+    let view = view(&cli.global, printer.clone());
     trace::start(cli.global.verbose);
     let mut context = Context::new(cli.global.clone(), variables, view);
     let outcome = run(&mut context, cli.command);
+    if let Err(error) = &outcome {
+        context.view().problems(&error.problems);
+    }
+    let unwritten = printer.unwritten().map(str::to_owned);
+    if let Some(why) = &unwritten {
+        // Stdout takes no document any more, so this is said to people whatever the format.
+        let problem = Problem::error(
+            codes::OUTPUT_UNWRITTEN,
+            format!("not all of the output was written: {why}"),
+        )
+        .hint("what was to be done is done or not as told above; only its output is incomplete");
+        Human::new(printer, 0).problems(&Problems(vec![problem]));
+    }
     match outcome {
+        Err(error) => ExitCode::from(error.kind.exit_code()),
+        Ok(_) if unwritten.is_some() => ExitCode::from(Kind::Failed.exit_code()),
         Ok(Done::Fine) => ExitCode::SUCCESS,
         Ok(Done::ChangesPresent) => ExitCode::from(2),
-        Err(error) => {
-            context.view().problems(&error.problems);
-            ExitCode::from(error.kind.exit_code())
-        }
     }
 }
 
@@ -83,13 +95,16 @@ fn refuse(error: &clap::Error) -> ExitCode {
     }
 }
 
-fn view(global: &Global, variables: &Variables) -> Box<dyn View> {
+fn printer(global: &Global, variables: &Variables) -> Printer {
     let colour = match global.color {
         Color::Auto => Colour::Auto,
         Color::Always => Colour::Always,
         Color::Never => Colour::Never,
     };
-    let printer = Printer::new(colour, variables.get("TERM"));
+    Printer::new(colour, variables.get("TERM"))
+}
+
+fn view(global: &Global, printer: Printer) -> Box<dyn View> {
     match global.format {
         Format::Human => Box::new(Human::new(printer, global.verbose)),
         Format::Json => Box::new(Json::new(printer)),

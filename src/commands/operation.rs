@@ -223,13 +223,6 @@ fn begin(context: &Context, world: &World, plan: &Plan, generation: u64) -> Oper
 }
 
 fn ending(context: &Context, summary: &engine::Summary) -> Ending {
-    // Once CloudFormation was set to work and not all of it came out, the environment is between two states.
-    let touched = |stack: &Finished| {
-        matches!(
-            stack.outcome,
-            event::Outcome::Done | event::Outcome::Failed(_) | event::Outcome::LeftRunning
-        )
-    };
     if summary.is_complete() {
         Ending::Done
     } else if summary.stopped && context.stop().is_cancelled() {
@@ -238,6 +231,18 @@ fn ending(context: &Context, summary: &engine::Summary) -> Ending {
         Ending::Partial
     } else {
         Ending::Failed
+    }
+}
+
+/// Whether CloudFormation was set to work: if not all of it came out then, the environment is between two states.
+fn touched(stack: &Finished) -> bool {
+    match &stack.outcome {
+        event::Outcome::Done | event::Outcome::LeftRunning => true,
+        event::Outcome::Failed(problem) => !matches!(
+            problem.code,
+            codes::CHANGE_SET_FAILED | codes::UNSEEN_CHANGE | codes::STACK_OUTPUT_MISSING
+        ),
+        event::Outcome::Unchanged | event::Outcome::NotStarted { .. } => false,
     }
 }
 
@@ -286,7 +291,8 @@ fn report(context: &Context, plan: &Plan, run: &Run, seconds: u64) -> Outcome {
         Ending::Done | Ending::NothingToDo => Ok(Done::Fine),
         Ending::Interrupted => Err(CommandError::told(context.interrupted_kind())),
         Ending::Partial => Err(CommandError::told(Kind::Partial)),
-        Ending::Failed => Err(CommandError::told(Kind::Failed)),
+        // A guard that stopped all of it has a code of its own.
+        Ending::Failed => Err(CommandError::told(CommandError::from(problems).kind)),
     }
 }
 
@@ -295,5 +301,25 @@ pub fn verb(plan: &Plan) -> &'static str {
     match plan.kind {
         crate::plan::Kind::Apply => "apply",
         crate::plan::Kind::Destroy => "destroy",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_set_that_was_refused_touched_nothing() {
+        let failed = |code| Finished {
+            stack: "network".to_owned(),
+            action: crate::plan::Action::Update,
+            outcome: event::Outcome::Failed(Box::new(Problem::error(code, "x"))),
+            elapsed: std::time::Duration::ZERO,
+        };
+        assert!(touched(&failed(codes::STACK_FAILED)));
+        assert!(!touched(&failed(codes::CHANGE_SET_FAILED)));
+        assert!(!touched(&failed(codes::UNSEEN_CHANGE)));
+        let refused = CommandError::from(Problem::error(codes::UNSEEN_CHANGE, "x"));
+        assert_eq!(refused.kind.exit_code(), 5);
     }
 }

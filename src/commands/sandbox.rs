@@ -61,10 +61,12 @@ pub async fn list(context: &Context) -> Outcome {
         let sandbox = sandbox(context, &project, (&account, &region), clock).await?;
         for item in sandbox.inventory().map_err(|error| unusable(&error))? {
             items.push(SandboxItem {
-                place: format!("{account} {region}"),
+                account: account.clone(),
+                region: region.clone(),
                 service: item.service,
                 kind: item.kind,
                 id: item.id,
+                status: item.status,
             });
         }
     }

@@ -9,7 +9,7 @@ use super::{Done, Outcome, lock};
 use crate::cli::{OutputsArgs, StatusArgs};
 use crate::diagnostic::{Problem, closest, codes};
 use crate::plan::LiveStack;
-use crate::state::{DeployedStack, OperationRecord};
+use crate::state::{DeployedStack, OperationRecord, StackOutcome};
 use crate::view::report::{BackendReport, Drift, OperationReport, Outputs, StackStatus, Status};
 use crate::view::text::duration;
 
@@ -71,11 +71,24 @@ fn stack(world: &World, reading: &Reading, name: &str) -> StackStatus {
         reason: live.and_then(|live| live.status_reason.clone()),
         since: live.map(|live| live.updated.clone()),
         age: live.and_then(|live| age(world, &live.updated)),
-        drift: drift(world, name, live, recorded),
+        drift: drift(world, name, live, recorded, left_by_us(reading, name)),
     }
 }
 
-fn drift(world: &World, name: &str, live: Option<&LiveStack>, recorded: Option<&DeployedStack>) -> Drift {
+/// Whether the last operation worked on the stack and did not bring it to its end.
+fn left_by_us(reading: &Reading, name: &str) -> bool {
+    let last = reading.state.as_ref().and_then(|(state, _)| state.operation.as_ref());
+    last.and_then(|operation| operation.stacks.get(name))
+        .is_some_and(|change| matches!(change.outcome, StackOutcome::Failed | StackOutcome::Running))
+}
+
+fn drift(
+    world: &World,
+    name: &str,
+    live: Option<&LiveStack>,
+    recorded: Option<&DeployedStack>,
+    left_by_us: bool,
+) -> Drift {
     let in_file = world.environment.stacks.contains_key(name);
     match (live, recorded) {
         (None, Some(recorded)) if !recorded.is_begun() => Drift::Missing,
@@ -85,7 +98,8 @@ fn drift(world: &World, name: &str, live: Option<&LiveStack>, recorded: Option<&
         (Some(_), Some(recorded)) if recorded.is_begun() => Drift::NotRecorded,
         (Some(live), Some(recorded)) => {
             let rendered = world.rendered.as_ref().and_then(|rendered| rendered.stacks.get(name));
-            if live.updated != recorded.updated || live.change_set_id != recorded.change_set_id {
+            let moved = live.updated != recorded.updated || live.change_set_id != recorded.change_set_id;
+            if moved && !left_by_us {
                 Drift::ChangedOutside
             } else if rendered
                 .is_some_and(|stack| stack.digest != recorded.template_sha256 || stack.tags != recorded.tags)

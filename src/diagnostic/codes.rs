@@ -157,6 +157,7 @@ codes! {
     NO_RUNTIME = 1011, "the program cannot start working";
     BAD_VARIABLE = 1012, "an environment variable has an unusable value";
     LEFT_AT_ONCE = 1013, "the run was left while AWS was at work";
+    OUTPUT_UNWRITTEN = 1014, "output could not be written";
 
     SANDBOX_UNUSABLE = 1101, "the sandbox cannot be used";
 }

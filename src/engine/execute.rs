@@ -167,7 +167,12 @@ pub async fn execute(execution: Execution<'_>) -> Summary {
                     schedule.stop("the run was stopped");
                     context.tell(Event::Interrupted);
                 }
-                () = execution.lost.cancelled(), if !summary.stopped => execution.stop.nothing_new.cancel(),
+                () = execution.lost.cancelled(), if !summary.stopped => {
+                    summary.stopped = true;
+                    schedule.stop("the lock was lost");
+                    execution.stop.nothing_new.cancel();
+                    context.tell(Event::Note("the lock was lost: nothing new is started, what runs is waited for".to_owned()));
+                }
                 Some((planned, ended)) = running.next() => {
                     let elapsed = began.get(&planned.name).map_or(Duration::ZERO, |at| clock.elapsed().saturating_sub(*at));
                     let one = take_in(&context, &mut schedule, planned, ended, elapsed);
@@ -176,8 +181,11 @@ pub async fn execute(execution: Execution<'_>) -> Summary {
                 problem = &mut writer, if writing => {
                     // The state belongs to someone else now: what runs is finished, nothing more is begun.
                     writing = false;
-                    summary.problems.push(problem);
+                    summary.stopped = true;
+                    schedule.stop("another run has taken over");
                     execution.stop.nothing_new.cancel();
+                    context.tell(Event::Note(format!("{}: nothing new is started, what runs is waited for", problem.message)));
+                    summary.problems.push(problem);
                 }
                 error = &mut poller => {
                     summary.problems.push(error.problem());

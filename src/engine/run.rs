@@ -227,7 +227,6 @@ async fn create(
         change_set::draw(context.session, &request),
         context.templates.keep(context.session, stack)
     );
-    kept?;
     let set = match set {
         Ok(set) => set,
         Err(undrawn) => {
@@ -235,7 +234,7 @@ async fn create(
             return Err(refused(&undrawn, stack).into());
         }
     };
-    if let Err(halt) = context.may_begin() {
+    if let Err(halt) = kept.map_err(Halt::from).and_then(|()| context.may_begin()) {
         clear_away(context, &stack.stack_name).await;
         return Err(halt);
     }
@@ -309,7 +308,10 @@ async fn update(
         return Err(halt);
     }
     context.started(planned, Work::Update, told);
-    context.templates.keep(context.session, stack).await?;
+    if let Err(problem) = context.templates.keep(context.session, stack).await {
+        change_set::discard(context.session, &set.id).await;
+        return Err(problem.into());
+    }
     let token = context.token(planned, "update");
     execute(context, planned, &set.id, &token).await?;
     let end = context

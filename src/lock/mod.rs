@@ -133,7 +133,7 @@ pub async fn acquire(
                 if let Some((record, death)) = &taken_over {
                     tell(News::TookOver(record, *death));
                 }
-                return Ok(lease);
+                return Ok(*lease);
             }
             // Whoever was in the way is gone; or our own acquisition was released by hand before we heard of it.
             Tried::Again => lease_id = fresh_id(),
@@ -255,7 +255,7 @@ struct Attempt<'a> {
 }
 
 enum Tried {
-    Ours(Lease),
+    Ours(Box<Lease>),
     Taken(Record),
     Again,
 }
@@ -282,14 +282,14 @@ impl Attempt<'_> {
                 self.give_back().await;
                 Ok(Tried::Again)
             }
-            Acquired::Ours { generation, version } => Ok(Tried::Ours(Lease {
+            Acquired::Ours { generation, version } => Ok(Tried::Ours(Box::new(Lease {
                 session: self.session.clone(),
                 key: self.key.clone(),
                 lease_id: self.lease_id.to_owned(),
                 generation,
                 heart: Heart::start(self.session, self.key, self.lease_id, version, tenure, clock),
                 released: false,
-            })),
+            }))),
         }
     }
 

@@ -30,7 +30,7 @@ pub fn guards(plan: &Plan, consents: &Consents) -> Problems {
             .stacks
             .iter()
             .any(|stack| stack.action == Action::Delete && stack.set_protection == Some(false));
-    if plan.kind == Kind::Destroy && guarded && !confirmed {
+    if plan.kind == Kind::Destroy && guarded && !confirmed && plan.changes_anything() {
         let protected: Vec<&str> = plan
             .stacks
             .iter()

@@ -130,11 +130,8 @@ pub fn verify_against(plan: &Plan, current: &Current<'_>) -> Vec<Moved> {
         if stack.recovery == Some(Recovery::Attach) {
             now = as_waited_for(stack.seen.as_ref(), now);
         }
-        compare(
-            &format!("stack {}", stack.name),
-            &sentence(stack.seen.as_ref()),
-            &sentence(now.as_ref()),
-        );
+        let (planned, now) = marks(stack.seen.as_ref(), now.as_ref());
+        compare(&format!("stack {}", stack.name), &planned, &now);
     }
     moved
 }
@@ -155,20 +152,31 @@ fn as_waited_for(planned: Option<&Seen>, now: Option<Seen>) -> Option<Seen> {
     }
 }
 
-fn sentence(seen: Option<&Seen>) -> String {
-    seen.map_or_else(
-        || "does not exist".to_owned(),
-        |seen| {
-            format!(
-                "{} of {}, change set {}, termination protection {}, {}",
-                seen.status,
-                seen.updated,
-                seen.change_set_id.as_deref().unwrap_or("none"),
-                if seen.protected { "on" } else { "off" },
-                seen.stack_id
-            )
-        },
-    )
+/// What differs between two looks at a stack, and nothing else; the same text twice if nothing does.
+pub(super) fn marks(planned: Option<&Seen>, now: Option<&Seen>) -> (String, String) {
+    let (Some(planned), Some(now)) = (planned, now) else {
+        let text = |seen: Option<&Seen>| seen.map_or("does not exist".to_owned(), |seen| seen.status.clone());
+        return (text(planned), text(now));
+    };
+    let protection = |seen: &Seen| format!("termination protection {}", if seen.protected { "on" } else { "off" });
+    let change_set = |seen: &Seen| seen.change_set_id.clone().unwrap_or("no change set".to_owned());
+    let marks = |seen: &Seen| {
+        [
+            seen.stack_id.clone(),
+            seen.status.clone(),
+            format!("of {}", seen.updated),
+            protection(seen),
+            change_set(seen),
+        ]
+    };
+    let differing = marks(planned)
+        .into_iter()
+        .zip(marks(now))
+        .filter(|(planned, now)| planned != now)
+        // What comes first says more, and a stack that moved has another change set anyway.
+        .take(2);
+    let (planned, now): (Vec<String>, Vec<String>) = differing.unzip();
+    (planned.join(" "), now.join(" "))
 }
 
 /// SHA-256, lower-case hex, of the JSON with sorted keys and no white space.

@@ -298,6 +298,14 @@ fn a_protected_environment_is_destroyed_only_by_its_name() {
         ..Consents::default()
     };
     assert!(!guards(&plan, &right).has_errors());
+    let empty = Plan {
+        stacks: Vec::new(),
+        ..plan
+    };
+    assert!(
+        guards(&empty, &Consents::default()).0.is_empty(),
+        "nothing is left to protect"
+    );
 }
 
 #[test]
@@ -368,6 +376,12 @@ fn whatever_moved_since_the_plan_is_named() {
         ["stack network"],
         "somebody protected it since: that is no consent to delete it"
     );
+    let moved = |world: &World| {
+        let now = world.live_of("network").seen();
+        let (planned, now) = super::saved::marks(plan.stack("network").unwrap().seen.as_ref(), Some(&now));
+        format!("{planned} -> {now}")
+    };
+    assert_eq!(moved(&world), "termination protection off -> termination protection on");
     world.live("network").protected = false;
     world.live("network").status = "UPDATE_ROLLBACK_COMPLETE".to_owned();
     assert_eq!(check(&world, &|_| {}), ["stack network"]);
@@ -575,6 +589,10 @@ impl World {
 
     fn live(&mut self, name: &str) -> &mut LiveStack {
         self.deployed.stacks.get_mut(name).unwrap()
+    }
+
+    fn live_of(&self, name: &str) -> &LiveStack {
+        &self.deployed.stacks[name]
     }
 
     fn rendered(&mut self, name: &str) -> &mut RenderedStack {

@@ -12,7 +12,7 @@ use super::request::{Name, Request};
 use super::service::{Context, Service};
 use super::store::{Held, Manifest, Store, VERSION};
 use super::time::Fix;
-use super::{Call, Item, SandboxError, action, services};
+use super::{Call, Item, SandboxError, action, progress, services};
 use crate::clock::Clock;
 
 /// Calls that are remembered.
@@ -131,8 +131,8 @@ impl House {
             house.advance(held)?;
             let mut items = Vec::new();
             if let Some(stacks) = &house.stacks {
-                for (name, _, resources) in stacks.state.inventory() {
-                    items.push(Item::new("cloudformation", "stack", name));
+                for (name, status, resources) in stacks.state.inventory() {
+                    items.push(Item::stack(name, status));
                     items.extend(
                         resources
                             .into_iter()
@@ -229,8 +229,9 @@ impl House {
 
     fn route(&mut self, request: &Request, held: Option<&Held>) -> Result<MockResponse, SandboxError> {
         if request.service != Name::CloudFormation {
-            let (_, mut desk) = self.split(held);
-            return desk.send(request);
+            let (stacks, mut desk) = self.split(held);
+            let making = stacks.map(|stacks| stacks.state.making()).unwrap_or_default();
+            return Ok(progress::shown(request, desk.send(request)?, &making));
         }
         self.load_stacks(held)?;
         let now = u64::try_from(self.manifest.time.millis()).unwrap_or_default();

@@ -9,6 +9,9 @@ pub struct Item {
     pub kind: String,
     /// Its name or id.
     pub id: String,
+    /// How a stack is: `CREATE_COMPLETE`; nothing for other things.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
 }
 
 impl Item {
@@ -18,6 +21,15 @@ impl Item {
             service: service.into(),
             kind: kind.into(),
             id: id.into(),
+            status: None,
+        }
+    }
+
+    /// A stack, and how it is.
+    pub fn stack(name: impl Into<String>, status: impl Into<String>) -> Self {
+        Self {
+            status: Some(status.into()),
+            ..Self::new("cloudformation", "stack", name)
         }
     }
 }

@@ -3,8 +3,8 @@
 //! Nothing here is asked for outside of [`Sandbox`]. A request comes in as HTTP ([`client`], [`server`]), is brought
 //! into one form ([`request`]), and is answered by one service, alone, in simulated time ([`house`]); `cloudformation`
 //! decides what stacks do, and [`world`] makes their resources appear in the other services. State lives in a folder
-//! that any number of processes may share ([`store`]). `docs/SANDBOX.md` and `docs/sandbox-services.md` say what is
-//! simulated and what is not. No thread is started and nothing waits but for simulated time, so a test under paused
+//! that any number of processes may share ([`store`]). `docs/SANDBOX.md` says what is simulated
+//! and what is not. No thread is started and nothing waits but for simulated time, so a test under paused
 //! time sees hours pass in milliseconds.
 
 mod action;
@@ -14,6 +14,7 @@ mod dynamodb;
 mod faults;
 mod house;
 mod inventory;
+mod progress;
 mod reply;
 mod request;
 mod s3;

@@ -1,7 +1,7 @@
 //! The only place that writes to the terminal: data to stdout, everything else to stderr.
 
 use std::io::{IsTerminal, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
 
@@ -107,6 +107,11 @@ impl Printer {
         self.stderr.write_raw(text);
     }
 
+    /// Why stdout did not take all that was written to it, such as a full disk; a reader that went away is no reason.
+    pub fn unwritten(&self) -> Option<&str> {
+        self.stdout.1.get().map(String::as_str)
+    }
+
     /// Writes bytes as they are to stdout.
     pub fn bytes(&self, bytes: &[u8]) {
         self.stdout.write_bytes(bytes);
@@ -114,11 +119,11 @@ impl Printer {
 }
 
 #[derive(Clone)]
-struct Stream(Arc<Mutex<Option<Box<dyn Write + Send>>>>);
+struct Stream(Arc<Mutex<Option<Box<dyn Write + Send>>>>, Arc<OnceLock<String>>);
 
 impl Stream {
     fn new(writer: impl Write + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Some(Box::new(writer)))))
+        Self(Arc::new(Mutex::new(Some(Box::new(writer)))), Arc::default())
     }
 
     fn write(&self, text: &str) {
@@ -135,10 +140,14 @@ impl Stream {
 
     fn write_bytes(&self, bytes: &[u8]) {
         let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let failed = writer
+        let written = writer
             .as_mut()
-            .is_some_and(|writer| writer.write_all(bytes).and_then(|()| writer.flush()).is_err());
-        if failed {
+            .map_or(Ok(()), |writer| writer.write_all(bytes).and_then(|()| writer.flush()));
+        if let Err(error) = written {
+            if error.kind() != std::io::ErrorKind::BrokenPipe {
+                // Only the first reason counts.
+                let _ = self.1.set(error.to_string());
+            }
             *writer = None;
         }
     }
@@ -188,6 +197,24 @@ mod tests {
         stream.write("one");
         stream.write("two");
         assert!(stream.0.lock().unwrap().is_none());
+        assert_eq!(stream.1.get(), None);
+    }
+
+    #[test]
+    fn a_full_disk_is_remembered() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+                Err(std::io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let (mut printer, _, _) = Printer::captured();
+        printer.stdout = Stream::new(Full);
+        printer.data("a plan that a later step wants to read");
+        assert!(printer.unwritten().is_some());
     }
 
     #[test]

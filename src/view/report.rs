@@ -280,14 +280,19 @@ pub struct SandboxReport {
 /// One thing that exists in the sandbox.
 #[derive(Debug, Serialize)]
 pub struct SandboxItem {
-    /// The account and region that it is in: `111122223333 us-east-1`.
-    pub place: String,
+    /// The account that it is in: twelve digits.
+    pub account: String,
+    /// The region: `us-east-1`.
+    pub region: String,
     /// The service: `s3`.
     pub service: String,
     /// The kind of thing: `bucket`.
     pub kind: String,
     /// Its name or id.
     pub id: String,
+    /// How a stack is: `CREATE_COMPLETE`; nothing for other things.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
 }
 
 /// What `init` wrote.

@@ -1,6 +1,7 @@
 //! The parts of the engine that need no AWS: who starts when, what is an end, what was the first cause.
 
 mod budget;
+mod died;
 mod journal;
 mod life;
 mod record;

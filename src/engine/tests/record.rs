@@ -1,5 +1,7 @@
 //! What the state knows of stacks that did not end well, and of those that it forgot.
 
+use std::time::Duration;
+
 use super::stage::Stage;
 use crate::plan::{Action, Kind, Recovery};
 use crate::spec::OnFailure;
@@ -79,4 +81,54 @@ async fn a_lost_state_is_learnt_again_without_touching_a_stack() {
     assert_eq!(learnt.stacks, known.stacks);
     let (plan, _) = stage.plan(Kind::Apply).await.unwrap();
     assert!(!plan.records_anything());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_template_that_cannot_be_kept_leaves_no_empty_stack_behind() {
+    // The first two writes make the state ours.
+    let faults = "[[fault]]\nservice = \"s3\"\naction = \"PutObject\"\nnth = 3\ntimes = 2\nerror = { code = \"AccessDenied\", message = \"no\", status = 403 }\n";
+    let mut stage = Stage::steps(&[("base", "")], faults).await;
+    let run = stage.apply().await;
+    assert_eq!(run.failure("base").code, crate::diagnostic::codes::ACCESS_DENIED);
+    // Deleting an empty stack takes CloudFormation a moment.
+    stage.session.clock.sleep(Duration::from_secs(60)).await;
+    let left = stage.sandbox.inventory().unwrap();
+    assert!(left.iter().all(|item| item.kind != "stack"), "{left:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_changed_by_hand_is_shown_and_put_back() {
+    let mut stage = Stage::steps(&[("base", "")], "").await;
+    stage.apply().await.assert_complete();
+    let template = stage.environment.stacks["base"].template.replace("first", "by hand");
+    let by_hand = stage.session.cloudformation().update_stack();
+    by_hand
+        .stack_name("shop-dev-base")
+        .template_body(template)
+        .send()
+        .await
+        .unwrap();
+    stage.session.clock.sleep(Duration::from_secs(600)).await;
+
+    let run = stage.apply().await;
+    run.assert_complete();
+    let base = run.plan.stack("base").unwrap();
+    assert!(
+        base.reasons
+            .iter()
+            .any(|reason| reason.contains("changed by someone else")),
+        "{:?}",
+        base.reasons
+    );
+    let change = base
+        .changes
+        .iter()
+        .find(|change| change.logical_id == "Gateway")
+        .unwrap();
+    let property = &change.properties[0];
+    assert_eq!(
+        (property.before.as_deref(), property.after.as_deref()),
+        (Some("by hand"), Some("first"))
+    );
+    assert!(!stage.plan(Kind::Apply).await.unwrap().0.changes_anything());
 }

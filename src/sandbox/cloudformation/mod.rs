@@ -171,6 +171,18 @@ impl CloudFormation {
         .collect()
     }
 
+    /// The physical ids of what is being made and is not complete yet.
+    pub fn making(&self) -> Vec<String> {
+        let operations = self.stacks.values().filter_map(|stack| stack.operation.as_ref());
+        let steps = operations.flat_map(|operation| &operation.steps);
+        let making = steps.filter(|step| {
+            step.stage == state::Stage::Working && matches!(step.task, state::Task::Create | state::Task::Replace)
+        });
+        making
+            .filter_map(|step| step.made.as_ref()?.physical_id.clone())
+            .collect()
+    }
+
     /// Hexadecimal that has not been seen before.
     fn seed(&mut self, purpose: &str) -> String {
         self.counter += 1;

@@ -122,6 +122,11 @@ async fn what_a_stack_makes_is_found_in_the_services_and_gone_with_it() {
         .await
         .unwrap();
     let id = created.stack_id().unwrap();
+    let eks = aws_sdk_eks::Client::new(&config);
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    let making = eks.describe_cluster().name("demo").send().await.unwrap();
+    let status = making.cluster().unwrap().status().unwrap().as_str();
+    assert_eq!(status, "CREATING", "EKS says what CloudFormation says");
     let status = settled(&cloudformation, id).await;
     assert_eq!(
         status,
@@ -174,6 +179,7 @@ async fn what_a_stack_makes_is_found_in_the_services_and_gone_with_it() {
         .await
         .unwrap();
     let cluster = cluster.cluster().unwrap();
+    assert_eq!(cluster.status().unwrap().as_str(), "ACTIVE");
     assert_eq!(
         (cluster.arn(), cluster.version()),
         (Some(output("ClusterArn").as_str()), Some("1.34"))
@@ -207,6 +213,7 @@ async fn what_a_stack_makes_is_found_in_the_services_and_gone_with_it() {
     let name = endpoints.endpoints()[0].endpoint_name().unwrap();
     let endpoint = sagemaker.describe_endpoint().endpoint_name(name).send().await.unwrap();
     assert_eq!(endpoint.endpoint_config_name(), Some("c1"));
+    assert_eq!(endpoint.endpoint_status().unwrap().as_str(), "InService");
     let arn = format!("arn:aws:sagemaker:us-east-1:111122223333:endpoint/{name}");
     assert_eq!(endpoint.endpoint_arn(), Some(arn.as_str()));
     aws_sdk_dynamodb::Client::new(&config)

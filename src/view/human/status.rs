@@ -149,15 +149,24 @@ pub fn sandbox(report: &SandboxReport) -> String {
     if report.items.is_empty() {
         return "The sandbox is empty\n".to_owned();
     }
-    let rows: Vec<Vec<String>> = report
+    let mut text = String::new();
+    for items in report
         .items
-        .iter()
-        .map(|item| {
-            let what = format!("{} {}", item.service, item.kind);
-            vec![paint(DIM, &item.place), what, paint(NAME, one_line(&item.id))]
-        })
-        .collect();
-    table(&rows)
+        .chunk_by(|one, next| (&one.account, &one.region) == (&next.account, &next.region))
+    {
+        let Some(first) = items.first() else { continue };
+        text.push_str(&format!("account {} in {}\n", first.account, first.region));
+        let rows: Vec<Vec<String>> = items
+            .iter()
+            .map(|item| {
+                let what = format!("  {} {}", item.service, item.kind);
+                let status = item.status.as_deref().unwrap_or_default();
+                vec![what, paint(NAME, one_line(&item.id)), paint(DIM, status)]
+            })
+            .collect();
+        text.push_str(&table(&rows));
+    }
+    text
 }
 
 #[cfg(test)]
