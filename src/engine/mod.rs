@@ -1,6 +1,6 @@
 //! Executes a plan: schedule, observe, recover, resume.
 //!
-//! [`read_deployed`] and [`complete`] make a plan with what only CloudFormation knows; [`execute`] carries it out. What
+//! [`read_deployed`] and [`complete`] make a plan with what only CloudFormation knows; [`execute()`] carries it out. What
 //! happens is told as [`event::Event`]s: the engine knows no view. It decides nothing that the plan left open, except to stop.
 
 pub mod event;
