@@ -259,16 +259,21 @@ fn inventory(project: &Project) -> BTreeMap<String, usize> {
     kinds
 }
 
-/// How many stacks of each name CloudFormation ever had, the deleted ones counted.
+/// How many stacks of each name CloudFormation ever had, the deleted ones counted. A process that was killed while it
+/// saved leaves a second file behind, so stacks are told apart by their ARNs.
 fn stacks_ever_made(project: &Project) -> BTreeMap<String, usize> {
-    let mut made = BTreeMap::new();
+    let mut arns = BTreeMap::new();
     for state in files(&project.path(".mlinfra/sandbox"), &|path| {
         path.file_name()
             .is_some_and(|name| name.to_string_lossy().starts_with("cloudformation."))
     }) {
-        for stack in state["stacks"].as_object().unwrap().values() {
-            *made.entry(stack["name"].as_str().unwrap().to_owned()).or_insert(0) += 1;
+        for (arn, stack) in state["stacks"].as_object().unwrap() {
+            arns.insert(arn.clone(), stack["name"].as_str().unwrap().to_owned());
         }
+    }
+    let mut made = BTreeMap::new();
+    for name in arns.into_values() {
+        *made.entry(name).or_insert(0) += 1;
     }
     made
 }

@@ -67,6 +67,12 @@ async fn under_lock(
         drop(events.send(event));
     };
     let stop = context.stop();
+    if world.session.is_sandbox() && world.session.clock.scale() > 1.0 {
+        let scale = world.session.clock.scale();
+        drop(events.send(Event::Note(format!(
+            "on the sandbox, where time runs {scale} times as fast"
+        ))));
+    }
     let lease = lock::acquire(&world.session, backend, &world.key, &holder, news, wait, &stop)
         .await
         .map_err(|error| not_locked(context, &error))?;
