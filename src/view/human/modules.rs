@@ -27,7 +27,7 @@ pub fn module(module: &ModuleReport, width: usize) -> String {
     let mut text = format!("{}: {}\n", paint(NAME, &module.name), module.summary);
     if !module.doc.trim().is_empty() {
         text.push('\n');
-        for line in wrap(module.doc.trim(), width) {
+        for line in wrap(&paragraphs(&module.doc), width) {
             text.push_str(&format!("{line}\n"));
         }
     }
@@ -85,8 +85,45 @@ fn section(title: &str, inputs: &IndexMap<String, InputReport>, width: usize) ->
 }
 
 fn indented(doc: &str, width: usize) -> String {
-    wrap(doc.trim(), width.saturating_sub(6))
+    wrap(&paragraphs(doc), width.saturating_sub(6))
         .into_iter()
         .map(|line| format!("      {line}\n"))
         .collect()
+}
+
+/// One line a paragraph: the line breaks inside one are the author's editor's, not the reader's. Blank lines and the
+/// items of lists stay.
+fn paragraphs(doc: &str) -> String {
+    let mut text = String::new();
+    for line in doc.trim().lines().map(str::trim) {
+        let begins = line.is_empty() || line.starts_with(['-', '*', '#', '|']);
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push(if begins { '\n' } else { ' ' });
+        }
+        text.push_str(line);
+        if line.is_empty() {
+            text.push('\n');
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::paragraphs;
+
+    #[test]
+    fn a_paragraph_flows_and_blank_lines_and_items_stay() {
+        let doc = "One sentence\nover two lines.\n\nAnother:\n- first\n  goes on\n- second\n";
+        assert_eq!(
+            paragraphs(doc).lines().collect::<Vec<_>>(),
+            [
+                "One sentence over two lines.",
+                "",
+                "Another:",
+                "- first goes on",
+                "- second"
+            ]
+        );
+    }
 }
