@@ -158,6 +158,7 @@ codes! {
     BAD_VARIABLE = 1012, "an environment variable has an unusable value";
     LEFT_AT_ONCE = 1013, "the run was left while AWS was at work";
     OUTPUT_UNWRITTEN = 1014, "output could not be written";
+    UNKNOWN_CODE = 1015, "nothing is known about a code";
 
     SANDBOX_UNUSABLE = 1101, "the sandbox cannot be used";
 }
