@@ -130,7 +130,6 @@ codes! {
     UNSEEN_CHANGE = 803, "a replacement or removal that nobody reviewed";
     STACK_OUTPUT_MISSING = 804, "a stack lacks an output that another one uses";
     DELETE_FAILED = 805, "a stack cannot be deleted";
-    CLOUDFORMATION_CALL = 806, "a call to CloudFormation failed";
     STACK_STUCK = 807, "a stack stays stuck";
 
     NO_CREDENTIALS = 900, "no usable AWS credentials";
