@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::contract::{Contract, Field, Origin, Output, Pattern, Provider, Record, pascal, whole};
 use super::types::{Type, is_identifier};
 use super::typing;
-use crate::diagnostic::{Problem, Problems, Source, Span, codes};
+use crate::diagnostic::{Problem, Problems, Source, Span, closest, codes};
 use crate::spec::syntax::{self, Table};
 use crate::spec::{Data, Entry, Spanned, Value, field, is_name};
 
@@ -24,6 +24,8 @@ pub(super) const CONTEXT: [&str; 9] = [
     "module",
 ];
 
+const MODULE_KEYS: [&str; 4] = ["name", "summary", "doc", "template"];
+const OUTPUT_KEYS: [&str; 3] = ["type", "doc", "when"];
 const INPUT_KEYS: [&str; 12] = [
     "type",
     "doc",
@@ -68,16 +70,10 @@ pub(super) fn contract(name: &str, source: &Arc<Source>, origin: Origin) -> Resu
     let empty = Table::new();
     let header = field::table(&root, "module", &mut problems).unwrap_or(&empty);
     let header_span = root.get("module").map_or(start.clone(), |entry| entry.key.clone());
-    field::unknown_keys(
-        header,
-        &["name", "summary", "doc", "template"],
-        "[module]",
-        unknown,
-        &mut problems,
-    );
+    field::unknown_keys(header, &MODULE_KEYS, "[module]", unknown, &mut problems);
     let mut required = |key: &str| {
         let found = field::string(header, key, &mut problems);
-        if found.is_none() && !header.contains_key(key) {
+        if found.is_none() && lacks(header, key, &MODULE_KEYS) {
             problems.push(invalid(&header_span, format!("[module] has no `{key}`")));
         }
         found
@@ -145,6 +141,13 @@ pub(super) fn contract(name: &str, source: &Arc<Source>, origin: Origin) -> Resu
         template_path,
         template_span,
     })
+}
+
+/// Whether `key` is absent, and no misspelt key was meant to be it.
+fn lacks(table: &Table, key: &str, known: &[&str]) -> bool {
+    let meant =
+        |written: &String| !known.contains(&written.as_str()) && closest(written, known.iter().copied()) == Some(key);
+    !table.contains_key(key) && !table.keys().any(meant)
 }
 
 fn invalid(span: &Span, message: impl Into<String>) -> Problem {
@@ -244,10 +247,10 @@ fn one_field(
     problems: &mut Problems,
 ) -> Option<Field> {
     let doc = field::string(body, "doc", problems);
-    if !body.contains_key("doc") {
+    if lacks(body, "doc", &INPUT_KEYS) {
         problems.push(invalid(&entry.key, format!("`{name}` has no `doc`")).hint("say in one sentence what it is for"));
     }
-    if !body.contains_key("type") {
+    if lacks(body, "type", &INPUT_KEYS) {
         problems.push(invalid(&entry.key, format!("`{name}` has no `type`")));
     }
     let written = field::string(body, "type", problems)?;
@@ -415,15 +418,9 @@ fn outputs(root: &Table, inputs: &IndexMap<String, Field>, problems: &mut Proble
             continue;
         };
         let place = format!("the output `{name}`");
-        field::unknown_keys(
-            body,
-            &["type", "doc", "when"],
-            &place,
-            codes::CONTRACT_UNKNOWN_KEY,
-            problems,
-        );
+        field::unknown_keys(body, &OUTPUT_KEYS, &place, codes::CONTRACT_UNKNOWN_KEY, problems);
         for key in ["type", "doc"] {
-            if !body.contains_key(key) {
+            if lacks(body, key, &OUTPUT_KEYS) {
                 problems.push(invalid(&entry.key, format!("the output `{name}` has no `{key}`")));
             }
         }

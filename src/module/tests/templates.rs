@@ -199,9 +199,85 @@ fn a_resource_is_traced_to_its_template_line_and_inputs() {
         shown("GroupGpu"),
         [
             "templates/cloudformation/app.yaml:12:3 {{ \"Group\" ~ name|pascal }}:",
-            "environments/dev.toml:14:1 groups"
+            "environments/dev.toml:14:8 gpu"
         ]
     );
     assert_eq!(app.origins.resources["GroupGpu"], 11);
     assert!(app.trace("Nothing").is_empty());
+}
+
+#[test]
+fn a_value_inside_of_a_table_is_pointed_at_itself_as_far_as_it_can_be_told() {
+    let template = APP_TEMPLATE.replace(
+        "Size: {{ group.size }}",
+        "Size: {{ group.size }}\n      Note: {{ group.note }}\n      {{ group.note }}: 1",
+    );
+    let changes = [("templates/cloudformation/app.yaml", template.as_str())];
+    let labels = |groups: &str| -> Vec<String> {
+        let problem = the_only_with(&changes, &net_and_app(groups));
+        problem
+            .labels
+            .iter()
+            .map(|label| format!("{} {}", label.span.place(), label.text))
+            .collect()
+    };
+    // The key `Size` stands twice, because of what is given as the note of one group.
+    let found =
+        labels("[stacks.app.groups.cpu]\nsize = 1\nnote = \"a\"\n[stacks.app.groups.gpu]\nsize = 2\nnote = \"Size\"\n");
+    assert!(
+        found.contains(&"environments/dev.toml:18:8 `groups.gpu.note` is given here".to_owned()),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn a_refusal_shows_the_conditions_round_it_and_the_entry_that_it_names() {
+    let check = "{% for name, group in groups|items %}\n{% if group.size > 1 and label == \"abc\" %}\n{{ fail(\"group \" ~ name ~ \" \
+                 is too large\") }}\n{% endif %}\n{% endfor %}\n";
+    let template = APP_TEMPLATE.replace("  Other:\n", &format!("{check}  Other:\n"));
+    let problem = the_only_with(
+        &[("templates/cloudformation/app.yaml", &template)],
+        &net_and_app("label = \"abc\"\ngroups.cpu = { size = 1 }\ngroups.gpu = { size = 2 }\n"),
+    );
+    assert_eq!(problem.code, codes::REFUSED_BY_TEMPLATE);
+    let labels: Vec<_> = problem
+        .labels
+        .iter()
+        .map(|label| format!("{} {}", label.span.text(), label.text))
+        .collect();
+    assert_eq!(
+        labels,
+        [
+            "fail ",
+            "gpu `groups.gpu` is given here",
+            "label = \"abc\" `label` is given here"
+        ]
+    );
+}
+
+#[test]
+fn what_the_template_language_does_not_know_gets_a_suggestion() {
+    for (line, message, hint) in [
+        ("      A: {{ label|uper }}", "filter uper", "did you mean `upper`?"),
+        (
+            "      A: {{ cidr_subnt(1) }}",
+            "cidr_subnt",
+            "did you mean `cidr_subnet`?",
+        ),
+        ("{% iff label %}{% endif %}", "iff", "did you mean `if`?"),
+        (
+            "{% if label is defind %}{% endif %}",
+            "defind",
+            "did you mean `defined`?",
+        ),
+        (
+            "{% if label %}",
+            "this `if` is never closed",
+            "write {% endif %} where it is to end",
+        ),
+    ] {
+        let problem = template_problem(line);
+        assert!(problem.message.contains(message), "{line}: {}", problem.message);
+        assert_eq!(problem.hints, [hint], "{line}: {}", problem.message);
+    }
 }
