@@ -11,13 +11,16 @@ use crate::diagnostic::{Problems, Span, closest};
 mod combinations;
 mod cycles;
 mod declarations;
+mod formats;
 mod functions;
+mod pattern;
 mod properties;
 mod references;
 mod sections;
 #[cfg(test)]
 mod tests;
 mod values;
+mod verdict;
 
 /// Checks `document` offline, security baseline included. Problems come in the order of the text.
 pub fn check(document: &Document) -> Problems {
