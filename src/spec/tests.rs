@@ -149,7 +149,9 @@ fn a_base_that_is_absent_or_outside_is_refused_where_it_is_named() {
     for path in ["../../etc/x.toml", "/etc/x.toml", "common.yaml", "C:x.toml"] {
         let told = the_only(&dev_with("common.toml", path));
         assert!(
-            told.starts_with(&format!("MLI0102 environments/dev.toml:1:11 cannot extend `{path}`")),
+            told.starts_with(&format!(
+                "MLI0102 environments/dev.toml:1:11 `extends` cannot name \"{path}\": "
+            )),
             "{told}"
         );
     }
