@@ -18,6 +18,7 @@ mod project;
 mod protection;
 mod sandbox_book;
 mod shared_sandbox;
+mod specs;
 
 /// Every file beside this one is a module of it; a file that is not listed would silently never run.
 #[test]

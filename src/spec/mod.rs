@@ -124,6 +124,7 @@ pub struct WorkloadSpec {
 mod check;
 pub(crate) mod field;
 mod load;
+mod mistakes;
 pub(crate) mod syntax;
 #[cfg(test)]
 mod tests;
