@@ -11,12 +11,15 @@
 
 mod bad_input;
 mod first_steps;
+mod generated;
 mod interrupted;
 mod invariants;
+mod lint;
 mod project;
 mod protection;
 mod sandbox_book;
 mod shared_sandbox;
+mod specs;
 
 /// Every file beside this one is a module of it; a file that is not listed would silently never run.
 #[test]

@@ -15,6 +15,7 @@ mod blocks;
 mod catalogue;
 mod contract;
 mod jinja;
+mod keys;
 mod lines;
 mod origin;
 mod parts;
@@ -28,6 +29,7 @@ mod wiring;
 
 pub use catalogue::Catalogue;
 pub use contract::{Contract, Field, Origin, Output, Pattern, Provider, Record, pascal};
+pub use keys::{LAYOUT, layout};
 pub use origin::relocate;
 pub use parts::Part;
 pub use render::render;

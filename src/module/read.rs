@@ -6,8 +6,9 @@ use indexmap::IndexMap;
 
 use super::contract::{Contract, Field, Origin, Output, Pattern, Provider, Record, pascal, whole};
 use super::types::{Type, is_identifier};
-use super::typing;
+use super::{keys, typing};
 use crate::diagnostic::{Problem, Problems, Source, Span, closest, codes};
+use crate::spec::keys::names;
 use crate::spec::syntax::{self, Table};
 use crate::spec::{Data, Entry, Spanned, Value, field, is_name};
 
@@ -22,26 +23,6 @@ pub(super) const CONTEXT: [&str; 9] = [
     "partition",
     "protect",
     "module",
-];
-
-const MODULE_KEYS: [&str; 4] = ["name", "summary", "doc", "template"];
-const OUTPUT_KEYS: [&str; 3] = ["type", "doc", "when"];
-const INPUT_KEYS: [&str; 12] = [
-    "type",
-    "doc",
-    "default",
-    "optional",
-    "values",
-    "pattern",
-    "min",
-    "max",
-    "from",
-    "from_optional",
-    "secret",
-    "example",
-];
-const FIELD_KEYS: [&str; 9] = [
-    "type", "doc", "default", "optional", "values", "pattern", "min", "max", "example",
 ];
 
 /// What `[module] template` says, or its default: relative to the project's root.
@@ -60,20 +41,14 @@ pub(super) fn contract(name: &str, source: &Arc<Source>, origin: Origin) -> Resu
     let mut problems = Problems::default();
     let start = Span::new(source, 0..0);
     let unknown = codes::CONTRACT_UNKNOWN_KEY;
-    field::unknown_keys(
-        &root,
-        &["module", "inputs", "types", "outputs"],
-        "a contract",
-        unknown,
-        &mut problems,
-    );
+    field::unknown_keys(&root, &names(keys::CONTRACT), "a contract", unknown, &mut problems);
     let empty = Table::new();
     let header = field::table(&root, "module", &mut problems).unwrap_or(&empty);
     let header_span = root.get("module").map_or(start.clone(), |entry| entry.key.clone());
-    field::unknown_keys(header, &MODULE_KEYS, "[module]", unknown, &mut problems);
+    field::unknown_keys(header, &names(keys::MODULE), "[module]", unknown, &mut problems);
     let mut required = |key: &str| {
         let found = field::string(header, key, &mut problems);
-        if found.is_none() && lacks(header, key, &MODULE_KEYS) {
+        if found.is_none() && lacks(header, key, &names(keys::MODULE)) {
             problems.push(invalid(&header_span, format!("[module] has no `{key}`")));
         }
         found
@@ -107,7 +82,7 @@ pub(super) fn contract(name: &str, source: &Arc<Source>, origin: Origin) -> Resu
         None => format!("templates/cloudformation/{name}.yaml"),
     };
     let types = records(&root, &mut problems);
-    let inputs = fields(&root, "inputs", &INPUT_KEYS, &types, &mut problems);
+    let inputs = fields(&root, "inputs", &names(keys::INPUT), &types, &mut problems);
     for (name, input) in &inputs {
         if CONTEXT.contains(&name.as_str()) {
             problems.push(
@@ -160,7 +135,7 @@ fn records(root: &Table, problems: &mut Problems) -> IndexMap<String, Record> {
     };
     let mut records = IndexMap::new();
     // Two passes: a record may use one that is written further down.
-    let names: IndexMap<String, Record> = section
+    let declared: IndexMap<String, Record> = section
         .keys()
         .map(|name| {
             let fields = IndexMap::new();
@@ -173,8 +148,14 @@ fn records(root: &Table, problems: &mut Problems) -> IndexMap<String, Record> {
         }
         if let Some(body) = field::table(section, name, problems) {
             let place = format!("[types.{name}]");
-            field::unknown_keys(body, &["fields", "doc"], &place, codes::CONTRACT_UNKNOWN_KEY, problems);
-            let fields = fields(body, "fields", &FIELD_KEYS, &names, problems);
+            field::unknown_keys(
+                body,
+                &names(keys::RECORD),
+                &place,
+                codes::CONTRACT_UNKNOWN_KEY,
+                problems,
+            );
+            let fields = fields(body, "fields", &names(keys::FIELD), &declared, problems);
             if fields.is_empty() {
                 problems.push(invalid(&entry.key, format!("the record type `{name}` has no fields")));
             }
@@ -247,10 +228,10 @@ fn one_field(
     problems: &mut Problems,
 ) -> Option<Field> {
     let doc = field::string(body, "doc", problems);
-    if lacks(body, "doc", &INPUT_KEYS) {
+    if lacks(body, "doc", &names(keys::INPUT)) {
         problems.push(invalid(&entry.key, format!("`{name}` has no `doc`")).hint("say in one sentence what it is for"));
     }
-    if lacks(body, "type", &INPUT_KEYS) {
+    if lacks(body, "type", &names(keys::INPUT)) {
         problems.push(invalid(&entry.key, format!("`{name}` has no `type`")));
     }
     let written = field::string(body, "type", problems)?;
@@ -418,9 +399,15 @@ fn outputs(root: &Table, inputs: &IndexMap<String, Field>, problems: &mut Proble
             continue;
         };
         let place = format!("the output `{name}`");
-        field::unknown_keys(body, &OUTPUT_KEYS, &place, codes::CONTRACT_UNKNOWN_KEY, problems);
+        field::unknown_keys(
+            body,
+            &names(keys::OUTPUT),
+            &place,
+            codes::CONTRACT_UNKNOWN_KEY,
+            problems,
+        );
         for key in ["type", "doc"] {
-            if lacks(body, key, &OUTPUT_KEYS) {
+            if lacks(body, key, &names(keys::OUTPUT)) {
                 problems.push(invalid(&entry.key, format!("the output `{name}` has no `{key}`")));
             }
         }

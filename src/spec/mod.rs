@@ -123,7 +123,10 @@ pub struct WorkloadSpec {
 
 mod check;
 pub(crate) mod field;
+pub mod format;
+pub mod keys;
 mod load;
+mod mistakes;
 pub(crate) mod syntax;
 #[cfg(test)]
 mod tests;

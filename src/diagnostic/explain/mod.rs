@@ -5,10 +5,11 @@
 
 use super::{Code, codes};
 
-#[cfg(test)]
 mod page;
 #[cfg(test)]
 mod tests;
+
+pub use page::page;
 
 /// What is known about a code, as Markdown: paragraphs, lists, fenced blocks, `code` between backticks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
