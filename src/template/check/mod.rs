@@ -14,8 +14,10 @@ mod declarations;
 mod formats;
 mod functions;
 mod pattern;
+mod policies;
 mod properties;
 mod references;
+mod retired;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -41,6 +43,8 @@ pub fn structure(document: &Document) -> Problems {
     cycles::check(&template, &mut problems);
     if template.transforms != Transforms::Macros {
         properties::check(&template, &mut problems);
+        policies::check(&template, &mut problems);
+        retired::check(&template, &mut problems);
     }
     problems
 }

@@ -100,7 +100,7 @@ impl<'a> Walk<'a> {
             }
             return;
         }
-        if let Some(problem) = formats::check(self.template, given, node, &self.path) {
+        if let Some(problem) = formats::check(self.template, given, node, || self.name()) {
             self.push(problem);
             return;
         }

@@ -12,7 +12,8 @@ What goes: prose and links (description, title, examples, documentationUrl, ...)
 What stays: everything that says whether a value is valid, which attributes there are, and what a change does.
 What is added: `attributes`, what Fn::GetAtt may name; `rules`, the conditional schemas that cfn-lint holds against parts
 of a type, each as [path below Properties, schema] or [path, schema, "warning"]. Lists of what a region offers are
-united over all regions, and are warnings.
+united over all regions, and are warnings. `shutDown` is the day on which AWS ended the service; `retired` holds values
+that a service does not take any more, with the day and the successor.
 
 actions.bin is zstd of text, one line per IAM service prefix: the prefix and its actions, in small letters.
 
@@ -161,6 +162,16 @@ def rules():
     return by_type
 
 
+def retired_runtimes(known_on):
+    """By runtime: the day since which Lambda updates no function that has it, and what to use instead."""
+    runtimes = json.loads((DATA / "AdditionalSpecs" / "LmbdRuntimeLifecycle.json").read_text())
+    return {
+        name: [about["update-block"], about["successor"]]
+        for name, about in sorted(runtimes.items())
+        if about["update-block"] and about["update-block"] <= known_on
+    }
+
+
 def actions():
     services = json.loads((DATA / "AdditionalSpecs" / "Policies.json").read_text())
     return "\n".join(" ".join([name, *sorted(services[name].get("Actions", {}))]) for name in sorted(services))
@@ -174,6 +185,7 @@ def derive():
             if name.startswith(("AWS::", "Alexa::")):
                 types.setdefault(name, digest)
     by_type = rules()
+    known_on = json.loads((DATA / "schemas" / "version.json").read_text())["schema_date"][:10]
     derived = {}
     for name in sorted(types):
         schema = json.loads((RESOURCES / f"{types[name]}.json").read_text())
@@ -183,6 +195,11 @@ def derive():
             stripped["attributes"] = allowed
         if name in by_type:
             stripped["rules"] = by_type[name]
+        lifecycle = schema.get("lifecycle", {})
+        if lifecycle.get("status") == "shutdown" and lifecycle.get("date", "9") <= known_on:
+            stripped["shutDown"] = lifecycle["date"]
+        if name == "AWS::Lambda::Function":
+            stripped["retired"] = {"Runtime": retired_runtimes(known_on)}
         derived[name] = json.dumps(stripped, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return derived
 
