@@ -11,8 +11,10 @@ use crate::diagnostic::{Problems, Span, closest};
 mod combinations;
 mod cycles;
 mod declarations;
+mod deployment;
 mod formats;
 mod functions;
+mod network;
 mod pattern;
 mod policies;
 mod properties;
@@ -43,6 +45,8 @@ pub fn structure(document: &Document) -> Problems {
     cycles::check(&template, &mut problems);
     if template.transforms != Transforms::Macros {
         properties::check(&template, &mut problems);
+        deployment::check(&template, &mut problems);
+        network::check(&template, &mut problems);
         policies::check(&template, &mut problems);
         retired::check(&template, &mut problems);
     }
