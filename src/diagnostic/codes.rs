@@ -113,6 +113,7 @@ codes! {
     DYNAMIC_REFERENCE = 454, "a dynamic reference has the wrong form";
     SAME_NAME = 455, "two resources have the same name";
     ZONES_APART = 456, "availability zones of different regions in one template";
+    SCHEDULE = 457, "a schedule that EventBridge would refuse";
 
     PUBLIC_BUCKET = 501, "a bucket is open to the public";
     BUCKET_WITHOUT_ACCESS_BLOCK = 502, "a bucket does not block public access";

@@ -3,7 +3,7 @@
 use super::super::{Node, NodeValue, schema};
 use super::properties::Walk;
 use super::{Template, Transforms, intrinsic};
-use crate::diagnostic::{Problem, Problems, codes};
+use crate::diagnostic::{Problem, Problems, Severity, codes};
 
 /// "CreationPolicy attribute" and "UpdatePolicy attribute", in the schemas under these names.
 const ATTRIBUTES: [(&str, &str); 2] = [("CreationPolicy", "creationPolicy"), ("UpdatePolicy", "updatePolicy")];
@@ -23,10 +23,13 @@ pub(super) fn check(template: &Template, problems: &mut Problems) {
                     let problem = Problem::error(
                         codes::DEPLOYMENT_POLICY,
                         format!("`{type_name}` has no `{attribute}`"),
-                    )
-                    .at(span.clone(), "")
-                    .hint("take it out");
-                    problems.push(problem);
+                    );
+                    // CloudFormation refuses the one and ignores the other.
+                    let severity = match attribute {
+                        "UpdatePolicy" => Severity::Error,
+                        _ => Severity::Warning,
+                    };
+                    problems.push(Problem { severity, ..problem }.at(span.clone(), "").hint("take it out"));
                 }
                 continue;
             };

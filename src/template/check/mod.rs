@@ -12,15 +12,19 @@ mod combinations;
 mod cycles;
 mod declarations;
 mod deployment;
+mod dynamic;
 mod formats;
 mod functions;
+mod names;
 mod network;
 mod pattern;
 mod policies;
 mod properties;
 mod references;
 mod retired;
+mod schedule;
 mod sections;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -46,6 +50,10 @@ pub fn structure(document: &Document) -> Problems {
     if template.transforms != Transforms::Macros {
         properties::check(&template, &mut problems);
         deployment::check(&template, &mut problems);
+        dynamic::check(&template, &mut problems);
+        names::check(&template, &mut problems);
+        schedule::check(&template, &mut problems);
+        tags::check(&template, &mut problems);
         network::check(&template, &mut problems);
         policies::check(&template, &mut problems);
         retired::check(&template, &mut problems);
