@@ -11,12 +11,20 @@ use crate::diagnostic::{Problems, Span, closest};
 mod combinations;
 mod cycles;
 mod declarations;
+mod deployment;
+mod dynamic;
 mod formats;
 mod functions;
+mod names;
+mod network;
 mod pattern;
+mod policies;
 mod properties;
 mod references;
+mod retired;
+mod schedule;
 mod sections;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -41,6 +49,14 @@ pub fn structure(document: &Document) -> Problems {
     cycles::check(&template, &mut problems);
     if template.transforms != Transforms::Macros {
         properties::check(&template, &mut problems);
+        deployment::check(&template, &mut problems);
+        dynamic::check(&template, &mut problems);
+        names::check(&template, &mut problems);
+        schedule::check(&template, &mut problems);
+        tags::check(&template, &mut problems);
+        network::check(&template, &mut problems);
+        policies::check(&template, &mut problems);
+        retired::check(&template, &mut problems);
     }
     problems
 }
