@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::{Document, Node, NodeValue, baseline, intrinsic};
+use super::{Document, Node, NodeValue, intrinsic};
 use crate::diagnostic::{Problems, Span, closest};
 
 mod combinations;
@@ -19,8 +19,8 @@ mod sections;
 mod tests;
 mod values;
 
-/// Checks `document` offline: sections, limits, resource types and properties against the embedded schemas, references,
-/// cycles and the security baseline. Problems come in the order of the text.
+/// Checks `document` offline: sections, limits, resource types and properties against the embedded schemas, references
+/// and cycles. Problems come in the order of the text.
 pub fn check(document: &Document) -> Problems {
     let template = Template::of(document);
     let mut problems = Problems::default();
@@ -32,7 +32,6 @@ pub fn check(document: &Document) -> Problems {
     if template.transforms != Transforms::Macros {
         properties::check(&template, &mut problems);
     }
-    baseline::check(document, &mut problems);
     problems
         .0
         .sort_by_key(|problem| problem.labels.first().map_or(0, |label| label.span.bytes.start));
