@@ -9,8 +9,6 @@ use crate::diagnostic::{Problems, Severity, Span};
 mod condition;
 mod paths;
 mod read;
-#[cfg(test)]
-mod tests;
 
 use condition::Condition;
 

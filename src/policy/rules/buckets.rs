@@ -49,7 +49,7 @@ pub(super) const RULES: &[Rule] = &[
         id: "s3-encryption",
         severity: Severity::Warning,
         scope: Scope::Everywhere,
-        reason: "S3 encrypts with its own key unless told otherwise; which key it is should be somebody's decision",
+        reason: "unless told otherwise S3 takes its own key; which key it is should be somebody's decision",
         fix: "set `BucketEncryption` to `AES256` or `aws:kms`",
         sources: &["Amazon S3 User Guide, Setting default server-side encryption behavior"],
         types: &[BUCKET],

@@ -63,6 +63,10 @@ fn key(resource: &Resource<'_>) -> Vec<Finding> {
 }
 
 fn direct_internet(resource: &Resource<'_>) -> Vec<Finding> {
+    // Outside of a VPC there is no other way, and that is told.
+    if resource.lacks(&["SubnetId"]) {
+        return Vec::new();
+    }
     let message = format!("the notebook `{}` reaches the internet past the VPC", resource.name);
     enabled(resource, "DirectInternetAccess", &message)
 }
