@@ -13,6 +13,8 @@ pub mod state;
 
 pub mod plan;
 
+pub mod policy;
+
 pub mod module;
 pub mod spec;
 pub mod template;

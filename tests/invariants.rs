@@ -23,6 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "lock",
             "state",
             "plan",
+            "policy",
             "module",
             "template",
             "spec",
@@ -39,6 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "lock",
             "state",
             "plan",
+            "policy",
             "module",
             "template",
             "spec",
@@ -63,6 +65,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("lock", &["state", "spec", "diagnostic", "aws", "clock"]),
     ("state", &["plan", "spec", "diagnostic", "aws", "clock"]),
     ("plan", &["module", "template", "spec", "diagnostic"]),
+    ("policy", &["module", "template", "spec", "diagnostic"]),
     ("module", &["template", "spec", "diagnostic"]),
     ("template", &["diagnostic"]),
     ("spec", &["diagnostic"]),
@@ -73,7 +76,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that do no I/O, read no clock and no environment variable, and know neither tokio nor AWS.
-const PURE: &[&str] = &["spec", "module", "template", "plan", "diagnostic"];
+const PURE: &[&str] = &["spec", "module", "template", "policy", "plan", "diagnostic"];
 
 #[test]
 fn each_room_uses_only_the_rooms_below_it() {
