@@ -143,6 +143,16 @@ impl Project {
             .unwrap()
     }
 
+    /// Starts it with stdin and stdout piped.
+    pub fn start_with_input(&self, arguments: &str) -> Child {
+        self.command(arguments.split_whitespace())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
     /// `mlinfra` with these arguments, ready to run in the project's folder.
     pub fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mlinfra"));

@@ -11,17 +11,27 @@ use crate::diagnostic::{Problems, Span, closest};
 mod combinations;
 mod cycles;
 mod declarations;
+mod formats;
 mod functions;
+mod pattern;
 mod properties;
 mod references;
 mod sections;
 #[cfg(test)]
 mod tests;
 mod values;
+mod verdict;
 
-/// Checks `document` offline: sections, limits, resource types and properties against the embedded schemas, references,
-/// cycles and the security baseline. Problems come in the order of the text.
+/// Checks `document` offline, security baseline included. Problems come in the order of the text.
 pub fn check(document: &Document) -> Problems {
+    let mut problems = structure(document);
+    baseline::check(document, &mut problems);
+    in_order(problems)
+}
+
+/// What CloudFormation would refuse: sections, limits, resource types and properties against the embedded schemas,
+/// references and cycles. Without the security baseline.
+pub fn structure(document: &Document) -> Problems {
     let template = Template::of(document);
     let mut problems = Problems::default();
     sections::check(&template, &mut problems);
@@ -32,7 +42,12 @@ pub fn check(document: &Document) -> Problems {
     if template.transforms != Transforms::Macros {
         properties::check(&template, &mut problems);
     }
-    baseline::check(document, &mut problems);
+    problems
+}
+
+/// `problems` of one document in the order of its text.
+#[must_use]
+pub fn in_order(mut problems: Problems) -> Problems {
     problems
         .0
         .sort_by_key(|problem| problem.labels.first().map_or(0, |label| label.span.bytes.start));
