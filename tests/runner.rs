@@ -11,6 +11,7 @@
 
 mod bad_input;
 mod first_steps;
+mod generated;
 mod interrupted;
 mod invariants;
 mod lint;

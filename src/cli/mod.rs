@@ -1,6 +1,7 @@
 //! The command line: structs that clap fills in. The doc comments are the help text; nothing here decides or runs.
 
 mod apply;
+mod explain;
 mod global;
 mod lint;
 mod lock;
@@ -16,6 +17,7 @@ use clap::builder::styling::AnsiColor;
 use clap::{Parser, Subcommand};
 
 pub use apply::{ApplyArgs, DestroyArgs};
+pub use explain::ExplainArgs;
 pub use global::{Color, Format, Global};
 pub use lint::LintArgs;
 pub use lock::{LockCommand, LockReleaseArgs, LockStatusArgs};
@@ -82,6 +84,8 @@ pub enum Command {
     /// List the modules, or show the inputs and outputs of one
     #[command(subcommand)]
     Module(ModuleCommand),
+    /// Explain problem codes: cause, example and fix
+    Explain(ExplainArgs),
     /// Serve, list or reset the embedded AWS
     #[command(subcommand)]
     Sandbox(SandboxCommand),

@@ -55,7 +55,7 @@ impl Kind {
             codes::WRONG_ACCOUNT | codes::DESTROY_UNCONFIRMED | codes::STATEFUL_LOSS | codes::UNSEEN_CHANGE => {
                 Self::Guarded
             }
-            codes::NEEDS_ANSWER => Self::Usage,
+            codes::NEEDS_ANSWER | codes::UNKNOWN_CODE => Self::Usage,
             _ => Self::Failed,
         }
     }

@@ -5,6 +5,7 @@ mod bootstrap;
 mod context;
 mod destroy;
 mod error;
+mod explain;
 mod init;
 mod lint;
 mod lock;
@@ -122,6 +123,7 @@ fn run(context: &mut Context, command: Command) -> Outcome {
         Command::Render(args) => render::run(context, &args),
         Command::Module(ModuleCommand::List(_)) => modules::list(context),
         Command::Module(ModuleCommand::Show(args)) => modules::show(context, &args),
+        Command::Explain(args) => explain::run(context, &args),
         Command::Completions(args) => shell::completions(context, &args),
         Command::Man(args) => shell::man(context, &args),
         command => in_runtime(context, command),
@@ -183,6 +185,7 @@ async fn verb(context: &Context, command: Command) -> Outcome {
         | Command::Lint(_)
         | Command::Render(_)
         | Command::Module(_)
+        | Command::Explain(_)
         | Command::Completions(_)
         | Command::Man(_) => Ok(Done::Fine),
     }

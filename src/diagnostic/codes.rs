@@ -130,7 +130,6 @@ codes! {
     UNSEEN_CHANGE = 803, "a replacement or removal that nobody reviewed";
     STACK_OUTPUT_MISSING = 804, "a stack lacks an output that another one uses";
     DELETE_FAILED = 805, "a stack cannot be deleted";
-    CLOUDFORMATION_CALL = 806, "a call to CloudFormation failed";
     STACK_STUCK = 807, "a stack stays stuck";
 
     NO_CREDENTIALS = 900, "no usable AWS credentials";
@@ -158,6 +157,7 @@ codes! {
     BAD_VARIABLE = 1012, "an environment variable has an unusable value";
     LEFT_AT_ONCE = 1013, "the run was left while AWS was at work";
     OUTPUT_UNWRITTEN = 1014, "output could not be written";
+    UNKNOWN_CODE = 1015, "nothing is known about a code";
 
     SANDBOX_UNUSABLE = 1101, "the sandbox cannot be used";
 }

@@ -14,6 +14,7 @@ use crate::template::Document;
 mod catalogue;
 mod contract;
 mod jinja;
+mod keys;
 mod lines;
 mod origin;
 mod read;
@@ -26,6 +27,7 @@ mod wiring;
 
 pub use catalogue::Catalogue;
 pub use contract::{Contract, Field, Origin, Output, Pattern, Provider, Record, pascal};
+pub use keys::{LAYOUT, layout};
 pub use origin::relocate;
 pub use render::render;
 pub use types::Type;

@@ -6,8 +6,9 @@ use indexmap::IndexMap;
 
 use super::contract::{Contract, Field, Origin, Output, Pattern, Provider, Record, pascal, whole};
 use super::types::{Type, is_identifier};
-use super::typing;
+use super::{keys, typing};
 use crate::diagnostic::{Problem, Problems, Source, Span, codes};
+use crate::spec::keys::names;
 use crate::spec::syntax::{self, Table};
 use crate::spec::{Data, Entry, Spanned, Value, field, is_name};
 
@@ -22,24 +23,6 @@ pub(super) const CONTEXT: [&str; 9] = [
     "partition",
     "protect",
     "module",
-];
-
-const INPUT_KEYS: [&str; 12] = [
-    "type",
-    "doc",
-    "default",
-    "optional",
-    "values",
-    "pattern",
-    "min",
-    "max",
-    "from",
-    "from_optional",
-    "secret",
-    "example",
-];
-const FIELD_KEYS: [&str; 9] = [
-    "type", "doc", "default", "optional", "values", "pattern", "min", "max", "example",
 ];
 
 /// What `[module] template` says, or its default: relative to the project's root.
@@ -58,23 +41,11 @@ pub(super) fn contract(name: &str, source: &Arc<Source>, origin: Origin) -> Resu
     let mut problems = Problems::default();
     let start = Span::new(source, 0..0);
     let unknown = codes::CONTRACT_UNKNOWN_KEY;
-    field::unknown_keys(
-        &root,
-        &["module", "inputs", "types", "outputs"],
-        "a contract",
-        unknown,
-        &mut problems,
-    );
+    field::unknown_keys(&root, &names(keys::CONTRACT), "a contract", unknown, &mut problems);
     let empty = Table::new();
     let header = field::table(&root, "module", &mut problems).unwrap_or(&empty);
     let header_span = root.get("module").map_or(start.clone(), |entry| entry.key.clone());
-    field::unknown_keys(
-        header,
-        &["name", "summary", "doc", "template"],
-        "[module]",
-        unknown,
-        &mut problems,
-    );
+    field::unknown_keys(header, &names(keys::MODULE), "[module]", unknown, &mut problems);
     let mut required = |key: &str| {
         let found = field::string(header, key, &mut problems);
         if found.is_none() && !header.contains_key(key) {
@@ -111,7 +82,7 @@ pub(super) fn contract(name: &str, source: &Arc<Source>, origin: Origin) -> Resu
         None => format!("templates/cloudformation/{name}.yaml"),
     };
     let types = records(&root, &mut problems);
-    let inputs = fields(&root, "inputs", &INPUT_KEYS, &types, &mut problems);
+    let inputs = fields(&root, "inputs", &names(keys::INPUT), &types, &mut problems);
     for (name, input) in &inputs {
         if CONTEXT.contains(&name.as_str()) {
             problems.push(
@@ -157,7 +128,7 @@ fn records(root: &Table, problems: &mut Problems) -> IndexMap<String, Record> {
     };
     let mut records = IndexMap::new();
     // Two passes: a record may use one that is written further down.
-    let names: IndexMap<String, Record> = section
+    let declared: IndexMap<String, Record> = section
         .keys()
         .map(|name| {
             let fields = IndexMap::new();
@@ -170,8 +141,14 @@ fn records(root: &Table, problems: &mut Problems) -> IndexMap<String, Record> {
         }
         if let Some(body) = field::table(section, name, problems) {
             let place = format!("[types.{name}]");
-            field::unknown_keys(body, &["fields", "doc"], &place, codes::CONTRACT_UNKNOWN_KEY, problems);
-            let fields = fields(body, "fields", &FIELD_KEYS, &names, problems);
+            field::unknown_keys(
+                body,
+                &names(keys::RECORD),
+                &place,
+                codes::CONTRACT_UNKNOWN_KEY,
+                problems,
+            );
+            let fields = fields(body, "fields", &names(keys::FIELD), &declared, problems);
             if fields.is_empty() {
                 problems.push(invalid(&entry.key, format!("the record type `{name}` has no fields")));
             }
@@ -417,7 +394,7 @@ fn outputs(root: &Table, inputs: &IndexMap<String, Field>, problems: &mut Proble
         let place = format!("the output `{name}`");
         field::unknown_keys(
             body,
-            &["type", "doc", "when"],
+            &names(keys::OUTPUT),
             &place,
             codes::CONTRACT_UNKNOWN_KEY,
             problems,

@@ -5,6 +5,7 @@ use crate::diagnostic::{Problem, Problems, codes};
 use crate::spec;
 
 mod contracts;
+mod explained;
 mod quoting;
 
 const HEAD: &str = r#"[project]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::syntax::Table;
-use super::{Backend, Data, Entry, Environment, OnFailure, Spanned, StackSpec, WorkloadSpec, field, partition};
+use super::{Backend, Data, Entry, Environment, OnFailure, Spanned, StackSpec, WorkloadSpec, field, keys, partition};
 use crate::diagnostic::{Problem, Problems, Source, Span, codes};
 
 /// Tags that mlinfra puts on every stack itself: project, environment, stack, module.
@@ -16,19 +16,17 @@ const MAX_TAGS: usize = 50 - OWN_TAGS;
 
 pub(super) fn environment(name: &str, table: &Table, sources: Vec<Arc<Source>>) -> Result<Environment, Problems> {
     let mut problems = Problems::default();
-    let top = ["project", "backend", "environment", "tags", "stacks", "workloads"];
+    let top = keys::names(keys::FILE);
     for (key, entry) in table {
         if !top.contains(&key.as_str()) {
             let problem = Problem::error(codes::UNKNOWN_KEY, format!("environment files have no key `{key}`"))
                 .at(entry.key.clone(), "");
             let table_of = |keys: &[&str]| keys.contains(&key.as_str());
-            problems.push(
-                if table_of(&["account", "region", "role_arn", "protect", "on_failure"]) {
-                    problem.hint(format!("`{key}` belongs into the table [environment]"))
-                } else {
-                    field::with_suggestion(problem, key, top.into_iter().chain(["extends"]), "they have")
-                },
-            );
+            problems.push(if table_of(&keys::names(keys::ENVIRONMENT)) {
+                problem.hint(format!("`{key}` belongs into the table [environment]"))
+            } else {
+                field::with_suggestion(problem, key, top.iter().copied(), "they have")
+            });
         }
     }
     let start = sources.first().map(|source| Span::new(source, 0..0));
@@ -90,7 +88,13 @@ impl Missing {
 fn project(table: &Table, missing: &Missing, problems: &mut Problems) -> Option<Spanned<String>> {
     let section = field::table(table, "project", problems);
     if let Some(section) = section {
-        field::unknown_keys(section, &["name"], "[project]", codes::UNKNOWN_KEY, problems);
+        field::unknown_keys(
+            section,
+            &keys::names(keys::PROJECT),
+            "[project]",
+            codes::UNKNOWN_KEY,
+            problems,
+        );
     }
     let Some(name) = section.and_then(|section| field::string(section, "name", problems)) else {
         if !section.is_some_and(|section| section.contains_key("name")) {
@@ -143,7 +147,7 @@ fn target(table: &Table, missing: &Missing, problems: &mut Problems) -> Option<T
         }
         return None;
     };
-    let known = ["account", "region", "role_arn", "protect", "on_failure"];
+    let known = keys::names(keys::ENVIRONMENT);
     field::unknown_keys(section, &known, "[environment]", codes::UNKNOWN_KEY, problems);
     for key in ["account", "region"] {
         if !section.contains_key(key) {
@@ -181,7 +185,7 @@ fn target(table: &Table, missing: &Missing, problems: &mut Problems) -> Option<T
                 problems.push(field::with_suggestion(
                     problem,
                     other,
-                    ["delete", "rollback", "keep"],
+                    keys::choices(keys::ENVIRONMENT, "on_failure").iter().copied(),
                     "it can be",
                 ));
                 None
@@ -313,7 +317,13 @@ fn backend(
 ) -> Option<Backend> {
     let section = field::table(table, "backend", problems);
     if let Some(section) = section {
-        field::unknown_keys(section, &["bucket", "table"], "[backend]", codes::UNKNOWN_KEY, problems);
+        field::unknown_keys(
+            section,
+            &keys::names(keys::BACKEND),
+            "[backend]",
+            codes::UNKNOWN_KEY,
+            problems,
+        );
     }
     let mut given = |key: &str| section.and_then(|section| field::string(section, key, problems));
     let (given_bucket, given_table) = (given("bucket"), given("table"));
@@ -525,6 +535,7 @@ fn workloads(
         Some(Data::Table(written)) => written.keys().map(String::as_str).collect(),
         _ => stacks.keys().map(String::as_str).collect(),
     };
+    let kinds = keys::choices(keys::WORKLOAD, "kind");
     let mut workloads = IndexMap::new();
     for (name, entry) in section {
         let name = Spanned {
@@ -551,14 +562,14 @@ fn workloads(
         }
         let kind = field::string(body, "kind", problems);
         if let Some(kind) = &kind
-            && !["api", "batch", "stream"].contains(&kind.value.as_str())
+            && !kinds.contains(&kind.value.as_str())
         {
             let problem = Problem::error(codes::INVALID_CHOICE, format!("a workload cannot be `{}`", kind.value))
                 .at(kind.span.clone(), "");
             problems.push(field::with_suggestion(
                 problem,
                 &kind.value,
-                ["api", "batch", "stream"],
+                kinds.iter().copied(),
                 "it can be",
             ));
         }

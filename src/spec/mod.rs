@@ -123,6 +123,8 @@ pub struct WorkloadSpec {
 
 mod check;
 pub(crate) mod field;
+pub mod format;
+pub mod keys;
 mod load;
 mod mistakes;
 pub(crate) mod syntax;

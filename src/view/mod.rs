@@ -14,7 +14,7 @@ use crate::diagnostic::Problems;
 use crate::plan::Plan;
 
 use progress::Progress;
-use report::{Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated};
+use report::{CodeList, Explained, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated};
 
 pub use human::Human;
 pub use json::Json;
@@ -41,6 +41,10 @@ pub trait View: Send + Sync {
     fn modules(&self, modules: &ModuleList);
     /// One module.
     fn module(&self, module: &ModuleReport);
+    /// Codes at length.
+    fn explanations(&self, found: &[Explained]);
+    /// Codes with their titles.
+    fn codes(&self, list: &CodeList);
     /// The sandbox's stacks.
     fn sandbox(&self, report: &SandboxReport);
     /// What `init` wrote.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde::Serialize;
 
+use crate::diagnostic::Code;
+
 /// What `validate` found in environments without errors.
 #[derive(Debug, Serialize)]
 pub struct Validated {
@@ -339,4 +341,37 @@ pub fn outcome_name(outcome: &crate::engine::event::Outcome) -> &'static str {
         Outcome::NotStarted { .. } => "not_started",
         Outcome::LeftRunning => "left_running",
     }
+}
+
+/// A code at length; the texts are Markdown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explained {
+    /// The code.
+    pub code: Code,
+    /// Its title.
+    pub title: &'static str,
+    /// What is wrong and why it matters.
+    pub cause: &'static str,
+    /// The smallest thing that trips it.
+    pub example: &'static str,
+    /// What to do.
+    pub fix: &'static str,
+}
+
+/// Codes with their titles, in the order to be shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CodeList {
+    /// One line a code.
+    pub codes: Vec<CodeLine>,
+}
+
+/// One code in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CodeLine {
+    /// The code.
+    pub code: Code,
+    /// Its title.
+    pub title: &'static str,
+    /// What its hundred is about.
+    pub area: &'static str,
 }
