@@ -56,6 +56,8 @@ impl Kind {
                 Self::Guarded
             }
             codes::NEEDS_ANSWER => Self::Usage,
+            // What the account cannot do is not even tried.
+            Code(1200..=1299) => Self::Guarded,
             _ => Self::Failed,
         }
     }
