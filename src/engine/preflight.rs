@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures::future::{FutureExt, LocalBoxFuture};
 use futures::stream::{self, StreamExt};
 
 use crate::aws::error::{AwsError, Kind};
@@ -64,7 +65,7 @@ pub async fn survey(session: &Session, needs: &Needs) -> Answers {
                     "ec2:DescribeInstanceTypes",
                     ec2::vcpus(session, &types)
                 ),
-                quotas(session, needs),
+                quotas(session, needs).boxed_local(),
                 ask_for(
                     MANY_PAGES,
                     !ml.is_empty(),
@@ -85,7 +86,7 @@ pub async fn survey(session: &Session, needs: &Needs) -> Answers {
                     "eks:DescribeClusterVersions",
                     eks::versions(session)
                 ),
-                permissions(session, needs),
+                permissions(session, needs).boxed_local(),
             )
         },
         async {
@@ -100,9 +101,9 @@ pub async fn survey(session: &Session, needs: &Needs) -> Answers {
                     "ecr:DescribeRepositories",
                     ecr::repositories(session)
                 ),
-                names(session, needs),
-                stacks(session, needs),
-                validations(session, needs),
+                names(session, needs).boxed_local(),
+                stacks(session, needs).boxed_local(),
+                validations(session, needs).boxed_local(),
             )
         },
     );
@@ -118,7 +119,7 @@ pub async fn survey(session: &Session, needs: &Needs) -> Answers {
         };
         names.insert((named.kind, named.name.clone()), listed);
     }
-    let owners = owners(session, &names).await;
+    let owners = owners(session, &names).boxed_local().await;
     Answers {
         zones,
         offerings,
@@ -138,31 +139,39 @@ pub async fn survey(session: &Session, needs: &Needs) -> Answers {
     }
 }
 
-async fn ask<T>(needed: bool, call: &str, question: impl Future<Output = Result<T, AwsError>>) -> Answer<T> {
-    ask_for(DEADLINE, needed, call, question).await
+fn ask<'a, T: 'a>(
+    needed: bool,
+    call: &'static str,
+    question: impl Future<Output = Result<T, AwsError>> + 'a,
+) -> LocalBoxFuture<'a, Answer<T>> {
+    ask_for(DEADLINE, needed, call, question)
 }
 
-async fn ask_for<T>(
+/// Boxed: a call of the SDK is a large future, and a dozen of them at once would be too much for a stack.
+fn ask_for<'a, T: 'a>(
     deadline: Duration,
     needed: bool,
-    call: &str,
-    question: impl Future<Output = Result<T, AwsError>>,
-) -> Answer<T> {
+    call: &'static str,
+    question: impl Future<Output = Result<T, AwsError>> + 'a,
+) -> LocalBoxFuture<'a, Answer<T>> {
     if !needed {
-        return Answer::NotAsked;
+        return async { Answer::NotAsked }.boxed_local();
     }
-    let why = match Clock::real().timeout(deadline, question).await {
-        Ok(Ok(value)) => return Answer::Given(value),
-        Ok(Err(error)) => {
-            tracing::debug!(%error, call, "a question of the preflight has no answer");
-            why(&error)
-        }
-        Err(_) => Why::Late,
-    };
-    Answer::Missing(Missing {
-        call: call.to_owned(),
-        why,
-    })
+    async move {
+        let why = match Clock::real().timeout(deadline, question).await {
+            Ok(Ok(value)) => return Answer::Given(value),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, call, "a question of the preflight has no answer");
+                why(&error)
+            }
+            Err(_) => Why::Late,
+        };
+        Answer::Missing(Missing {
+            call: call.to_owned(),
+            why,
+        })
+    }
+    .boxed_local()
 }
 
 /// Emulators say in many ways that they do not know a call.
@@ -209,8 +218,13 @@ async fn quotas(
 
 async fn names(session: &Session, needs: &Needs) -> BTreeMap<(NameKind, String), Answer<Taken>> {
     let taken = |exists: bool| if exists { Taken::Here } else { Taken::Free };
-    stream::iter(&needs.names)
-        .filter_map(|named| async move {
+    let asked = needs
+        .names
+        .iter()
+        // One listing has all of these.
+        .filter(|named| !matches!(named.kind, NameKind::Repository | NameKind::Cluster));
+    stream::iter(asked)
+        .map(|named| async move {
             let name = named.name.as_str();
             let answer = match named.kind {
                 NameKind::Bucket => ask(true, "s3:ListBucket", s3::taken(session, name)).await,
@@ -226,11 +240,11 @@ async fn names(session: &Session, needs: &Needs) -> BTreeMap<(NameKind, String),
                     let question = async { dynamodb::has_table(session, name).await.map(taken) };
                     ask(true, "dynamodb:DescribeTable", question).await
                 }
-                // One listing has them all.
-                NameKind::Repository | NameKind::Cluster => return None,
+                NameKind::Repository | NameKind::Cluster => Answer::NotAsked,
             };
-            Some(((named.kind, named.name.clone()), answer))
+            ((named.kind, named.name.clone()), answer)
         })
+        .buffer_unordered(AT_ONCE)
         .collect()
         .await
 }
@@ -272,16 +286,18 @@ async fn owners(session: &Session, names: &BTreeMap<(NameKind, String), Answer<T
         .iter()
         .filter(|(_, answer)| answer.given() == Some(&Taken::Here))
         .map(|((_, name), _)| name.clone());
-    stream::iter(taken)
-        .filter_map(|name| async move {
+    let found: Vec<Option<(String, String)>> = stream::iter(taken)
+        .map(|name| async move {
             let question = early_validation::owner(session, &name);
             match ask(true, "cloudformation:DescribeStackResources", question).await {
                 Answer::Given(Some(owner)) => Some((name, owner)),
                 _ => None,
             }
         })
+        .buffer_unordered(AT_ONCE)
         .collect()
-        .await
+        .await;
+    found.into_iter().flatten().collect()
 }
 
 type Decisions = BTreeMap<(String, Option<String>), Decision>;

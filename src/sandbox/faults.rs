@@ -12,7 +12,7 @@
 //! throttle = { every = 3 }              # or a number: so many times
 //!
 //! [[fault]]
-//! deny = "eks:CreateCluster"            # or quota, foreign_bucket, not_offered: what the account is like
+//! deny = "eks:CreateCluster"            # or quota, foreign_bucket, vpc, not_offered: what the account is like
 //! ```
 
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub enum Fault {
     Account(AccountFault),
 }
 
-/// The account is not as an account usually is: one of the four in each fault.
+/// The account is not as an account usually is: one of `deny`, `quota`, `foreign_bucket`, `vpc`, `not_offered` in each fault.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountFault {
@@ -56,6 +56,12 @@ pub struct AccountFault {
     /// Another account has a bucket of this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub foreign_bucket: Option<String>,
+    /// The account has a VPC of this id that no stack made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<String>,
+    /// For `vpc`: its network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cidr: Option<String>,
     /// The region does not offer this instance type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_offered: Option<String>,
@@ -120,6 +126,13 @@ impl Facts {
         self.0
             .iter()
             .any(|fault| fault.foreign_bucket.as_deref() == Some(bucket))
+    }
+
+    /// VPCs that no stack made: id and network.
+    pub(crate) fn vpcs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .filter_map(|fault| Some((fault.vpc.as_deref()?, fault.cidr.as_deref()?)))
     }
 
     /// Whether a zone offers an instance type that it usually offers.
@@ -278,7 +291,7 @@ fn one(index: usize, fault: serde_json::Value) -> Result<Fault, String> {
             ));
         }
         Fault::Service(fault)
-    } else if ["deny", "quota", "foreign_bucket", "not_offered"]
+    } else if ["deny", "quota", "foreign_bucket", "vpc", "not_offered"]
         .iter()
         .any(|key| fault.get(key).is_some())
     {

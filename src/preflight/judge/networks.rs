@@ -24,7 +24,20 @@ pub(super) fn judge(hearing: &mut Hearing<'_>) {
         let problem = suggest(problem, network, vpcs, hearing);
         hearing.find(place, "", problem);
     }
-    for (network, place) in &hearing.needs.networks {
+    for (index, (network, place)) in hearing.needs.networks.iter().enumerate() {
+        let earlier = hearing.needs.networks.iter().take(index);
+        if let Some((other, there)) = earlier.into_iter().find(|(other, _)| overlap(network, other)) {
+            let problem = Problem::warning(
+                codes::NETWORK_OVERLAPS,
+                format!(
+                    "{network} overlaps with {other} of {} in stack {}, which the plan makes as well",
+                    there.logical_id, there.stack
+                ),
+            );
+            let problem = suggest(problem, network, vpcs, hearing);
+            hearing.find(place, "", problem);
+            continue;
+        }
         let peered = hearing.needs.peerings.iter().any(|(own, _, _)| own == network);
         let hit = vpcs
             .iter()

@@ -75,6 +75,7 @@ impl Service for Ec2 {
         match request.action.as_str() {
             "DescribeInstanceTypeOfferings" => offerings(request, context),
             "DescribeInstanceTypes" => instance_types(request, context),
+            "DescribeVpcs" => with_vpcs(self.0.handle(request, context), context),
             _ => self.0.handle(request, context),
         }
     }
@@ -131,6 +132,24 @@ fn instance_types(request: &Request, context: &Context) -> MockResponse {
         })
         .collect();
     page(&form, "DescribeInstanceTypes", "instanceTypeSet", &items)
+}
+
+/// Adds the VPCs that the account is said to have.
+fn with_vpcs(mut response: MockResponse, context: &Context) -> MockResponse {
+    let vpcs: String = context
+        .facts
+        .vpcs()
+        .map(|(id, cidr)| {
+            format!(
+                "<item><vpcId>{id}</vpcId><state>available</state><cidrBlock>{cidr}</cidrBlock><isDefault>false</isDefault></item>"
+            )
+        })
+        .collect();
+    if !vpcs.is_empty() && response.status < 300 {
+        let text = String::from_utf8_lossy(&response.body);
+        response.body = text.replacen("<vpcSet>", &format!("<vpcSet>{vpcs}"), 1).into();
+    }
+    response
 }
 
 fn names() -> impl Iterator<Item = String> {
