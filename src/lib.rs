@@ -11,6 +11,8 @@ pub mod engine;
 pub mod lock;
 pub mod state;
 
+pub mod preflight;
+
 pub mod plan;
 
 pub mod policy;

@@ -57,6 +57,8 @@ impl Kind {
             }
             // The rules of the policy; those after them are about rules that are written wrongly.
             codes::WAIVER_EXPIRED | Code(500..=590) => Self::Guarded,
+            // What the account cannot do is not even tried.
+            Code(1200..=1299) => Self::Guarded,
             codes::NEEDS_ANSWER | codes::UNKNOWN_CODE => Self::Usage,
             _ => Self::Failed,
         }

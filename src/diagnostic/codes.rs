@@ -3,6 +3,8 @@
 //! 00xx files and syntax, 01xx environment files, 02xx modules and wiring, 03xx rendering, 04xx template checks,
 //! 05xx policy, 06xx plan, 07xx lock and state, 08xx engine and CloudFormation, 09xx sessions and accounts,
 //! 10xx command line, 11xx sandbox.
+//! 05xx security baseline, 06xx plan, 07xx lock and state, 08xx engine and CloudFormation, 09xx sessions and accounts,
+//! 10xx command line, 11xx sandbox, 12xx preflight.
 
 use super::Code;
 
@@ -267,4 +269,18 @@ codes! {
     UNKNOWN_CODE = 1015, "nothing is known about a code";
 
     SANDBOX_UNUSABLE = 1101, "the sandbox cannot be used";
+
+    PERMISSION_MISSING = 1201, "the caller may not do what the plan needs";
+    ORGANISATION_DENIES = 1202, "a policy of the organisation or a boundary denies what the plan needs";
+    ZONE_UNAVAILABLE = 1203, "an availability zone that the account does not have";
+    INSTANCE_TYPE_UNAVAILABLE = 1204, "an instance type that the region does not offer";
+    INSTANCE_TYPE_ELSEWHERE = 1205, "an instance type that none of the zones in use offers";
+    QUOTA_EXCEEDED = 1206, "more is asked for than a quota allows";
+    CLUSTER_VERSION_UNSUPPORTED = 1207, "a Kubernetes version that EKS does not offer";
+    CLUSTER_VERSION_EXTENDED = 1208, "a Kubernetes version in extended support";
+    CLUSTER_VERSION_STEP = 1209, "a step between Kubernetes versions that EKS refuses";
+    NAME_TAKEN = 1210, "a name that is taken already";
+    NETWORK_OVERLAPS = 1211, "a network overlaps with one that is there";
+    PEERS_OVERLAP = 1212, "networks that are to be peered overlap";
+    VALIDATION_REFUSES = 1213, "CloudFormation's own validation finds fault with a change";
 }
