@@ -122,7 +122,7 @@ Exit codes:
     2  changes are present (plan --detailed-exitcode only)
     3  somebody else holds the lock
     4  the saved plan is stale
-    5  refused by a guard: account, protection or policy
+    5  refused by a guard: account, protection, policy or preflight
     6  partly applied
     7  a rollout failed
    64  the command line is wrong, or an answer was needed and nobody could be asked

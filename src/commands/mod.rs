@@ -12,6 +12,7 @@ mod lock;
 mod modules;
 mod operation;
 mod plan;
+mod preflight;
 mod project;
 mod prompt;
 mod render;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Problem, Problems, closest, codes};
 use crate::module::{self, Catalogue, RenderedEnvironment};
+use crate::policy::{self, Policy};
 use crate::spec::{self, Environment};
 
 /// A folder that holds `environments/`.
@@ -126,11 +127,16 @@ impl Project {
         Catalogue::with_overrides(files)
     }
 
-    /// The environment `name` rendered, and warnings about it.
-    pub fn render(&self, name: &str) -> Result<(RenderedEnvironment, Problems), Problems> {
-        let environment = self.environment(name)?;
-        let catalogue = self.catalogue()?;
-        module::render(&environment, &catalogue)
+    /// The policy: the rules that are built in, and the project's own in `policy/*.toml`.
+    pub fn policy(&self) -> Result<Policy, Problems> {
+        let files = self
+            .files("policy", "toml")
+            .map_err(|problem| Problems(vec![problem]))?;
+        if files.is_empty() {
+            return Ok(Policy::built_in());
+        }
+        let environments = self.environments().map_err(|problem| Problems(vec![problem]))?;
+        Policy::with_own(files, &environments)
     }
 
     /// The texts of the files in `folder` with this ending, by path relative to the root; none if it does not exist.
@@ -167,6 +173,22 @@ fn not_utf_8(error: &std::string::FromUtf8Error) -> String {
     let before = bytes.get(..error.utf8_error().valid_up_to()).unwrap_or_default();
     let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
     format!("line {line} is not UTF-8; save the file as UTF-8")
+}
+
+/// Renders an environment and holds it against the policy as it is on the day `today`; gives warnings beside it.
+/// Errors: everything that is wrong, with the environment, its modules, their templates and the policy.
+pub fn judged(
+    environment: &Environment,
+    catalogue: &Catalogue,
+    policy: &Policy,
+    today: jiff::civil::Date,
+) -> Result<(RenderedEnvironment, Problems), Problems> {
+    let (rendered, mut problems) = module::attempt(environment, catalogue)?;
+    problems.extend(policy::judge(&rendered, policy, today));
+    if problems.has_errors() {
+        return Err(problems.sorted());
+    }
+    Ok((rendered, problems.sorted()))
 }
 
 /// Why a file cannot be read or written, without its path, which the caller names as the user knows it.

@@ -32,7 +32,7 @@ pub use contract::{Contract, Field, Origin, Output, Pattern, Provider, Record, p
 pub use keys::{LAYOUT, layout};
 pub use origin::relocate;
 pub use parts::Part;
-pub use render::render;
+pub use render::{attempt, render};
 pub use types::Type;
 
 /// An environment whose stacks are typed, wired and rendered: nothing in it is unresolved.

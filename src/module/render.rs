@@ -26,6 +26,18 @@ mod interface;
 /// Gives the rendered environment with the warnings. Errors: everything that is wrong; each problem of a template
 /// points at the template's line and at the lines of the environment file that led there.
 pub fn render(environment: &Environment, catalogue: &Catalogue) -> Result<(RenderedEnvironment, Problems), Problems> {
+    let (rendered, problems) = attempt(environment, catalogue)?;
+    if problems.has_errors() {
+        return Err(problems.sorted());
+    }
+    Ok((rendered, problems.sorted()))
+}
+
+/// Renders what can be rendered, and gives all that is wrong beside it: a stack whose template was read is among the
+/// stacks even if the template has errors, so that other checks can say what else is wrong with it.
+///
+/// Errors: what is wrong if the stacks cannot even be wired.
+pub fn attempt(environment: &Environment, catalogue: &Catalogue) -> Result<(RenderedEnvironment, Problems), Problems> {
     let wired = wiring::wire(environment, catalogue)?;
     let mut problems = Problems::default();
     let (language, marked) = compile(&wired, &mut problems);
@@ -40,14 +52,11 @@ pub fn render(environment: &Environment, catalogue: &Catalogue) -> Result<(Rende
             stacks.insert(name.clone(), rendered);
         }
     }
-    if problems.has_errors() {
-        return Err(problems.sorted());
-    }
     let rendered = RenderedEnvironment {
         environment: environment.clone(),
         stacks,
     };
-    Ok((rendered, problems.sorted()))
+    Ok((rendered, problems))
 }
 
 /// The language with every template in use, compiled once; and their marked texts.
@@ -140,11 +149,7 @@ fn one(
     let parameters = interface::parameters(&mut document, stack, all, &mut found);
     let outputs = interface::outputs(&document, stack, &mut found);
     found.extend(template::check(&document));
-    let failed = found.has_errors();
     problems.extend(located(found));
-    if failed {
-        return None;
-    }
     for (id, key, _) in document.root.get("Resources").map(Node::entries).unwrap_or_default() {
         let line = super::origin::rendered_line(key);
         if let Some(line) = origins.lines.get(line) {

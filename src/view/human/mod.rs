@@ -3,6 +3,7 @@
 mod explain;
 mod modules;
 mod plan;
+mod preflight;
 mod problems;
 mod status;
 mod summary;
@@ -19,6 +20,7 @@ use super::report::{
 use super::text::{ADD, CHANGE, COMMAND, NAME, count, paint};
 use crate::diagnostic::{Problems, Severity};
 use crate::plan::{Kind, Plan};
+use crate::preflight::Preflight;
 
 /// Text for people.
 pub struct Human {
@@ -59,9 +61,16 @@ impl View for Human {
         self.printer.say(&text);
     }
 
-    fn plan(&self, plan: &Plan, next: &[String]) {
+    fn plan(&self, plan: &Plan, preflight: Option<&Preflight>, next: &[String]) {
         self.printer
             .data(&plan::plan(plan, next, self.printer.terminal().width));
+        if let Some(preflight) = preflight.filter(|preflight| !preflight.checks.is_empty()) {
+            self.printer.say(&preflight::line(preflight));
+            if !preflight.problems.is_empty() {
+                self.printer.say("");
+                self.problems(&preflight.problems);
+            }
+        }
     }
 
     fn validated(&self, validated: &Validated, warnings: &Problems) {
