@@ -11,11 +11,13 @@
 
 mod bad_input;
 mod first_steps;
+mod formatting;
 mod interrupted;
 mod invariants;
 mod project;
 mod protection;
 mod sandbox_book;
+mod schemas;
 mod shared_sandbox;
 
 /// Every file beside this one is a module of it; a file that is not listed would silently never run.

@@ -1,6 +1,7 @@
 //! The command line: structs that clap fills in. The doc comments are the help text; nothing here decides or runs.
 
 mod apply;
+mod format;
 mod global;
 mod lock;
 mod module;
@@ -15,6 +16,7 @@ use clap::builder::styling::AnsiColor;
 use clap::{Parser, Subcommand};
 
 pub use apply::{ApplyArgs, DestroyArgs};
+pub use format::{FmtArgs, SchemaArgs, SchemaKind};
 pub use global::{Color, Format, Global};
 pub use lock::{LockCommand, LockReleaseArgs, LockStatusArgs};
 pub use module::{ModuleCommand, ModuleListArgs, ModuleShowArgs};
@@ -60,6 +62,8 @@ pub enum Command {
     Bootstrap(BootstrapArgs),
     /// Check environment files, modules and templates without touching AWS
     Validate(ValidateArgs),
+    /// Write environment files and contracts in the one customary form
+    Fmt(FmtArgs),
     /// Print the CloudFormation templates that an environment renders to
     Render(RenderArgs),
     /// Show what would change, property by property, and why
@@ -78,6 +82,8 @@ pub enum Command {
     /// List the modules, or show the inputs and outputs of one
     #[command(subcommand)]
     Module(ModuleCommand),
+    /// Print a JSON Schema of the project's files, for editors
+    Schema(SchemaArgs),
     /// Serve, list or reset the embedded AWS
     #[command(subcommand)]
     Sandbox(SandboxCommand),

@@ -5,6 +5,7 @@ mod bootstrap;
 mod context;
 mod destroy;
 mod error;
+mod format;
 mod init;
 mod lock;
 mod modules;
@@ -13,7 +14,9 @@ mod plan;
 mod project;
 mod prompt;
 mod render;
+mod replace;
 mod sandbox;
+mod schema;
 mod session;
 mod shell;
 mod signals;
@@ -117,7 +120,9 @@ fn run(context: &mut Context, command: Command) -> Outcome {
     match command {
         Command::Init(args) => init::run(context, &args),
         Command::Validate(args) => validate::run(context, &args),
+        Command::Fmt(args) => format::run(context, &args),
         Command::Render(args) => render::run(context, &args),
+        Command::Schema(args) => schema::run(context, &args),
         Command::Module(ModuleCommand::List(_)) => modules::list(context),
         Command::Module(ModuleCommand::Show(args)) => modules::show(context, &args),
         Command::Completions(args) => shell::completions(context, &args),
@@ -178,6 +183,8 @@ async fn verb(context: &Context, command: Command) -> Outcome {
         Command::Sandbox(SandboxCommand::Reset(args)) => sandbox::reset(context, &args).await,
         Command::Init(_)
         | Command::Validate(_)
+        | Command::Fmt(_)
+        | Command::Schema(_)
         | Command::Render(_)
         | Command::Module(_)
         | Command::Completions(_)

@@ -19,6 +19,7 @@ mod lines;
 mod origin;
 mod read;
 mod render;
+pub mod schema;
 #[cfg(test)]
 mod tests;
 mod types;

@@ -6,6 +6,7 @@ use crate::spec;
 
 mod contracts;
 mod quoting;
+mod schema;
 
 const HEAD: &str = r#"[project]
 name = "demo"

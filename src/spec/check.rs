@@ -5,14 +5,10 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::keys::{MAX_TAGS, OWN_TAGS};
 use super::syntax::Table;
 use super::{Backend, Data, Entry, Environment, OnFailure, Spanned, StackSpec, WorkloadSpec, field, keys, partition};
 use crate::diagnostic::{Problem, Problems, Source, Span, codes};
-
-/// Tags that mlinfra puts on every stack itself: project, environment, stack, module.
-const OWN_TAGS: usize = 4;
-/// "Tag naming limits", CloudFormation: at most 50 tags a stack.
-const MAX_TAGS: usize = 50 - OWN_TAGS;
 
 pub(super) fn environment(name: &str, table: &Table, sources: Vec<Arc<Source>>) -> Result<Environment, Problems> {
     let mut problems = Problems::default();

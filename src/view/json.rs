@@ -9,7 +9,7 @@ use super::View;
 use super::printer::Printer;
 use super::progress::Progress;
 use super::report::{
-    Initialised, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
+    Formatted, Initialised, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
 };
 use crate::diagnostic::Problems;
 use crate::engine::event::{Event, Outcome};
@@ -50,6 +50,10 @@ impl View for Json {
             "validated",
             &json!({ "environments": validated.environments, "problems": warnings }),
         );
+    }
+
+    fn formatted(&self, formatted: &Formatted) {
+        self.document("formatted", formatted);
     }
 
     fn status(&self, status: &Status) {

@@ -14,7 +14,9 @@ use crate::diagnostic::Problems;
 use crate::plan::Plan;
 
 use progress::Progress;
-use report::{Initialised, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated};
+use report::{
+    Formatted, Initialised, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
+};
 
 pub use human::Human;
 pub use json::Json;
@@ -27,6 +29,8 @@ pub trait View: Send + Sync {
     fn plan(&self, plan: &Plan, next: &[String]);
     /// The environments that were found valid, and warnings about them.
     fn validated(&self, validated: &Validated, warnings: &Problems);
+    /// What `fmt` changed or would change.
+    fn formatted(&self, formatted: &Formatted);
     /// An environment's stacks, lock and last operation.
     fn status(&self, status: &Status);
     /// Outputs by stack.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde::Serialize;
 
+use crate::diagnostic::Problems;
+
 /// What `validate` found in environments without errors.
 #[derive(Debug, Serialize)]
 pub struct Validated {
@@ -19,6 +21,30 @@ pub struct ValidatedEnvironment {
     pub stacks: usize,
     /// How many resources in all of them.
     pub resources: usize,
+}
+
+/// What `fmt` changed or would change.
+#[derive(Debug, Default, Serialize)]
+pub struct Formatted {
+    /// Every file that was looked at and is valid TOML.
+    pub files: Vec<FormattedFile>,
+    /// Whether those that changed were written.
+    pub written: bool,
+    /// Files that are not valid TOML or cannot be read or written, and with `--check` that some are not formatted.
+    pub problems: Problems,
+}
+
+/// One file that was formatted.
+#[derive(Debug, Serialize)]
+pub struct FormattedFile {
+    /// As the user calls it.
+    pub path: String,
+    /// Whether formatting changes it.
+    pub changed: bool,
+    /// The first line that changes, from 1.
+    pub line: Option<usize>,
+    /// What changes, as a unified diff; only where it was asked for.
+    pub diff: Option<String>,
 }
 
 /// What `status` shows.

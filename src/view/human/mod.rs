@@ -1,5 +1,6 @@
 //! How results read for people. The functions below this file go from data to text; the printer decides about colours.
 
+mod formatted;
 mod modules;
 mod plan;
 mod problems;
@@ -11,7 +12,7 @@ use super::View;
 use super::printer::Printer;
 use super::progress::{Bars, Lines, Progress};
 use super::report::{
-    Initialised, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
+    Formatted, Initialised, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
 };
 use super::text::{ADD, CHANGE, COMMAND, NAME, count, paint};
 use crate::diagnostic::Problems;
@@ -52,6 +53,16 @@ impl View for Human {
                 count(found.resources, "resource")
             ));
         }
+    }
+
+    fn formatted(&self, report: &Formatted) {
+        for file in report.files.iter().filter(|file| file.changed) {
+            self.printer.data(&match &file.diff {
+                Some(diff) => formatted::diff(diff),
+                None => file.path.clone(),
+            });
+        }
+        self.problems(&report.problems);
     }
 
     fn status(&self, status: &Status) {
