@@ -132,6 +132,11 @@ const BUCKET: &str = "^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$";
 /// "Naming rules", Amazon DynamoDB Developer Guide.
 const TABLE: &str = "^[A-Za-z0-9_.-]{3,255}$";
 
+/// Tags that mlinfra puts on every stack itself: project, environment, stack, module.
+pub const OWN_TAGS: usize = 4;
+/// "Tag naming limits", CloudFormation: at most 50 tags a stack.
+pub const MAX_TAGS: usize = 50 - OWN_TAGS;
+
 /// `environments/*.toml`, in the order in which the formatter writes them.
 pub const FILE: &[Key] = &[
     Key::new(

@@ -430,7 +430,7 @@ fn stacks(text: &str) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn formatting_keeps_every_value_and_comment_and_comes_to_rest_at_once(text in careless()) {
