@@ -145,6 +145,8 @@ fn of_key(key: &Key, given: Given) -> Json {
             },
             "additionalProperties": { "type": "string", "minLength": 1, "maxLength": 256, "pattern": TAG },
         }),
+        Kind::Date => json!({ "type": "string", "format": "date" }),
+        Kind::Tables(keys) => json!({ "type": "array", "items": table(keys, Rest::Refused, Given::Here) }),
         Kind::Table(keys) => table(keys, Rest::Refused, given),
         Kind::Named(Named { name, keys, rest, .. }) => json!({
             "type": "object",
@@ -171,8 +173,10 @@ fn text(pattern: Option<&str>) -> Json {
 }
 
 fn literal(toml: &str) -> Option<Json> {
-    let value: toml::Value = toml.parse().ok()?;
-    serde_json::to_value(value).ok()
+    match toml.parse().ok()? {
+        toml::Value::Datetime(date) => Some(json!(date.to_string())),
+        value => serde_json::to_value(value).ok(),
+    }
 }
 
 fn definition(module: &str) -> Json {

@@ -37,8 +37,12 @@ pub enum Kind {
     Any,
     /// The tags of a stack: a table of strings.
     Tags,
+    /// A day, as TOML writes it.
+    Date,
     /// A table with these keys and no others.
     Table(&'static [Key]),
+    /// A list of tables with these keys: `[[waivers]]`.
+    Tables(&'static [Key]),
     /// A table of tables, each with a name that matches the pattern.
     Named(Named),
 }
@@ -177,6 +181,11 @@ pub const FILE: &[Key] = &[
         }),
         "What `mlinfra ship` builds, pushes and rolls out, by name.",
     ),
+    Key::new(
+        "waivers",
+        Kind::Tables(WAIVER),
+        "Findings of the policy that are accepted for a while.",
+    ),
 ];
 
 /// `[project]`.
@@ -251,4 +260,34 @@ pub const WORKLOAD: &[Key] = &[
     Key::new("on", Kind::Text(Some(NAME)), "The stack that it runs on.")
         .required()
         .example("\"cluster\""),
+];
+
+/// `[[waivers]]`.
+pub const WAIVER: &[Key] = &[
+    Key::new("rule", Kind::Text(None), "The rule that does not hold, by its name.")
+        .required()
+        .example("\"s3-access-logging\""),
+    Key::new(
+        "stack",
+        Kind::Text(Some(NAME)),
+        "The stack for which it does not hold; without it, all of them.",
+    ),
+    Key::new(
+        "resource",
+        Kind::Text(None),
+        "The resource, by its name in the template; without it, all of them.",
+    ),
+    Key::new(
+        "reason",
+        Kind::Text(Some("\\S")),
+        "Why it is safe here: what somebody has to know who finds it in a year.",
+    )
+    .required(),
+    Key::new(
+        "expires",
+        Kind::Date,
+        "The day from which the rule counts again, without quotes.",
+    )
+    .required()
+    .example("2027-06-30"),
 ];

@@ -112,6 +112,11 @@ WRONG_ENVIRONMENTS = [
     (["workloads", "scorer", "kind"], "web"),
     (["workloads", "scorer", "on"], ["cluster"]),
     (["workloads", "Scorer"], {}),
+    (["waivers"], {"rule": "x"}),
+    (["waivers"], [{"rule": "x", "reason": "y"}]),
+    (["waivers"], [{"rule": "x", "reason": " ", "expires": "2027-06-30"}]),
+    (["waivers"], [{"rule": "x", "reason": "y", "expires": "next year"}]),
+    (["waivers"], [{"rule": "x", "reason": "y", "expires": "2027-06-30", "until": 1}]),
 ]
 
 RIGHT_ENVIRONMENTS = [
@@ -126,6 +131,7 @@ RIGHT_ENVIRONMENTS = [
     (["stacks", "network", "zone_names"], ["${other.zone}", "us-east-1a"]),
     (["stacks", "cluster", "subnets"], ["${network.a}", "subnet-2"]),
     (["workloads", "scorer", "image"], {"context": "."}),
+    (["waivers"], [{"rule": "x", "stack": "network", "reason": "y", "expires": "2027-06-30"}]),
     (["project"], None),
     (["environment"], None),
     (["stacks"], None),
@@ -189,7 +195,7 @@ def read(path):
 
 def validator(schema):
     jsonschema.Draft7Validator.check_schema(schema)
-    return jsonschema.Draft7Validator(schema)
+    return jsonschema.Draft7Validator(schema, format_checker=jsonschema.Draft7Validator.FORMAT_CHECKER)
 
 
 def faults(schema, document):

@@ -23,7 +23,7 @@ pub(super) fn file(file: &mut File, layout: &Layout) {
 
 /// Top-level tables by rank; all tables of one stack, input or workload together, in the order in which each was first
 /// named, its own table before those below it.
-fn sections(sections: &mut Vec<Section>, layout: &Layout) {
+fn sections(sections: &mut [Section], layout: &Layout) {
     let lists: BTreeSet<String> = sections
         .iter()
         .filter_map(|section| section.header.as_ref())
