@@ -69,6 +69,30 @@ impl Project {
         }
     }
 
+    /// A file of the project, by its path relative to the root.
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// Every TOML file that mlinfra reads, by its path relative to the root.
+    pub fn toml_files(&self) -> Result<Vec<String>, Problem> {
+        let mut found = Vec::new();
+        for folder in ["environments", "modules", "policy"] {
+            let path = self.root.join(folder);
+            if path.is_dir() {
+                let names = toml_files(&path)
+                    .map_err(|why| Problem::error(codes::FILE_UNREADABLE, format!("cannot read {folder}: {why}")))?;
+                found.extend(names.into_iter().map(|name| format!("{folder}/{name}")));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The texts of all files in `environments/`, by path relative to the root.
+    pub fn environment_texts(&self) -> Result<BTreeMap<String, String>, Problem> {
+        self.files("environments", "toml")
+    }
+
     /// The environments: files in `environments/` that no other file extends. A file that is not valid TOML counts as
     /// one, so that its mistakes are told.
     pub fn environments(&self) -> Result<Vec<String>, Problem> {
@@ -97,6 +121,12 @@ impl Project {
 
     /// The environment `name`, merged and checked.
     pub fn environment(&self, name: &str) -> Result<Environment, Problems> {
+        self.exists(name)?;
+        spec::load(name, &mut |path| self.read(path))
+    }
+
+    /// An error that names the environments that there are, unless `name` is one of them.
+    pub fn exists(&self, name: &str) -> Result<(), Problems> {
         let known = self.environments().map_err(|problem| Problems(vec![problem]))?;
         let exists = self.root.join("environments").join(format!("{name}.toml")).is_file();
         if !exists {
@@ -115,7 +145,7 @@ impl Project {
             }
             return Err(Problems(vec![problem]));
         }
-        spec::load(name, &mut |path| self.read(path))
+        Ok(())
     }
 
     /// The modules: built in, and the project's own over them.
@@ -189,6 +219,22 @@ pub fn judged(
         return Err(problems.sorted());
     }
     Ok((rendered, problems.sorted()))
+}
+
+/// The names of the TOML files in `folder`, hidden ones left out, sorted; else why they cannot be listed.
+pub fn toml_files(folder: &Path) -> Result<Vec<String>, String> {
+    let entries = fs_err::read_dir(folder).map_err(|error| reason(&error))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| reason(&error))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let toml = Path::new(&name).extension().is_some_and(|ending| ending == "toml");
+        if toml && !name.starts_with('.') && entry.path().is_file() {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// Why a file cannot be read or written, without its path, which the caller names as the user knows it.

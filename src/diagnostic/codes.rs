@@ -267,6 +267,10 @@ codes! {
     LEFT_AT_ONCE = 1013, "the run was left while AWS was at work";
     OUTPUT_UNWRITTEN = 1014, "output could not be written";
     UNKNOWN_CODE = 1015, "nothing is known about a code";
+    NOT_FORMATTED = 1020, "a file is not formatted";
+    STDIN_ALONE = 1021, "standard input is formatted alone";
+    NOT_FORMATTED_HERE = 1022, "a file of a kind that is not formatted";
+    SCHEMA_STALE = 1023, "a schema file is out of date";
 
     SANDBOX_UNUSABLE = 1101, "the sandbox cannot be used";
 

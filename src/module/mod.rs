@@ -21,6 +21,7 @@ mod origin;
 mod parts;
 mod read;
 mod render;
+pub mod schema;
 #[cfg(test)]
 mod tests;
 mod types;

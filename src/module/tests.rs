@@ -13,6 +13,7 @@ mod inputs;
 mod quoting;
 mod templates;
 mod wires;
+mod schema;
 
 const HEAD: &str = r#"[project]
 name = "demo"

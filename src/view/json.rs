@@ -9,7 +9,7 @@ use super::View;
 use super::printer::Printer;
 use super::progress::Progress;
 use super::report::{
-    CodeList, Explained, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
+    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
 };
 use crate::diagnostic::Problems;
 use crate::engine::event::{Event, Outcome};
@@ -60,6 +60,10 @@ impl View for Json {
 
     fn linted(&self, linted: &Linted, problems: &Problems) {
         self.document("linted", &json!({ "files": linted.files, "problems": problems }));
+    }
+
+    fn formatted(&self, formatted: &Formatted) {
+        self.document("formatted", formatted);
     }
 
     fn status(&self, status: &Status) {

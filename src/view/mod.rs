@@ -15,7 +15,7 @@ use crate::plan::Plan;
 use crate::preflight::Preflight;
 
 use progress::Progress;
-use report::{CodeList, Explained, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated};
+use report::{CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated};
 
 pub use human::Human;
 pub use json::Json;
@@ -30,6 +30,8 @@ pub trait View: Send + Sync {
     fn validated(&self, validated: &Validated, warnings: &Problems);
     /// The templates that were checked, and all their problems.
     fn linted(&self, linted: &Linted, problems: &Problems);
+    /// What `fmt` changed or would change.
+    fn formatted(&self, formatted: &Formatted);
     /// An environment's stacks, lock and last operation.
     fn status(&self, status: &Status);
     /// Outputs by stack.

@@ -3,13 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::super::field;
+use super::super::keys::{MAX_TAGS, OWN_TAGS};
 use super::super::syntax::Table;
 use crate::diagnostic::{Problem, Problems, codes};
-
-/// Tags that mlinfra puts on every stack itself: project, environment, stack, module.
-const OWN_TAGS: usize = 4;
-/// "Tag naming limits", CloudFormation: at most 50 tags a stack.
-const MAX_TAGS: usize = 50 - OWN_TAGS;
 
 pub(super) fn tags(table: &Table, problems: &mut Problems) -> BTreeMap<String, String> {
     let Some(section) = field::table(table, "tags", problems) else {

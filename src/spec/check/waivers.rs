@@ -6,10 +6,10 @@ use indexmap::IndexMap;
 use jiff::civil::Date;
 
 use super::super::syntax::Table;
-use super::super::{Data, Spanned, StackSpec, Value, Waiver, field};
+use super::super::{Data, Spanned, StackSpec, Value, Waiver, field, keys};
 use crate::diagnostic::{Problem, Problems, codes};
 
-const KEYS: [&str; 5] = ["rule", "stack", "resource", "reason", "expires"];
+
 
 pub(super) fn waivers(table: &Table, stacks: &IndexMap<String, StackSpec>, problems: &mut Problems) -> Vec<Waiver> {
     let Some(entry) = table.get("waivers") else {
@@ -44,7 +44,7 @@ pub(super) fn waivers(table: &Table, stacks: &IndexMap<String, StackSpec>, probl
 }
 
 fn waiver(body: &Table, item: &Value, stacks: &IndexMap<String, StackSpec>, problems: &mut Problems) -> Option<Waiver> {
-    field::unknown_keys(body, &KEYS, "a waiver", codes::UNKNOWN_KEY, problems);
+    field::unknown_keys(body, &keys::names(keys::WAIVER), "a waiver", codes::UNKNOWN_KEY, problems);
     for (key, hint) in [
         ("rule", "rule = \"s3-access-logging\"; `mlinfra policy list` shows them"),
         (

@@ -1,6 +1,7 @@
 //! How results read for people. The functions below this file go from data to text; the printer decides about colours.
 
 mod explain;
+mod formatted;
 mod modules;
 mod plan;
 mod preflight;
@@ -15,7 +16,7 @@ use super::View;
 use super::printer::Printer;
 use super::progress::{Bars, Lines, Progress};
 use super::report::{
-    CodeList, Explained, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
+    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
 };
 use super::text::{ADD, CHANGE, COMMAND, NAME, count, paint};
 use crate::diagnostic::{Problems, Severity};
@@ -96,6 +97,16 @@ impl View for Human {
                 count(linted.resources(), "resource")
             ));
         }
+    }
+
+    fn formatted(&self, report: &Formatted) {
+        for file in report.files.iter().filter(|file| file.changed) {
+            self.printer.data(&match &file.diff {
+                Some(diff) => formatted::diff(diff),
+                None => file.path.clone(),
+            });
+        }
+        self.problems(&report.problems);
     }
 
     fn status(&self, status: &Status) {
