@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 use super::syntax::Table;
 use super::{Entry, Environment, Spanned, StackSpec, field, keys};
-use crate::diagnostic::{Problem, Problems, Source, Span, codes};
+use crate::diagnostic::{Problem, Problems, Source, Span, closest, codes};
 
 mod backend;
 mod tags;
@@ -105,7 +105,11 @@ fn project(table: &Table, missing: &Missing, problems: &mut Problems) -> Option<
         );
     }
     let Some(name) = section.and_then(|section| field::string(section, "name", problems)) else {
-        if !section.is_some_and(|section| section.contains_key("name")) {
+        let lacks = match section {
+            Some(section) => field::lacks(section, "name", &keys::names(keys::PROJECT)),
+            None => field::lacks(table, "project", &keys::names(keys::FILE)),
+        };
+        if lacks {
             problems.push(
                 missing
                     .problem("the project has no name".into(), table.get("project"))
@@ -139,7 +143,7 @@ fn bad_name(what: &str, name: &Spanned<String>) -> Problem {
 
 fn stacks(table: &Table, missing: &Missing, problems: &mut Problems) -> IndexMap<String, StackSpec> {
     let Some(section) = field::table(table, "stacks", problems) else {
-        if !table.contains_key("stacks") {
+        if field::lacks(table, "stacks", &keys::names(keys::FILE)) {
             problems.push(
                 missing
                     .problem("the environment has no stacks".into(), None)
@@ -168,11 +172,16 @@ fn stacks(table: &Table, missing: &Missing, problems: &mut Problems) -> IndexMap
                 stacks.insert(key, StackSpec { name, module, inputs });
             }
             None if body.contains_key("module") => {}
-            None => problems.push(
-                missing
-                    .problem(format!("the stack `{}` has no `module`", name.value), Some(entry))
-                    .hint("for example: module = \"vpc\"; `mlinfra module list` shows what there is"),
-            ),
+            None => {
+                let problem = missing.problem(format!("the stack `{}` has no `module`", name.value), Some(entry));
+                let near = body.iter().find(|(key, _)| closest(key, ["module"]).is_some());
+                problems.push(match near {
+                    Some((key, near)) => problem
+                        .at(near.key.clone(), "")
+                        .hint(format!("did you mean `module` by `{key}`?")),
+                    None => problem.hint("for example: module = \"vpc\"; `mlinfra module list` shows what there is"),
+                });
+            }
         }
     }
     stacks

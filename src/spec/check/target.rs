@@ -3,7 +3,7 @@
 use super::super::syntax::Table;
 use super::super::{OnFailure, Spanned, field, keys, partition};
 use super::Missing;
-use crate::diagnostic::{Problem, Problems, codes};
+use crate::diagnostic::{Problem, Problems, closest, codes};
 
 pub(super) struct Target {
     pub(super) account: Spanned<String>,
@@ -16,7 +16,7 @@ pub(super) struct Target {
 pub(super) fn target(table: &Table, missing: &Missing, problems: &mut Problems) -> Option<Target> {
     let entry = table.get("environment");
     let Some(section) = field::table(table, "environment", problems) else {
-        if entry.is_none() {
+        if field::lacks(table, "environment", &keys::names(keys::FILE)) {
             problems.push(missing.problem("the section [environment] is missing".into(), None).hint(
                 "it says where everything goes:  [environment]  account = \"111122223333\"  region = \"us-east-1\"",
             ));
@@ -26,7 +26,7 @@ pub(super) fn target(table: &Table, missing: &Missing, problems: &mut Problems) 
     let known = keys::names(keys::ENVIRONMENT);
     field::unknown_keys(section, &known, "[environment]", codes::UNKNOWN_KEY, problems);
     for key in ["account", "region"] {
-        if !section.contains_key(key) {
+        if field::lacks(section, key, &known) {
             problems.push(
                 missing
                     .problem(format!("[environment] has no `{key}`"), entry)
@@ -94,6 +94,19 @@ fn check_account(account: &Spanned<String>, problems: &mut Problems) {
     });
 }
 
+/// What stands before the number in the name of every region.
+const DIRECTIONS: [&str; 9] = [
+    "central",
+    "east",
+    "north",
+    "northeast",
+    "northwest",
+    "south",
+    "southeast",
+    "southwest",
+    "west",
+];
+
 /// `us-east-1`, `ap-southeast-2`, `us-gov-west-1`: words and a number, as in "AWS Regions", AWS General Reference.
 fn check_region(region: &Spanned<String>, problems: &mut Problems) {
     let mut parts: Vec<_> = region.value.split('-').collect();
@@ -102,7 +115,8 @@ fn check_region(region: &Spanned<String>, problems: &mut Problems) {
         .iter()
         .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase()));
     let numbered = !number.is_empty() && number.len() <= 2 && number.bytes().all(|byte| byte.is_ascii_digit());
-    if words && numbered && (2..=3).contains(&parts.len()) {
+    let direction = parts.last().copied().unwrap_or_default();
+    if words && numbered && (2..=3).contains(&parts.len()) && DIRECTIONS.contains(&direction) {
         return;
     }
     let problem = Problem::error(
@@ -111,7 +125,11 @@ fn check_region(region: &Spanned<String>, problems: &mut Problems) {
     )
     .at(region.span.clone(), "");
     let zone = number.trim_end_matches(|c: char| c.is_ascii_lowercase());
-    problems.push(if zone != number && !zone.is_empty() && words {
+    let near = closest(direction, DIRECTIONS).filter(|near| *near != direction && words && numbered);
+    problems.push(if let Some(near) = near {
+        parts.pop();
+        problem.hint(format!("did you mean `{}-{near}-{number}`?", parts.join("-")))
+    } else if zone != number && !zone.is_empty() && words {
         problem.hint(format!(
             "that looks like an availability zone; its region is {}-{zone}",
             parts.join("-")
