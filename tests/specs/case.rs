@@ -190,12 +190,33 @@ impl Line {
             ["rm", path] if project.path(path).is_dir() => done(std::fs::remove_dir_all(project.path(path))),
             ["rm", path] => done(std::fs::remove_file(project.path(path))),
             ["mkdir", path] => done(std::fs::create_dir_all(project.path(path))),
-            ["replace", path, before, after] => {
-                project.edit(path, before, after);
-                done(Ok(()))
-            }
+            ["replace", path, before, after] => done(replace(&project.path(path), before, after)),
             _ => Err(format!("`{}` is no command of a case", self.words.join(" "))),
         }
+    }
+}
+
+/// Replaces `before` in a file, or in all of the files that hold it if the path's last part has a `*`.
+fn replace(path: &Path, before: &str, after: &str) -> std::io::Result<()> {
+    let pattern = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let (first, last) = pattern.split_once('*').unwrap_or((&pattern, ""));
+    let mut replaced = 0;
+    for entry in std::fs::read_dir(path.parent().unwrap_or(path))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let meant = name == pattern || pattern.contains('*') && name.starts_with(first) && name.ends_with(last);
+        if !meant || !entry.path().is_file() {
+            continue;
+        }
+        let text = std::fs::read_to_string(entry.path())?;
+        if text.contains(before) {
+            std::fs::write(entry.path(), text.replace(before, after))?;
+            replaced += 1;
+        }
+    }
+    match replaced {
+        0 => Err(std::io::Error::other(format!("no file holds {before}"))),
+        _ => Ok(()),
     }
 }
 
@@ -225,7 +246,7 @@ fn split(text: &str) -> Result<Vec<String>, String> {
 
 /// What differs from run to run, and says nothing about the words.
 fn neutral(text: &str) -> String {
-    const FILTERS: [(&str, &str); 6] = [
+    const FILTERS: [(&str, &str); 8] = [
         // The version grows.
         (r"mlinfra \d+\.\d+\.\d+", "mlinfra [version]"),
         // Operations, change sets, leases and requests are named at random.
@@ -235,7 +256,10 @@ fn neutral(text: &str) -> String {
         ),
         // The clock: points in time, and how long something took in the sandbox's quick time.
         (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?", "[time]"),
+        (r"\[ *(\d+h\d\dm|\d+m\d\ds|\d+s)\]", "[after]"),
         (r"\b(\d+h\d\dm|\d+m\d\ds|\d+s)\b", "[duration]"),
+        // The machine.
+        (r"\bada@[A-Za-z0-9.-]+", "ada@[host]"),
         // Digests of templates and plans change with every word of a built-in module.
         (r"\b[0-9a-f]{64}\b", "[sha256]"),
         // A resource's physical name ends in random characters.
