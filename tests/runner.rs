@@ -12,12 +12,14 @@
 mod bad_input;
 mod first_steps;
 mod generated;
+mod formatting;
 mod interrupted;
 mod invariants;
 mod lint;
 mod project;
 mod protection;
 mod sandbox_book;
+mod schemas;
 mod shared_sandbox;
 mod specs;
 

@@ -2,6 +2,7 @@
 
 mod apply;
 mod explain;
+mod format;
 mod global;
 mod lint;
 mod lock;
@@ -18,6 +19,7 @@ use clap::{Parser, Subcommand};
 
 pub use apply::{ApplyArgs, DestroyArgs};
 pub use explain::ExplainArgs;
+pub use format::{FmtArgs, SchemaArgs, SchemaKind};
 pub use global::{Color, Format, Global};
 pub use lint::LintArgs;
 pub use lock::{LockCommand, LockReleaseArgs, LockStatusArgs};
@@ -66,6 +68,8 @@ pub enum Command {
     Validate(ValidateArgs),
     /// Check CloudFormation templates, wherever they come from
     Lint(LintArgs),
+    /// Write environment files and contracts in the one customary form
+    Fmt(FmtArgs),
     /// Print the CloudFormation templates that an environment renders to
     Render(RenderArgs),
     /// Show what would change, property by property, and why
@@ -86,6 +90,8 @@ pub enum Command {
     Module(ModuleCommand),
     /// Explain problem codes: cause, example and fix
     Explain(ExplainArgs),
+    /// Print a JSON Schema of the project's files, for editors
+    Schema(SchemaArgs),
     /// Serve, list or reset the embedded AWS
     #[command(subcommand)]
     Sandbox(SandboxCommand),
@@ -122,7 +128,7 @@ Exit codes:
     2  changes are present (plan --detailed-exitcode only)
     3  somebody else holds the lock
     4  the saved plan is stale
-    5  refused by a guard: account, protection or policy
+    5  refused by a guard: account, protection, policy or preflight
     6  partly applied
     7  a rollout failed
    64  the command line is wrong, or an answer was needed and nobody could be asked

@@ -12,6 +12,7 @@ use super::who;
 use crate::cli::Global;
 use crate::diagnostic::{Problem, Problems, codes};
 use crate::lock::{self, Process, Wait};
+use crate::module::Catalogue;
 use crate::view::View;
 
 /// What every verb is given.
@@ -92,6 +93,15 @@ impl Context {
     /// The project.
     pub fn project(&self) -> Result<Project, CommandError> {
         Ok(Project::find(self.start())?)
+    }
+
+    /// The modules of the project; outside of one, those that are built in.
+    pub fn catalogue(&self) -> Result<Catalogue, CommandError> {
+        match self.project() {
+            Ok(project) => Ok(project.catalogue()?),
+            Err(error) if self.global.project_dir.is_some() => Err(error),
+            Err(_) => Ok(Catalogue::built_in()),
+        }
     }
 
     /// Who runs this: `user@host`.

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use super::context::Context;
 use super::error::CommandError;
 use super::project::reason;
+use super::schema::written;
 use super::{Done, Outcome};
 use crate::cli::InitArgs;
 use crate::diagnostic::{Problem, Problems, codes};
+use crate::module::{Catalogue, schema};
 use crate::view::report::Initialised;
 
 /// The files of a new project, by path; `@name@` stands for what is filled in.
@@ -44,10 +46,11 @@ pub fn run(context: &Context, args: &InitArgs) -> Outcome {
         None => name_of(&root)?,
     };
     refuse_to_overwrite(&root, &shown)?;
-    let written = FILES
+    let files = FILES
         .iter()
         .map(|(path, text)| write(&root, path, &fill(text, &name, args)))
         .collect::<Result<Vec<_>, _>>()?;
+    let files = [files, vec![write(&root, SCHEMA, &schema_of(&name, args))?]].concat();
     let mut next = Vec::new();
     if args.directory != Path::new(".") {
         next.push(format!("cd {shown}"));
@@ -58,10 +61,23 @@ pub fn run(context: &Context, args: &InitArgs) -> Outcome {
     }
     context.view().initialised(&Initialised {
         directory: shown,
-        files: written,
+        files,
         next,
     });
     Ok(Done::Fine)
+}
+
+/// What editors complete and check the environment files with; each of these names it in its first line.
+const SCHEMA: &str = "environments/.schema.json";
+
+fn schema_of(name: &str, args: &InitArgs) -> String {
+    let texts: Vec<String> = FILES
+        .iter()
+        .filter(|(path, _)| path.ends_with(".toml"))
+        .map(|(_, text)| fill(text, name, args))
+        .collect();
+    let stacks = schema::stack_modules(texts.iter().map(String::as_str));
+    written(&schema::environment(&Catalogue::built_in(), &stacks))
 }
 
 /// The folder's name, made acceptable: it becomes part of stack and bucket names.
@@ -160,7 +176,7 @@ fn fill(text: &str, name: &str, args: &InitArgs) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::module::{self, Catalogue};
+    use crate::module;
     use crate::spec;
 
     #[test]

@@ -10,7 +10,8 @@ use super::project::reason;
 use super::{Done, Outcome};
 use crate::cli::LintArgs;
 use crate::diagnostic::{Problem, Problems, Source, codes};
-use crate::template::{self, Document, baseline, check, read};
+use crate::policy::{self, Policy, Setting};
+use crate::template::{self, Document, read};
 use crate::view::report::{Linted, LintedFile};
 
 /// Reads and checks every file, and shows all their problems at once.
@@ -45,12 +46,16 @@ pub fn run(context: &Context, args: &LintArgs) -> Outcome {
     }
 }
 
+/// The problems of the text and those of the policy, in the order of the text.
 fn checked(document: &Document, no_policy: bool) -> Problems {
-    let mut problems = check::structure(document);
+    let mut problems = template::check(document);
     if !no_policy {
-        baseline::check(document, &mut problems);
+        problems.extend(policy::check_document(document, &Policy::built_in(), Setting::default()));
     }
-    check::in_order(problems)
+    problems
+        .0
+        .sort_by_key(|problem| problem.labels.first().map_or(0, |label| label.span.bytes.start));
+    problems
 }
 
 fn resources(document: &Document) -> usize {

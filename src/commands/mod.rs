@@ -6,16 +6,20 @@ mod context;
 mod destroy;
 mod error;
 mod explain;
+mod format;
 mod init;
 mod lint;
 mod lock;
 mod modules;
 mod operation;
 mod plan;
+mod preflight;
 mod project;
 mod prompt;
 mod render;
+mod replace;
 mod sandbox;
+mod schema;
 mod session;
 mod shell;
 mod signals;
@@ -120,7 +124,9 @@ fn run(context: &mut Context, command: Command) -> Outcome {
         Command::Init(args) => init::run(context, &args),
         Command::Validate(args) => validate::run(context, &args),
         Command::Lint(args) => lint::run(context, &args),
+        Command::Fmt(args) => format::run(context, &args),
         Command::Render(args) => render::run(context, &args),
+        Command::Schema(args) => schema::run(context, &args),
         Command::Module(ModuleCommand::List(_)) => modules::list(context),
         Command::Module(ModuleCommand::Show(args)) => modules::show(context, &args),
         Command::Explain(args) => explain::run(context, &args),
@@ -183,6 +189,8 @@ async fn verb(context: &Context, command: Command) -> Outcome {
         Command::Init(_)
         | Command::Validate(_)
         | Command::Lint(_)
+        | Command::Fmt(_)
+        | Command::Schema(_)
         | Command::Render(_)
         | Command::Module(_)
         | Command::Explain(_)

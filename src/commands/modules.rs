@@ -4,12 +4,13 @@ use super::context::Context;
 use super::{Done, Outcome};
 use crate::cli::ModuleShowArgs;
 use crate::diagnostic::{Problem, closest, codes};
-use crate::module::{Catalogue, Contract, Field, Origin};
+use crate::module::{Contract, Field, Origin};
 use crate::view::report::{InputReport, ModuleLine, ModuleList, ModuleReport, OutputReport};
 
 /// Lists the modules of the project; outside a project, those that are built in.
 pub fn list(context: &Context) -> Outcome {
-    let modules = catalogue(context)?
+    let modules = context
+        .catalogue()?
         .modules()
         .map(|contract| ModuleLine {
             name: contract.name.clone(),
@@ -23,7 +24,7 @@ pub fn list(context: &Context) -> Outcome {
 
 /// Shows one module.
 pub fn show(context: &Context, args: &ModuleShowArgs) -> Outcome {
-    let catalogue = catalogue(context)?;
+    let catalogue = context.catalogue()?;
     let Some(contract) = catalogue.get(&args.name) else {
         let names: Vec<&str> = catalogue.names().collect();
         let mut problem = Problem::error(
@@ -38,14 +39,6 @@ pub fn show(context: &Context, args: &ModuleShowArgs) -> Outcome {
     };
     context.view().module(&report(contract));
     Ok(Done::Fine)
-}
-
-fn catalogue(context: &Context) -> Result<Catalogue, super::CommandError> {
-    match context.project() {
-        Ok(project) => Ok(project.catalogue()?),
-        Err(error) if context.global().project_dir.is_some() => Err(error),
-        Err(_) => Ok(Catalogue::built_in()),
-    }
 }
 
 fn report(contract: &Contract) -> ModuleReport {

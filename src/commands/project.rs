@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Problem, Problems, closest, codes};
 use crate::module::{self, Catalogue, RenderedEnvironment};
+use crate::policy::{self, Policy};
 use crate::spec::{self, Environment};
 
 /// A folder that holds `environments/`.
@@ -68,6 +69,30 @@ impl Project {
         }
     }
 
+    /// A file of the project, by its path relative to the root.
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// Every TOML file that mlinfra reads, by its path relative to the root.
+    pub fn toml_files(&self) -> Result<Vec<String>, Problem> {
+        let mut found = Vec::new();
+        for folder in ["environments", "modules", "policy"] {
+            let path = self.root.join(folder);
+            if path.is_dir() {
+                let names = toml_files(&path)
+                    .map_err(|why| Problem::error(codes::FILE_UNREADABLE, format!("cannot read {folder}: {why}")))?;
+                found.extend(names.into_iter().map(|name| format!("{folder}/{name}")));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The texts of all files in `environments/`, by path relative to the root.
+    pub fn environment_texts(&self) -> Result<BTreeMap<String, String>, Problem> {
+        self.files("environments", "toml")
+    }
+
     /// The environments: files in `environments/` that no other file extends. A file that is not valid TOML counts as
     /// one, so that its mistakes are told.
     pub fn environments(&self) -> Result<Vec<String>, Problem> {
@@ -96,6 +121,12 @@ impl Project {
 
     /// The environment `name`, merged and checked.
     pub fn environment(&self, name: &str) -> Result<Environment, Problems> {
+        self.exists(name)?;
+        spec::load(name, &mut |path| self.read(path))
+    }
+
+    /// An error that names the environments that there are, unless `name` is one of them.
+    pub fn exists(&self, name: &str) -> Result<(), Problems> {
         let known = self.environments().map_err(|problem| Problems(vec![problem]))?;
         let exists = self.root.join("environments").join(format!("{name}.toml")).is_file();
         if !exists {
@@ -114,7 +145,7 @@ impl Project {
             }
             return Err(Problems(vec![problem]));
         }
-        spec::load(name, &mut |path| self.read(path))
+        Ok(())
     }
 
     /// The modules: built in, and the project's own over them.
@@ -126,11 +157,16 @@ impl Project {
         Catalogue::with_overrides(files)
     }
 
-    /// The environment `name` rendered, and warnings about it.
-    pub fn render(&self, name: &str) -> Result<(RenderedEnvironment, Problems), Problems> {
-        let environment = self.environment(name)?;
-        let catalogue = self.catalogue()?;
-        module::render(&environment, &catalogue)
+    /// The policy: the rules that are built in, and the project's own in `policy/*.toml`.
+    pub fn policy(&self) -> Result<Policy, Problems> {
+        let files = self
+            .files("policy", "toml")
+            .map_err(|problem| Problems(vec![problem]))?;
+        if files.is_empty() {
+            return Ok(Policy::built_in());
+        }
+        let environments = self.environments().map_err(|problem| Problems(vec![problem]))?;
+        Policy::with_own(files, &environments)
     }
 
     /// The texts of the files in `folder` with this ending, by path relative to the root; none if it does not exist.
@@ -167,6 +203,38 @@ fn not_utf_8(error: &std::string::FromUtf8Error) -> String {
     let before = bytes.get(..error.utf8_error().valid_up_to()).unwrap_or_default();
     let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
     format!("line {line} is not UTF-8; save the file as UTF-8")
+}
+
+/// Renders an environment and holds it against the policy as it is on the day `today`; gives warnings beside it.
+/// Errors: everything that is wrong, with the environment, its modules, their templates and the policy.
+pub fn judged(
+    environment: &Environment,
+    catalogue: &Catalogue,
+    policy: &Policy,
+    today: jiff::civil::Date,
+) -> Result<(RenderedEnvironment, Problems), Problems> {
+    let (rendered, mut problems) = module::attempt(environment, catalogue)?;
+    problems.extend(policy::judge(&rendered, policy, today));
+    if problems.has_errors() {
+        return Err(problems.sorted());
+    }
+    Ok((rendered, problems.sorted()))
+}
+
+/// The names of the TOML files in `folder`, hidden ones left out, sorted; else why they cannot be listed.
+pub fn toml_files(folder: &Path) -> Result<Vec<String>, String> {
+    let entries = fs_err::read_dir(folder).map_err(|error| reason(&error))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| reason(&error))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let toml = Path::new(&name).extension().is_some_and(|ending| ending == "toml");
+        if toml && !name.starts_with('.') && entry.path().is_file() {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// Why a file cannot be read or written, without its path, which the caller names as the user knows it.

@@ -37,8 +37,12 @@ pub enum Kind {
     Any,
     /// The tags of a stack: a table of strings.
     Tags,
+    /// A day, as TOML writes it.
+    Date,
     /// A table with these keys and no others.
     Table(&'static [Key]),
+    /// A list of tables with these keys: `[[waivers]]`.
+    Tables(&'static [Key]),
     /// A table of tables, each with a name that matches the pattern.
     Named(Named),
 }
@@ -132,6 +136,11 @@ const BUCKET: &str = "^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$";
 /// "Naming rules", Amazon DynamoDB Developer Guide.
 const TABLE: &str = "^[A-Za-z0-9_.-]{3,255}$";
 
+/// Tags that mlinfra puts on every stack itself: project, environment, stack, module.
+pub const OWN_TAGS: usize = 4;
+/// "Tag naming limits", CloudFormation: at most 50 tags a stack.
+pub const MAX_TAGS: usize = 50 - OWN_TAGS;
+
 /// `environments/*.toml`, in the order in which the formatter writes them.
 pub const FILE: &[Key] = &[
     Key::new(
@@ -171,6 +180,11 @@ pub const FILE: &[Key] = &[
             rest: Rest::Taken,
         }),
         "What `mlinfra ship` builds, pushes and rolls out, by name.",
+    ),
+    Key::new(
+        "waivers",
+        Kind::Tables(WAIVER),
+        "Findings of the policy that are accepted for a while.",
     ),
 ];
 
@@ -246,4 +260,34 @@ pub const WORKLOAD: &[Key] = &[
     Key::new("on", Kind::Text(Some(NAME)), "The stack that it runs on.")
         .required()
         .example("\"cluster\""),
+];
+
+/// `[[waivers]]`.
+pub const WAIVER: &[Key] = &[
+    Key::new("rule", Kind::Text(None), "The rule that does not hold, by its name.")
+        .required()
+        .example("\"s3-access-logging\""),
+    Key::new(
+        "stack",
+        Kind::Text(Some(NAME)),
+        "The stack for which it does not hold; without it, all of them.",
+    ),
+    Key::new(
+        "resource",
+        Kind::Text(None),
+        "The resource, by its name in the template; without it, all of them.",
+    ),
+    Key::new(
+        "reason",
+        Kind::Text(Some("\\S")),
+        "Why it is safe here: what somebody has to know who finds it in a year.",
+    )
+    .required(),
+    Key::new(
+        "expires",
+        Kind::Date,
+        "The day from which the rule counts again, without quotes.",
+    )
+    .required()
+    .example("2027-06-30"),
 ];

@@ -7,6 +7,8 @@ use serde::Serialize;
 
 use crate::diagnostic::Code;
 
+use crate::diagnostic::Problems;
+
 /// What `validate` found in environments without errors.
 #[derive(Debug, Serialize)]
 pub struct Validated {
@@ -44,6 +46,30 @@ impl Linted {
     pub fn resources(&self) -> usize {
         self.files.iter().filter_map(|file| file.resources).sum()
     }
+}
+
+/// What `fmt` changed or would change.
+#[derive(Debug, Default, Serialize)]
+pub struct Formatted {
+    /// Every file that was looked at and is valid TOML.
+    pub files: Vec<FormattedFile>,
+    /// Whether those that changed were written.
+    pub written: bool,
+    /// Files that are not valid TOML or cannot be read or written, and with `--check` that some are not formatted.
+    pub problems: Problems,
+}
+
+/// One file that was formatted.
+#[derive(Debug, Serialize)]
+pub struct FormattedFile {
+    /// As the user calls it.
+    pub path: String,
+    /// Whether formatting changes it.
+    pub changed: bool,
+    /// The first line that changes, from 1.
+    pub line: Option<usize>,
+    /// What changes, as a unified diff; only where it was asked for.
+    pub diff: Option<String>,
 }
 
 /// What `status` shows.

@@ -45,7 +45,7 @@ fn every_example_of_an_explanation_trips_its_code_and_no_mended_text_does() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(tried > 70, "only {tried} examples can be tried");
+    assert!(tried > 60, "only {tried} examples can be tried");
 }
 
 #[derive(Debug, Clone)]
@@ -75,7 +75,9 @@ fn blocks(text: &str) -> Vec<Block> {
             (None, None) => {}
         }
     }
-    blocks.retain(|block| ["toml", "yaml"].contains(&block.path.as_str()));
+    // A fragment of a template cannot be tried by itself.
+    let whole = |block: &Block| block.text.lines().any(|line| line.starts_with("Resource"));
+    blocks.retain(|block| block.path == "toml" || (block.path == "yaml" && whole(block)));
     for block in &mut blocks {
         let named = block.text.lines().next().and_then(|line| line.strip_prefix("# "));
         block.path = match named.filter(|path| path.contains('/')) {

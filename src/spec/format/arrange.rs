@@ -1,6 +1,7 @@
 //! Puts tables and keys into their customary order. What has none keeps the place that its author gave it.
 
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::read::{Entry, File, Group, Line, Section};
 use super::{Layout, Order};
@@ -8,6 +9,9 @@ use crate::spec::keys::Rest;
 
 /// Orders the tables of a file, and the keys of each.
 pub(super) fn file(file: &mut File, layout: &Layout) {
+    if layout.keys.is_empty() {
+        return;
+    }
     sections(&mut file.sections, layout);
     for section in &mut file.sections {
         let path = section.header.as_ref().map(|header| header.path.as_slice());
@@ -19,8 +23,8 @@ pub(super) fn file(file: &mut File, layout: &Layout) {
 
 /// Top-level tables by rank; all tables of one stack, input or workload together, in the order in which each was first
 /// named, its own table before those below it.
-fn sections(sections: &mut Vec<Section>, layout: &Layout) {
-    let lists: Vec<String> = sections
+fn sections(sections: &mut [Section], layout: &Layout) {
+    let lists: BTreeSet<String> = sections
         .iter()
         .filter_map(|section| section.header.as_ref())
         .filter(|header| header.array && header.path.len() == 1)
@@ -32,16 +36,14 @@ fn sections(sections: &mut Vec<Section>, layout: &Layout) {
         let listed = path.first().is_some_and(|name| lists.contains(name));
         path.iter().take(if listed { 1 } else { 2 }).cloned().collect()
     };
-    let mut units: Vec<Vec<String>> = Vec::new();
+    let mut places: BTreeMap<Vec<String>, usize> = BTreeMap::new();
     for section in sections.iter() {
-        let unit = unit(section);
-        if !units.contains(&unit) {
-            units.push(unit);
-        }
+        let next = places.len();
+        places.entry(unit(section)).or_insert(next);
     }
     sections.sort_by_cached_key(|section| {
         let unit = unit(section);
-        let place = units.iter().position(|known| *known == unit);
+        let place = places.get(&unit).copied();
         let rank = unit.first().map(|name| layout.rank(name));
         let own = section
             .header

@@ -103,7 +103,7 @@ impl Layout {
         while let Some(name) = path.next() {
             let key = order.keys.iter().find(|key| key.name == name)?;
             order = match key.kind {
-                Kind::Table(keys) => Order {
+                Kind::Table(keys) | Kind::Tables(keys) => Order {
                     keys,
                     rest: Rest::Refused,
                 },

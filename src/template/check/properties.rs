@@ -91,6 +91,23 @@ pub(super) enum Within {
 }
 
 impl<'a> Walk<'a> {
+    /// A walk over an attribute of the resource `owner`, beside its properties.
+    pub(super) fn of_attribute(
+        template: &'a Template<'a>,
+        schema: &'a ResourceSchema,
+        owner: &'a str,
+        attribute: &str,
+    ) -> Self {
+        Self {
+            template,
+            schema,
+            path: vec![attribute.to_owned()],
+            owner,
+            found: Problems::default(),
+            within: Within::Condition,
+        }
+    }
+
     pub(super) fn value(&mut self, given: &'a Value, node: &Node, holder: &Span) {
         let given = self.schema.resolve(given);
         if let Some(("Fn::If", argument)) = intrinsic::call(node) {
@@ -100,7 +117,7 @@ impl<'a> Walk<'a> {
             }
             return;
         }
-        if let Some(problem) = formats::check(self.template, given, node, &self.path) {
+        if let Some(problem) = formats::check(self.template, given, node, || self.name()) {
             self.push(problem);
             return;
         }

@@ -12,7 +12,9 @@ What goes: prose and links (description, title, examples, documentationUrl, ...)
 What stays: everything that says whether a value is valid, which attributes there are, and what a change does.
 What is added: `attributes`, what Fn::GetAtt may name; `rules`, the conditional schemas that cfn-lint holds against parts
 of a type, each as [path below Properties, schema] or [path, schema, "warning"]. Lists of what a region offers are
-united over all regions, and are warnings.
+united over all regions, and are warnings. `shutDown` is the day on which AWS ended the service; `retired` holds values
+that a service does not take any more, with the day and the successor. `creationPolicy` and `updatePolicy` are schemas
+of those attributes.
 
 actions.bin is zstd of text, one line per IAM service prefix: the prefix and its actions, in small letters.
 
@@ -161,6 +163,59 @@ def rules():
     return by_type
 
 
+def update_policies():
+    """By type: the schema of its UpdatePolicy, without references."""
+    whole = json.loads((DATA / "schemas" / "other" / "resources" / "update_policy.json").read_text())
+
+    def inline(schema):
+        if isinstance(schema, list):
+            return [inline(item) for item in schema]
+        if not isinstance(schema, dict):
+            return schema
+        if "$ref" in schema:
+            return inline(whole["definitions"][schema["$ref"].rsplit("/", 1)[1]])
+        return {key: inline(value) for key, value in schema.items()}
+
+    found = {}
+    for part in whole["allOf"]:
+        kind = part["if"]["properties"]["Type"]
+        schema = part.get("then", {}).get("properties", {}).get("UpdatePolicy")
+        for name in kind.get("enum", [kind.get("const")]) if schema else []:
+            found[name] = strip(inline(schema))
+    return found
+
+
+SIGNAL = {
+    "additionalProperties": False,
+    "properties": {"Count": {"type": "integer", "minimum": 0}, "Timeout": {"type": "string", "pattern": "^P"}},
+    "type": "object",
+}
+# "CreationPolicy attribute"; a Timeout is a duration of ISO 8601.
+CREATION_POLICIES = {
+    "AWS::AppStream::Fleet": {"StartFleet": {"type": "boolean"}},
+    "AWS::AutoScaling::AutoScalingGroup": {
+        "AutoScalingCreationPolicy": {
+            "additionalProperties": False,
+            "properties": {"MinSuccessfulInstancesPercent": {"maximum": 100, "minimum": 0, "type": "integer"}},
+            "type": "object",
+        },
+        "ResourceSignal": SIGNAL,
+    },
+    "AWS::CloudFormation::WaitCondition": {"ResourceSignal": SIGNAL},
+    "AWS::EC2::Instance": {"ResourceSignal": SIGNAL},
+}
+
+
+def retired_runtimes(known_on):
+    """By runtime: the day since which Lambda updates no function that has it, and what to use instead."""
+    runtimes = json.loads((DATA / "AdditionalSpecs" / "LmbdRuntimeLifecycle.json").read_text())
+    return {
+        name: [about["update-block"], about["successor"]]
+        for name, about in sorted(runtimes.items())
+        if about["update-block"] and about["update-block"] <= known_on
+    }
+
+
 def actions():
     services = json.loads((DATA / "AdditionalSpecs" / "Policies.json").read_text())
     return "\n".join(" ".join([name, *sorted(services[name].get("Actions", {}))]) for name in sorted(services))
@@ -173,7 +228,8 @@ def derive():
         for name, digest in json.loads((PROVIDERS / f"{region}.json").read_text()).items():
             if name.startswith(("AWS::", "Alexa::")):
                 types.setdefault(name, digest)
-    by_type = rules()
+    by_type, updates = rules(), update_policies()
+    known_on = json.loads((DATA / "schemas" / "version.json").read_text())["schema_date"][:10]
     derived = {}
     for name in sorted(types):
         schema = json.loads((RESOURCES / f"{types[name]}.json").read_text())
@@ -183,6 +239,17 @@ def derive():
             stripped["attributes"] = allowed
         if name in by_type:
             stripped["rules"] = by_type[name]
+        if name in updates:
+            stripped["updatePolicy"] = updates[name]
+        if name in CREATION_POLICIES:
+            stripped["creationPolicy"] = {
+                "additionalProperties": False, "properties": CREATION_POLICIES[name], "type": "object"
+            }
+        lifecycle = schema.get("lifecycle", {})
+        if lifecycle.get("status") == "shutdown" and lifecycle.get("date", "9") <= known_on:
+            stripped["shutDown"] = lifecycle["date"]
+        if name == "AWS::Lambda::Function":
+            stripped["retired"] = {"Runtime": retired_runtimes(known_on)}
         derived[name] = json.dumps(stripped, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return derived
 

@@ -1,8 +1,10 @@
 //! How results read for people. The functions below this file go from data to text; the printer decides about colours.
 
 mod explain;
+mod formatted;
 mod modules;
 mod plan;
+mod preflight;
 mod problems;
 mod status;
 mod summary;
@@ -14,11 +16,12 @@ use super::View;
 use super::printer::Printer;
 use super::progress::{Bars, Lines, Progress};
 use super::report::{
-    CodeList, Explained, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
+    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
 };
 use super::text::{ADD, CHANGE, COMMAND, NAME, count, paint};
 use crate::diagnostic::{Problems, Severity};
 use crate::plan::{Kind, Plan};
+use crate::preflight::Preflight;
 
 /// Text for people.
 pub struct Human {
@@ -59,9 +62,16 @@ impl View for Human {
         self.printer.say(&text);
     }
 
-    fn plan(&self, plan: &Plan, next: &[String]) {
+    fn plan(&self, plan: &Plan, preflight: Option<&Preflight>, next: &[String]) {
         self.printer
             .data(&plan::plan(plan, next, self.printer.terminal().width));
+        if let Some(preflight) = preflight.filter(|preflight| !preflight.checks.is_empty()) {
+            self.printer.say(&preflight::line(preflight));
+            if !preflight.problems.is_empty() {
+                self.printer.say("");
+                self.problems(&preflight.problems);
+            }
+        }
     }
 
     fn validated(&self, validated: &Validated, warnings: &Problems) {
@@ -87,6 +97,16 @@ impl View for Human {
                 count(linted.resources(), "resource")
             ));
         }
+    }
+
+    fn formatted(&self, report: &Formatted) {
+        for file in report.files.iter().filter(|file| file.changed) {
+            self.printer.data(&match &file.diff {
+                Some(diff) => formatted::diff(diff),
+                None => file.path.clone(),
+            });
+        }
+        self.problems(&report.problems);
     }
 
     fn status(&self, status: &Status) {
