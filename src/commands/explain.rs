@@ -163,10 +163,10 @@ mod tests {
 
     #[test]
     fn words_and_hundreds_list_codes() {
-        let Ok(Asked::List(found)) = asking("read-only") else {
-            panic!("several codes speak of read-only")
+        let Ok(Asked::List(found)) = asking("unknown property") else {
+            panic!("several codes speak of these")
         };
-        assert_eq!(found.first(), Some(&codes::READ_ONLY_PROPERTY));
+        assert_eq!(found.first(), Some(&codes::UNKNOWN_PROPERTY));
         let Ok(Asked::List(found)) = asking("MLI01XX") else {
             panic!("a hundred is listed")
         };
@@ -178,7 +178,7 @@ mod tests {
         for (line, hint) in [
             ("MLI0427 MLI0429", "MLI0428"),
             ("4711", "`mlinfra explain 47xx`"),
-            ("propety", "did you mean `property`?"),
+            ("prperty", "did you mean `property`?"),
             ("99xx", "`mlinfra explain` lists"),
         ] {
             let error = asking(line).unwrap_err();

@@ -124,8 +124,8 @@ fn project(table: &Table, missing: &Missing<'_>, problems: &mut Problems) -> Opt
     }
     let Some(name) = section.and_then(|section| field::string(section, "name", problems)) else {
         let lacks = match (table.get("project"), section) {
-            (None, _) => !missing.is_told("project"),
-            (Some(_), Some(section)) => !section.contains_key("name"),
+            (None, _) => !missing.is_told("project") && field::lacks(table, "project", &keys::names(keys::FILE)),
+            (Some(_), Some(section)) => field::lacks(section, "name", &keys::names(keys::PROJECT)),
             // What stands there is no table, and that was told.
             (Some(_), None) => false,
         };
@@ -179,7 +179,7 @@ fn mended(written: &str) -> Option<String> {
 
 fn stacks(table: &Table, missing: &Missing<'_>, problems: &mut Problems) -> IndexMap<String, StackSpec> {
     let Some(section) = field::table(table, "stacks", problems) else {
-        if !table.contains_key("stacks") && !missing.is_told("stacks") {
+        if !missing.is_told("stacks") && field::lacks(table, "stacks", &keys::names(keys::FILE)) {
             problems.push(
                 missing
                     .problem("the environment has no stacks".into(), None)
@@ -214,11 +214,16 @@ fn stacks(table: &Table, missing: &Missing<'_>, problems: &mut Problems) -> Inde
                 stacks.insert(key, StackSpec { name, module, inputs });
             }
             None if body.contains_key("module") => {}
-            None => problems.push(
-                missing
-                    .problem(format!("the stack `{}` has no `module`", name.value), Some(entry))
-                    .hint("for example: module = \"vpc\"; `mlinfra module list` shows what there is"),
-            ),
+            None => {
+                let problem = missing.problem(format!("the stack `{}` has no `module`", name.value), Some(entry));
+                let near = body.iter().find(|(key, _)| closest(key, ["module"]).is_some());
+                problems.push(match near {
+                    Some((key, near)) => problem
+                        .at(near.key.clone(), "")
+                        .hint(format!("did you mean `module` by `{key}`?")),
+                    None => problem.hint("for example: module = \"vpc\"; `mlinfra module list` shows what there is"),
+                });
+            }
         }
     }
     stacks

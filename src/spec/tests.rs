@@ -385,7 +385,7 @@ fn a_name_that_aws_knows_otherwise_is_suggested() {
         ("US-EAST-1", "us-east-1"),
     ] {
         let told = told(&dev_with("\"eu-central-1\"", &format!("\"{written}\"")));
-        assert!(told[0].ends_with(&format!("did you mean \"{meant}\"?")), "{told:#?}");
+        assert!(told[0].ends_with(&format!("did you mean `{meant}`?")), "{told:#?}");
     }
 }
 
@@ -447,5 +447,35 @@ mod properties {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn what_a_misspelt_key_was_meant_to_be_is_not_missing_as_well() {
+    let head = "[project]\nname = \"a\"\n[environment]\naccount = \"111122223333\"\nregion = \"us-east-1\"\n";
+    let stacks = "[stacks.network]\nmodule = \"vpc\"\n";
+    for (text, expected) in [
+        (
+            format!("{head}[stack.network]\nmodule = \"vpc\"\n"),
+            "MLI0104 environments/dev.toml:6:2 environment files have no key `stack` | did you mean `stacks`?",
+        ),
+        (
+            format!("{head}{stacks}").replace("[environment]", "[enviroment]"),
+            "MLI0104 environments/dev.toml:3:2 environment files have no key `enviroment` | did you mean `environment`?",
+        ),
+        (
+            format!("{head}{stacks}").replace("account", "acount"),
+            "MLI0104 environments/dev.toml:4:1 [environment] has no key `acount` | did you mean `account`?",
+        ),
+        (
+            format!("{head}{stacks}").replace("module", "modul"),
+            "MLI0106 environments/dev.toml:6:9 the stack `network` has no `module` | did you mean `module` by `modul`?",
+        ),
+        (
+            format!("{head}{stacks}").replace("us-east-1", "us-esat-1"),
+            "MLI0108 environments/dev.toml:5:10 `us-esat-1` is not the name of a region | did you mean `us-east-1`?",
+        ),
+    ] {
+        assert_eq!(told(&text), [expected]);
     }
 }

@@ -16,7 +16,7 @@ pub(super) struct Target {
 pub(super) fn target(table: &Table, missing: &Missing<'_>, problems: &mut Problems) -> Option<Target> {
     let entry = table.get("environment");
     let Some(section) = field::table(table, "environment", problems) else {
-        if entry.is_none() && !missing.is_told("environment") {
+        if !missing.is_told("environment") && field::lacks(table, "environment", &keys::names(keys::FILE)) {
             problems.push(missing.problem("the section [environment] is missing".into(), None).hint(
                 "it says where everything goes:\n[environment]\naccount = \"111122223333\"\nregion = \"us-east-1\"",
             ));
@@ -26,7 +26,7 @@ pub(super) fn target(table: &Table, missing: &Missing<'_>, problems: &mut Proble
     let known = keys::names(keys::ENVIRONMENT);
     field::unknown_keys(section, &known, "[environment]", codes::UNKNOWN_KEY, problems);
     for key in ["account", "region"] {
-        if !section.contains_key(key) && !missing.is_told(key) {
+        if !missing.is_told(key) && field::lacks(section, key, &known) {
             problems.push(
                 missing
                     .problem(format!("[environment] has no `{key}`"), entry)
@@ -111,6 +111,19 @@ fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// What stands before the number in the name of every region.
+const DIRECTIONS: [&str; 9] = [
+    "central",
+    "east",
+    "north",
+    "northeast",
+    "northwest",
+    "south",
+    "southeast",
+    "southwest",
+    "west",
+];
+
 /// `us-east-1`, `ap-southeast-2`, `us-gov-west-1`: words and a number, as in "AWS Regions", AWS General Reference.
 fn check_region(region: &Spanned<String>, problems: &mut Problems) {
     let written = region.value.as_str();
@@ -136,7 +149,7 @@ fn check_region(region: &Spanned<String>, problems: &mut Problems) {
         .or_else(|| is_region(&plain).then_some(plain.as_str()))
         .or_else(|| closest(&plain, PLACES.iter().map(|(region, _)| *region)));
     problems.push(match near {
-        Some(near) => problem.hint(format!("did you mean \"{near}\"?")),
+        Some(near) => problem.hint(format!("did you mean `{near}`?")),
         None => problem.hint("for example \"us-east-1\" or \"eu-central-1\""),
     });
 }
@@ -148,7 +161,8 @@ fn is_region(name: &str) -> bool {
         .iter()
         .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase()));
     let numbered = !number.is_empty() && number.len() <= 2 && number.bytes().all(|byte| byte.is_ascii_digit());
-    words && numbered && (2..=3).contains(&parts.len())
+    let direction = parts.last().copied().unwrap_or_default();
+    words && numbered && (2..=3).contains(&parts.len()) && DIRECTIONS.contains(&direction)
 }
 
 /// Regions and what the console calls them ("AWS Regions", AWS General Reference), for suggestions only: a region that

@@ -36,7 +36,7 @@ pub(super) fn workloads(
             ("kind", "kind = \"api\", \"batch\" or \"stream\""),
             ("on", "on = \"cluster\": the stack that it runs on"),
         ] {
-            if !body.contains_key(key) {
+            if field::lacks(body, key, &["kind", "on"]) {
                 let problem = Problem::error(
                     codes::MISSING_SETTING,
                     format!("the workload `{}` has no `{key}`", name.value),
