@@ -231,7 +231,7 @@ on = "clustr"
 
 #[test]
 fn sections_that_are_missing_are_named_with_an_example() {
-    let found = load_files(&[("dev.toml", "")]).unwrap_err().0;
+    let found = load_files(&[("dev.toml", "[tags]\nteam = \"ml\"\n")]).unwrap_err().0;
     let messages: Vec<_> = found.iter().map(|problem| problem.message.as_str()).collect();
     assert_eq!(
         messages,
@@ -344,13 +344,59 @@ fn tags_follow_the_rules_of_aws_and_leave_room_for_ours() {
 }
 
 #[test]
+fn an_empty_file_is_one_problem_with_the_least_that_is_needed() {
+    for text in ["", "# to be written\n"] {
+        let told = the_only(text);
+        assert!(
+            told.contains("nothing is said about this environment") && told.contains("[stacks.network]"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn what_follows_from_a_mistake_is_not_told_again() {
+    for (right, wrong) in [
+        ("[environment]", "[environments]"),
+        ("[stacks.cluster]", "[stack.cluster]"),
+        ("account = \"111122223333\"", "account = \"1111-2222-3333\""),
+        ("region = \"eu-central-1\"", "region = \"N. Virginia\""),
+        ("[environment]", "project = \"Scoring\"\n[environment]"),
+    ] {
+        let dev = dev_with(right, wrong);
+        let found = load_files(&[("dev.toml", dev.trim_start_matches("extends = \"common.toml\""))]).unwrap_err();
+        let own: Vec<String> = found
+            .0
+            .iter()
+            .filter(|problem| ![codes::MISSING_SETTING, codes::WORKLOAD_TARGET].contains(&problem.code))
+            .map(tell)
+            .collect();
+        assert_eq!(own.len(), 1, "{wrong}: {own:#?}");
+    }
+}
+
+#[test]
+fn a_name_that_aws_knows_otherwise_is_suggested() {
+    for (written, meant) in [
+        ("N. Virginia", "us-east-1"),
+        ("EU (Frankfurt)", "eu-central-1"),
+        ("eu_central_1", "eu-central-1"),
+        ("useast1", "us-east-1"),
+        ("US-EAST-1", "us-east-1"),
+    ] {
+        let told = told(&dev_with("\"eu-central-1\"", &format!("\"{written}\"")));
+        assert!(told[0].ends_with(&format!("did you mean `{meant}`?")), "{told:#?}");
+    }
+}
+
+#[test]
 fn a_stack_name_that_cloudformation_refuses_is_found_before_it_does() {
     let name = "s".repeat(120);
     let told = the_only(&dev_with(
         "[stacks.cluster]",
         &format!("[stacks.{name}]\nmodule = \"s3\"\n[stacks.cluster]"),
     ));
-    assert!(told.contains("is 132 characters long"), "{told}");
+    assert!(told.contains("too long: 132 characters"), "{told}");
 }
 
 #[test]
