@@ -26,6 +26,8 @@ impl<'a> Walk<'a> {
                 "if" => self.conditional(value, keywords, node, holder),
                 "propertyNames" => self.names(value, node),
                 "minProperties" | "maxProperties" => self.counted(key, value, given, node, holder),
+                // Whole items that are the same have the same keys, too, and are told about once.
+                "uniqueItems" if keywords.contains_key("uniqueKeys") => {}
                 "uniqueItems" | "uniqueKeys" | "contains" | "prefixItems" => self.items(key, value, node, holder),
                 _ => {}
             }

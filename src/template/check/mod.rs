@@ -170,6 +170,15 @@ fn contains_transform(node: &Node) -> bool {
             .any(|(key, _, value)| key == "Fn::Transform" || contains_transform(value))
 }
 
+/// Whether something is wrong at `span` already; what the schema says about a value need not be said again.
+fn is_told(problems: &Problems, span: &Span) -> bool {
+    let place = |problem: &crate::diagnostic::Problem| problem.labels.first().map(|label| label.span.bytes.clone());
+    problems
+        .0
+        .iter()
+        .any(|problem| place(problem).as_ref() == Some(&span.bytes))
+}
+
 /// "did you mean `x`?", if one of `known` is near.
 fn did_you_mean<'b>(typed: &str, known: impl IntoIterator<Item = &'b str>) -> Option<String> {
     closest(typed, known).map(|name| format!("did you mean `{name}`?"))
