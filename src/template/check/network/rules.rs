@@ -55,8 +55,8 @@ fn ports(template: &Template, rule: &Node, problems: &mut Problems) {
     };
     let (from, to) = (port("FromPort"), port("ToPort"));
     for (node, number) in from.iter().chain(&to) {
-        // -1 stands for all ports in old templates, and EC2 still takes it for both ends.
-        if !(-1..=65_535).contains(number) {
+        // The schema says what is too small.
+        if *number > 65_535 {
             problems.push(
                 Problem::error(
                     codes::PORT_RANGE,
