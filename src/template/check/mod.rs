@@ -17,6 +17,7 @@ mod dynamic;
 mod facts;
 mod formats;
 mod functions;
+mod gather;
 mod names;
 mod network;
 mod pattern;
