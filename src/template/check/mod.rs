@@ -11,10 +11,13 @@ use crate::diagnostic::{Problems, Span, closest};
 mod combinations;
 mod cycles;
 mod declarations;
+mod declared;
 mod deployment;
 mod dynamic;
+mod facts;
 mod formats;
 mod functions;
+mod gather;
 mod names;
 mod network;
 mod pattern;
@@ -155,6 +158,15 @@ fn contains_transform(node: &Node) -> bool {
             .entries()
             .iter()
             .any(|(key, _, value)| key == "Fn::Transform" || contains_transform(value))
+}
+
+/// Whether something is wrong at `span` already; what the schema says about a value need not be said again.
+fn is_told(problems: &Problems, span: &Span) -> bool {
+    let place = |problem: &crate::diagnostic::Problem| problem.labels.first().map(|label| label.span.bytes.clone());
+    problems
+        .0
+        .iter()
+        .any(|problem| place(problem).as_ref() == Some(&span.bytes))
 }
 
 /// "did you mean `x`?", if one of `known` is near.
