@@ -135,6 +135,16 @@ impl Project {
             .unwrap()
     }
 
+    /// Starts it with stdin and stdout piped.
+    pub fn start_with_input(&self, arguments: &str) -> Child {
+        self.command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
     fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mlinfra"));
         command

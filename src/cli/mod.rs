@@ -2,6 +2,7 @@
 
 mod apply;
 mod global;
+mod lint;
 mod lock;
 mod module;
 mod plan;
@@ -16,6 +17,7 @@ use clap::{Parser, Subcommand};
 
 pub use apply::{ApplyArgs, DestroyArgs};
 pub use global::{Color, Format, Global};
+pub use lint::LintArgs;
 pub use lock::{LockCommand, LockReleaseArgs, LockStatusArgs};
 pub use module::{ModuleCommand, ModuleListArgs, ModuleShowArgs};
 pub use plan::PlanArgs;
@@ -60,6 +62,8 @@ pub enum Command {
     Bootstrap(BootstrapArgs),
     /// Check environment files, modules and templates without touching AWS
     Validate(ValidateArgs),
+    /// Check CloudFormation templates, wherever they come from
+    Lint(LintArgs),
     /// Print the CloudFormation templates that an environment renders to
     Render(RenderArgs),
     /// Show what would change, property by property, and why

@@ -6,6 +6,7 @@ mod context;
 mod destroy;
 mod error;
 mod init;
+mod lint;
 mod lock;
 mod modules;
 mod operation;
@@ -117,6 +118,7 @@ fn run(context: &mut Context, command: Command) -> Outcome {
     match command {
         Command::Init(args) => init::run(context, &args),
         Command::Validate(args) => validate::run(context, &args),
+        Command::Lint(args) => lint::run(context, &args),
         Command::Render(args) => render::run(context, &args),
         Command::Module(ModuleCommand::List(_)) => modules::list(context),
         Command::Module(ModuleCommand::Show(args)) => modules::show(context, &args),
@@ -178,6 +180,7 @@ async fn verb(context: &Context, command: Command) -> Outcome {
         Command::Sandbox(SandboxCommand::Reset(args)) => sandbox::reset(context, &args).await,
         Command::Init(_)
         | Command::Validate(_)
+        | Command::Lint(_)
         | Command::Render(_)
         | Command::Module(_)
         | Command::Completions(_)

@@ -94,6 +94,26 @@ codes! {
     INTRINSIC_FORM = 435, "an intrinsic function has the wrong arguments";
     UNKNOWN_INTRINSIC = 436, "an intrinsic function is unknown";
     UNUSED_DECLARATION = 437, "a parameter, condition or mapping is never used";
+    VALUE_FORMAT = 438, "a value that cannot be such an id, ARN or name";
+    RETIRED = 439, "something that AWS has shut down";
+    POLICY_FORM = 440, "a policy document has the wrong form";
+    POLICY_STATEMENT = 441, "a policy statement lacks an element or has one that does not belong there";
+    POLICY_PRINCIPAL = 442, "a policy names a principal that cannot be one";
+    POLICY_CONDITION = 443, "a policy condition has an unknown operator or a wrong value";
+    POLICY_ACTION = 444, "a policy names an action that does not exist";
+    POLICY_RESOURCE = 445, "a policy names a resource that cannot be one";
+    POLICY_SIZE = 446, "a policy is larger than IAM takes";
+    NETWORK_BLOCK = 447, "a CIDR block that EC2 would refuse";
+    SUBNET_RANGE = 448, "a subnet lies outside its VPC or overlaps another one";
+    PORT_RANGE = 449, "a rule's ports and protocol do not go together";
+    RULE_NUMBER = 450, "two rules of a network ACL have the same number";
+    TAG_INVALID = 451, "a tag that CloudFormation or the service would refuse";
+    RESOURCE_NAME = 452, "a name that the service would refuse";
+    DEPLOYMENT_POLICY = 453, "a CreationPolicy or UpdatePolicy that does not fit its resource";
+    DYNAMIC_REFERENCE = 454, "a dynamic reference has the wrong form";
+    SAME_NAME = 455, "two resources have the same name";
+    ZONES_APART = 456, "availability zones of different regions in one template";
+    SCHEDULE = 457, "a schedule that EventBridge would refuse";
 
     PUBLIC_BUCKET = 501, "a bucket is open to the public";
     BUCKET_WITHOUT_ACCESS_BLOCK = 502, "a bucket does not block public access";

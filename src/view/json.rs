@@ -9,7 +9,7 @@ use super::View;
 use super::printer::Printer;
 use super::progress::Progress;
 use super::report::{
-    Initialised, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
+    Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
 };
 use crate::diagnostic::Problems;
 use crate::engine::event::{Event, Outcome};
@@ -50,6 +50,10 @@ impl View for Json {
             "validated",
             &json!({ "environments": validated.environments, "problems": warnings }),
         );
+    }
+
+    fn linted(&self, linted: &Linted, problems: &Problems) {
+        self.document("linted", &json!({ "files": linted.files, "problems": problems }));
     }
 
     fn status(&self, status: &Status) {

@@ -14,7 +14,7 @@ use crate::diagnostic::Problems;
 use crate::plan::Plan;
 
 use progress::Progress;
-use report::{Initialised, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated};
+use report::{Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated};
 
 pub use human::Human;
 pub use json::Json;
@@ -27,6 +27,8 @@ pub trait View: Send + Sync {
     fn plan(&self, plan: &Plan, next: &[String]);
     /// The environments that were found valid, and warnings about them.
     fn validated(&self, validated: &Validated, warnings: &Problems);
+    /// The templates that were checked, and all their problems.
+    fn linted(&self, linted: &Linted, problems: &Problems);
     /// An environment's stacks, lock and last operation.
     fn status(&self, status: &Status);
     /// Outputs by stack.

@@ -21,6 +21,29 @@ pub struct ValidatedEnvironment {
     pub resources: usize,
 }
 
+/// What `lint` looked at.
+#[derive(Debug, Serialize)]
+pub struct Linted {
+    /// The templates, in the order of the command line.
+    pub files: Vec<LintedFile>,
+}
+
+/// One template that was to be checked.
+#[derive(Debug, Serialize)]
+pub struct LintedFile {
+    /// As it was named; `(stdin)` for `-`.
+    pub path: String,
+    /// How many resources it declares; none if it could not be read.
+    pub resources: Option<usize>,
+}
+
+impl Linted {
+    /// How many resources all templates declare together.
+    pub fn resources(&self) -> usize {
+        self.files.iter().filter_map(|file| file.resources).sum()
+    }
+}
+
 /// What `status` shows.
 #[derive(Debug, Serialize)]
 pub struct Status {

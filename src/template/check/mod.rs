@@ -11,17 +11,35 @@ use crate::diagnostic::{Problems, Span, closest};
 mod combinations;
 mod cycles;
 mod declarations;
+mod deployment;
+mod dynamic;
+mod formats;
 mod functions;
+mod names;
+mod network;
+mod pattern;
+mod policies;
 mod properties;
 mod references;
+mod retired;
+mod schedule;
 mod sections;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod values;
+mod verdict;
 
-/// Checks `document` offline: sections, limits, resource types and properties against the embedded schemas, references,
-/// cycles and the security baseline. Problems come in the order of the text.
+/// Checks `document` offline, security baseline included. Problems come in the order of the text.
 pub fn check(document: &Document) -> Problems {
+    let mut problems = structure(document);
+    baseline::check(document, &mut problems);
+    in_order(problems)
+}
+
+/// What CloudFormation would refuse: sections, limits, resource types and properties against the embedded schemas,
+/// references and cycles. Without the security baseline.
+pub fn structure(document: &Document) -> Problems {
     let template = Template::of(document);
     let mut problems = Problems::default();
     sections::check(&template, &mut problems);
@@ -31,8 +49,21 @@ pub fn check(document: &Document) -> Problems {
     cycles::check(&template, &mut problems);
     if template.transforms != Transforms::Macros {
         properties::check(&template, &mut problems);
+        deployment::check(&template, &mut problems);
+        dynamic::check(&template, &mut problems);
+        names::check(&template, &mut problems);
+        schedule::check(&template, &mut problems);
+        tags::check(&template, &mut problems);
+        network::check(&template, &mut problems);
+        policies::check(&template, &mut problems);
+        retired::check(&template, &mut problems);
     }
-    baseline::check(document, &mut problems);
+    problems
+}
+
+/// `problems` of one document in the order of its text.
+#[must_use]
+pub fn in_order(mut problems: Problems) -> Problems {
     problems
         .0
         .sort_by_key(|problem| problem.labels.first().map_or(0, |label| label.span.bytes.start));

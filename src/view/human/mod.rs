@@ -11,7 +11,7 @@ use super::View;
 use super::printer::Printer;
 use super::progress::{Bars, Lines, Progress};
 use super::report::{
-    Initialised, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
+    Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
 };
 use super::text::{ADD, CHANGE, COMMAND, NAME, count, paint};
 use crate::diagnostic::Problems;
@@ -50,6 +50,18 @@ impl View for Human {
                 paint(NAME, name),
                 count(found.stacks, "stack"),
                 count(found.resources, "resource")
+            ));
+        }
+    }
+
+    fn linted(&self, linted: &Linted, problems: &Problems) {
+        self.problems(problems);
+        if problems.is_empty() {
+            self.printer.say(&format!(
+                "{} {}, {}: no problems",
+                paint(ADD, "✓"),
+                count(linted.files.len(), "template"),
+                count(linted.resources(), "resource")
             ));
         }
     }
