@@ -114,6 +114,10 @@ codes! {
     SAME_NAME = 455, "two resources have the same name";
     ZONES_APART = 456, "availability zones of different regions in one template";
     SCHEDULE = 457, "a schedule that EventBridge would refuse";
+    FUNCTION_RESULT = 470, "a function gives another kind of value than is wanted";
+    RULE_DECLARATION = 471, "a template rule is declared wrongly";
+    METADATA_INVALID = 472, "metadata that CloudFormation reads has the wrong form";
+    MISSING_SUB = 473, "a text holds a variable that nothing replaces";
 
     PUBLIC_BUCKET = 501, "a bucket is open to the public";
     BUCKET_WITHOUT_ACCESS_BLOCK = 502, "a bucket does not block public access";

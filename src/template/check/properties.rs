@@ -9,7 +9,7 @@ use super::super::read::describe;
 use super::super::schema::ResourceSchema;
 use super::super::{Node, NodeValue, intrinsic, schema};
 use super::verdict::{Presence, presence, value_presence};
-use super::{Template, Transforms, did_you_mean, formats, is_unknown, pattern, values};
+use super::{Template, Transforms, did_you_mean, formats, is_unknown, pattern, results, values};
 use crate::diagnostic::{Problem, Problems, Span, codes};
 
 pub(super) fn check(template: &Template, problems: &mut Problems) {
@@ -121,10 +121,16 @@ impl<'a> Walk<'a> {
             self.push(problem);
             return;
         }
+        let types = types(given);
+        if let Some(kind) = results::kind(self.template, node).filter(|kind| !results::fits(*kind, &types)) {
+            let wanted: Vec<&str> = types.iter().map(|name| article(name)).collect();
+            let what = format!("`{}`", self.name());
+            self.push(results::misfit(self.template, kind, node, &what, &wanted.join(" or ")));
+            return;
+        }
         if is_unknown(node) || node.value == NodeValue::Null {
             return;
         }
-        let types = types(given);
         match &node.value {
             NodeValue::Map(_) if types.contains(&"object") || types.is_empty() => self.object(given, node, holder),
             NodeValue::List(_) if types.contains(&"array") || types.is_empty() => self.list(given, node, holder),
