@@ -118,6 +118,8 @@ codes! {
     RULE_DECLARATION = 471, "a template rule is declared wrongly";
     METADATA_INVALID = 472, "metadata that CloudFormation reads has the wrong form";
     MISSING_SUB = 473, "a text holds a variable that nothing replaces";
+    VALUES_APART = 474, "values of a resource that do not go together";
+    STATE_MACHINE = 475, "a state machine whose definition would be refused";
 
     PUBLIC_BUCKET = 501, "a bucket is open to the public";
     BUCKET_WITHOUT_ACCESS_BLOCK = 502, "a bucket does not block public access";

@@ -12,9 +12,11 @@ mod combinations;
 mod conditions;
 mod cycles;
 mod declarations;
+mod declared;
 mod deployment;
 mod dynamic;
 mod embedded;
+mod facts;
 mod formats;
 mod functions;
 mod metadata;
@@ -30,6 +32,7 @@ mod retired;
 mod rules;
 mod schedule;
 mod sections;
+mod services;
 mod tags;
 #[cfg(test)]
 mod tests;
@@ -64,6 +67,7 @@ pub fn structure(document: &Document) -> Problems {
         dynamic::check(&template, &mut problems);
         names::check(&template, &mut problems);
         schedule::check(&template, &mut problems);
+        services::check(&template, &mut problems);
         tags::check(&template, &mut problems);
         network::check(&template, &mut problems);
         policies::check(&template, &mut problems);
@@ -179,6 +183,15 @@ fn contains_transform(node: &Node) -> bool {
             .entries()
             .iter()
             .any(|(key, _, value)| key == "Fn::Transform" || contains_transform(value))
+}
+
+/// Whether something is wrong at `span` already; what the schema says about a value need not be said again.
+fn is_told(problems: &Problems, span: &Span) -> bool {
+    let place = |problem: &crate::diagnostic::Problem| problem.labels.first().map(|label| label.span.bytes.clone());
+    problems
+        .0
+        .iter()
+        .any(|problem| place(problem).as_ref() == Some(&span.bytes))
 }
 
 /// "did you mean `x`?", if one of `known` is near.
