@@ -1,7 +1,7 @@
 """`mlinfra lint` held against cfn-lint: templates that are fine, and hundreds that have one mistake each.
 
     python tests/external/agreement.py                  the comparison, as CI runs it
-    python tests/external/agreement.py --per-kind 40    more mutants of every kind
+    python tests/external/agreement.py --per-kind 40    more mutants of every kind (5 is what CI takes: 2 to 20 each)
     python tests/external/agreement.py --kind NAME      one kind only, every finding shown
     python tests/external/agreement.py --keep FOLDER    leave the templates there
     python tests/external/agreement.py --cache FILE     cfn-lint's findings are kept there, for those who change mlinfra
@@ -78,10 +78,12 @@ def cases(per_kind, only):
             generator.shuffle(own)
             rounds.append(own)
         random.Random(f"{SEED} {kind}").shuffle(rounds)
+        # The more places there are for a mistake, the more often it is made; what is the same in every template counts less.
+        wanted = max(2, min(4 * per_kind, sum(map(len, rounds)) // 20))
         depth = 0
-        while len(mutants) < per_kind and any(len(own) > depth for own in rounds):
+        while len(mutants) < wanted and any(len(own) > depth for own in rounds):
             for own in rounds:
-                if len(own) > depth and len(mutants) < per_kind:
+                if len(own) > depth and len(mutants) < wanted:
                     name, mutant, suffix, original = own[depth]
                     made = mutant if of_text else mutant.made()
                     text = made if of_text else documents.write(made, suffix)
