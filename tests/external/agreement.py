@@ -79,7 +79,8 @@ def cases(per_kind, only):
             rounds.append(own)
         random.Random(f"{SEED} {kind}").shuffle(rounds)
         # The more places there are for a mistake, the more often it is made; what is the same in every template counts less.
-        wanted = max(2, min(4 * per_kind, sum(map(len, rounds)) // 20))
+        # A syntax error is the same wherever it stands.
+        wanted = max(2, min((1 if of_text else 4) * per_kind, sum(map(len, rounds)) // 20))
         depth = 0
         while len(mutants) < wanted and any(len(own) > depth for own in rounds):
             for own in rounds:

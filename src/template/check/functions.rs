@@ -60,6 +60,15 @@ fn walk(template: &Template, node: &Node, problems: &mut Problems) {
         let at = node.entries().first().map_or(&node.span, |(_, span, _)| span);
         arguments(template, name, argument, at, problems);
     }
+    if let [(key, span, _)] = node.entries()
+        && template.transforms == Transforms::None
+        && key.starts_with("Fn:")
+        && !key.starts_with("Fn::")
+        && let Some(hint) = did_you_mean(key, names())
+    {
+        let problem = Problem::error(codes::UNKNOWN_INTRINSIC, format!("there is no function `{key}`"));
+        problems.push(problem.at(span.clone(), "").hint(hint));
+    }
     for (key, span, value) in node.entries() {
         if node.entries().len() > 1
             && FUNCTIONS
@@ -75,7 +84,17 @@ fn walk(template: &Template, node: &Node, problems: &mut Problems) {
         null(key, span, value, problems);
         walk(template, value, problems);
     }
-    node.items().iter().for_each(|item| walk(template, item, problems));
+    for item in node.items() {
+        if item.value == NodeValue::Null {
+            problems.push(
+                Problem::error(codes::NULL_VALUE, "an item of a list has no value")
+                    .at(item.span.clone(), "")
+                    .note("CloudFormation refuses null anywhere in a template")
+                    .hint("remove the item, or use `!Ref AWS::NoValue` in `!If` to leave it out"),
+            );
+        }
+        walk(template, item, problems);
+    }
 }
 
 fn null(key: &str, span: &Span, value: &Node, problems: &mut Problems) {

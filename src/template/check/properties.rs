@@ -290,9 +290,11 @@ impl<'a> Walk<'a> {
         if read_only && !required && !intrinsic::is_no_value(value) {
             let name = self.name();
             self.push(
-                Problem::error(
+                // CloudFormation leaves it out silently (cloudformation-resource-schema#102): nothing fails, and nothing
+                // is set.
+                Problem::warning(
                     codes::READ_ONLY_PROPERTY,
-                    format!("`{name}` cannot be given: AWS sets it"),
+                    format!("`{name}` has no effect: only AWS sets it"),
                 )
                 .at(span.clone(), "")
                 .hint(format!("to use its value write `!GetAtt {}.{name}`", self.owner)),
