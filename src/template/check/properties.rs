@@ -10,7 +10,7 @@ use super::super::schema::ResourceSchema;
 use super::super::{Node, NodeValue, intrinsic, schema};
 use super::declared::{Declared, Found};
 use super::verdict::{Presence, presence, value_presence};
-use super::{Template, Transforms, did_you_mean, formats, is_unknown, values};
+use super::{Template, Transforms, did_you_mean, formats, is_unknown, results, values};
 use crate::diagnostic::{Problem, Problems, Span, codes};
 
 pub(super) fn check(template: &Template, problems: &mut Problems) {
@@ -122,10 +122,16 @@ impl<'a> Walk<'a> {
             self.push(problem);
             return;
         }
+        let types = types(given);
+        if let Some(kind) = results::kind(self.template, node).filter(|kind| !results::fits(*kind, &types)) {
+            let wanted: Vec<&str> = types.iter().map(|name| article(name)).collect();
+            let what = format!("`{}`", self.name());
+            self.push(results::misfit(self.template, kind, node, &what, &wanted.join(" or ")));
+            return;
+        }
         if is_unknown(node) || node.value == NodeValue::Null {
             return;
         }
-        let types = types(given);
         match &node.value {
             NodeValue::Map(_) if types.contains(&"object") || types.is_empty() => self.object(given, node, holder),
             NodeValue::List(_) if types.contains(&"array") || types.is_empty() => self.list(given, node, holder),
@@ -284,9 +290,11 @@ impl<'a> Walk<'a> {
         if read_only && !required && !intrinsic::is_no_value(value) {
             let name = self.name();
             self.push(
-                Problem::error(
+                // CloudFormation leaves it out silently (cloudformation-resource-schema#102): nothing fails, and nothing
+                // is set.
+                Problem::warning(
                     codes::READ_ONLY_PROPERTY,
-                    format!("`{name}` cannot be given: AWS sets it"),
+                    format!("`{name}` has no effect: only AWS sets it"),
                 )
                 .at(span.clone(), "")
                 .hint(format!("to use its value write `!GetAtt {}.{name}`", self.owner)),

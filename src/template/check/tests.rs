@@ -5,11 +5,14 @@ use super::check;
 use crate::diagnostic::{Problems, Source};
 
 mod combinations;
+mod declarations;
 mod formats;
+mod functions;
 mod names;
 mod network;
 mod policies;
 mod properties;
+mod services;
 
 fn problems(text: &str) -> Problems {
     let source = Arc::new(Source {

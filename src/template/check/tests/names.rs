@@ -96,7 +96,7 @@ fn dynamic_references_name_a_service_and_all_parts() {
             "one of them",
         ),
     ] {
-        let found = resource("AWS::SNS::Topic", &format!("DisplayName: '{reference}'"));
+        let found = resource("AWS::IAM::User", &format!("LoginProfile: {{Password: '{reference}'}}"));
         assert!(
             found.len() == 1 && found[0].starts_with("0454") && found[0].contains(why),
             "{reference}: {found:?}"
@@ -110,7 +110,7 @@ fn dynamic_references_name_a_service_and_all_parts() {
         "{{resolve:secretsmanager:db}}",
     ] {
         assert_eq!(
-            resource("AWS::SNS::Topic", &format!("DisplayName: '{good}'")),
+            resource("AWS::IAM::User", &format!("LoginProfile: {{Password: '{good}'}}")),
             Vec::<String>::new(),
             "{good}"
         );

@@ -143,10 +143,10 @@ fn lists_have_as_many_items_as_allowed() {
 }
 
 #[test]
-fn what_only_aws_sets_cannot_be_given() {
+fn what_only_aws_sets_has_no_effect_when_given() {
     assert_eq!(
         resource("AWS::S3::Bucket", "Arn: arn:aws:s3:::x"),
-        ["0427 5:7 `Arn` cannot be given: AWS sets it; to use its value write `!GetAtt R.Arn`"]
+        ["0427 5:7 `Arn` has no effect: only AWS sets it; to use its value write `!GetAtt R.Arn`"]
     );
     assert_eq!(
         resource("AWS::SageMaker::Endpoint", "EndpointName: x\nEndpointConfigName: y"),
