@@ -5,6 +5,7 @@ mod global;
 mod lock;
 mod module;
 mod plan;
+mod policy;
 mod project;
 mod sandbox;
 mod shell;
@@ -19,6 +20,7 @@ pub use global::{Color, Format, Global};
 pub use lock::{LockCommand, LockReleaseArgs, LockStatusArgs};
 pub use module::{ModuleCommand, ModuleListArgs, ModuleShowArgs};
 pub use plan::PlanArgs;
+pub use policy::{PolicyCommand, PolicyListArgs, PolicyShowArgs};
 pub use project::{BootstrapArgs, InitArgs, OutputsArgs, RenderArgs, StatusArgs, ValidateArgs};
 pub use sandbox::{SandboxCommand, SandboxListArgs, SandboxResetArgs, SandboxServeArgs};
 pub use shell::{CompletionsArgs, ManArgs};
@@ -78,6 +80,9 @@ pub enum Command {
     /// List the modules, or show the inputs and outputs of one
     #[command(subcommand)]
     Module(ModuleCommand),
+    /// List the rules of the policy, or show one
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Serve, list or reset the embedded AWS
     #[command(subcommand)]
     Sandbox(SandboxCommand),

@@ -9,7 +9,8 @@ use super::View;
 use super::printer::Printer;
 use super::progress::Progress;
 use super::report::{
-    Initialised, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
+    Initialised, LockReport, ModuleList, ModuleReport, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary,
+    Validated,
 };
 use crate::diagnostic::Problems;
 use crate::engine::event::{Event, Outcome};
@@ -74,6 +75,14 @@ impl View for Json {
 
     fn module(&self, module: &ModuleReport) {
         self.document("module", module);
+    }
+
+    fn rules(&self, rules: &RuleList) {
+        self.document("rules", rules);
+    }
+
+    fn rule(&self, rule: &RuleReport) {
+        self.document("rule", rule);
     }
 
     fn sandbox(&self, report: &SandboxReport) {

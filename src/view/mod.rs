@@ -14,7 +14,10 @@ use crate::diagnostic::Problems;
 use crate::plan::Plan;
 
 use progress::Progress;
-use report::{Initialised, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated};
+use report::{
+    Initialised, LockReport, ModuleList, ModuleReport, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary,
+    Validated,
+};
 
 pub use human::Human;
 pub use json::Json;
@@ -39,6 +42,10 @@ pub trait View: Send + Sync {
     fn modules(&self, modules: &ModuleList);
     /// One module.
     fn module(&self, module: &ModuleReport);
+    /// The rules of the policy.
+    fn rules(&self, rules: &RuleList);
+    /// One rule.
+    fn rule(&self, rule: &RuleReport);
     /// The sandbox's stacks.
     fn sandbox(&self, report: &SandboxReport);
     /// What `init` wrote.

@@ -3,6 +3,7 @@
 mod modules;
 mod plan;
 mod problems;
+mod rules;
 mod status;
 mod summary;
 mod values;
@@ -11,7 +12,8 @@ use super::View;
 use super::printer::Printer;
 use super::progress::{Bars, Lines, Progress};
 use super::report::{
-    Initialised, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
+    Initialised, LockReport, ModuleList, ModuleReport, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary,
+    Validated,
 };
 use super::text::{ADD, CHANGE, COMMAND, NAME, count, paint};
 use crate::diagnostic::Problems;
@@ -77,6 +79,14 @@ impl View for Human {
     fn module(&self, module: &ModuleReport) {
         self.printer
             .data(&modules::module(module, self.printer.terminal().width));
+    }
+
+    fn rules(&self, rules: &RuleList) {
+        self.printer.data(&rules::rules(rules));
+    }
+
+    fn rule(&self, rule: &RuleReport) {
+        self.printer.data(&rules::rule(rule, self.printer.terminal().width));
     }
 
     fn sandbox(&self, report: &SandboxReport) {
