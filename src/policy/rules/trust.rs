@@ -86,11 +86,9 @@ fn provider(statement: Statement<'_>) -> Option<&Node> {
     ];
     let principals = Possible::of(statement.get("Principal")).into_iter();
     let federated = principals.flat_map(|principal| principal.get("Federated"));
-    let nodes = federated.flat_map(Possible::items).filter_map(|item| match item {
+    let mut nodes = federated.flat_map(Possible::items).filter_map(|item| match item {
         Possible::Given(node) | Possible::Unknown(node) => Some(node),
         Possible::Absent => None,
     });
-    nodes
-        .filter(|node| written(node).is_none_or(|name| !BY_OTHER_KEYS.contains(&name.as_str())))
-        .next()
+    nodes.find(|node| written(node).is_none_or(|name| !BY_OTHER_KEYS.contains(&name.as_str())))
 }
