@@ -115,3 +115,53 @@ fn a_port_is_told_once_and_by_the_rule_that_knows_it_best() {
         assert_eq!(codes(fine), Vec::<String>::new(), "{fine}");
     }
 }
+
+#[test]
+fn a_role_may_trust_a_provider_of_ones_own_without_naming_a_subject() {
+    let role = |federated: &str, key: &str| {
+        found(&format!(
+            "Resources:\n  R:\n    Type: AWS::IAM::Role\n    Properties:\n      AssumeRolePolicyDocument:\n        Statement:\n          - Effect: Allow\n            Principal: {{Federated: {federated}}}\n            Action: sts:AssumeRoleWithWebIdentity\n            Condition: {{StringEquals: {{'{key}': x}}}}\n"
+        ))
+        .len()
+    };
+    let github = "token.actions.githubusercontent.com";
+    assert_eq!(
+        role(
+            &format!("arn:aws:iam::1:oidc-provider/{github}"),
+            &format!("{github}:aud")
+        ),
+        1
+    );
+    assert_eq!(role("!GetAtt Provider.Arn", &format!("{github}:aud")), 1);
+    assert_eq!(role("!GetAtt Provider.Arn", &format!("{github}:sub")), 0);
+    assert_eq!(
+        role("arn:aws:iam::1:oidc-provider/acme.okta.com", "acme.okta.com:aud"),
+        0
+    );
+    assert_eq!(
+        role("cognito-identity.amazonaws.com", "cognito-identity.amazonaws.com:aud"),
+        0
+    );
+}
+
+#[test]
+fn actions_count_only_for_the_resources_that_they_are_about() {
+    let policy = |statement: &str| {
+        found(&format!(
+            "Resources:\n  P:\n    Type: AWS::IAM::ManagedPolicy\n    Properties:\n      PolicyDocument:\n        Statement: [{{Effect: Allow, {statement}}}]\n"
+        ))
+    };
+    assert_eq!(
+        policy("Action: ['iam:PassRole'], Resource: ['arn:aws:logs:*:*:*']"),
+        Vec::<String>::new()
+    );
+    assert_eq!(policy("Action: ['iam:Pass*'], Resource: ['arn:aws:iam::1:*']").len(), 1);
+    assert_eq!(
+        policy("Action: ['iam:PutRolePolicy'], Resource: ['arn:aws:iam::1:role/app']"),
+        Vec::<String>::new()
+    );
+    let bounded =
+        "Action: ['iam:PutRolePolicy'], Resource: '*', Condition: {StringEquals: {'iam:PermissionsBoundary': x}}";
+    assert_eq!(policy(bounded), Vec::<String>::new());
+    assert_eq!(policy("Action: '*', Resource: '*'").len(), 1, "told once");
+}
