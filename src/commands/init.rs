@@ -159,8 +159,11 @@ fn fill(text: &str, name: &str, args: &InitArgs) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::project::judged;
     use super::*;
-    use crate::module::{self, Catalogue};
+    use crate::clock::Clock;
+    use crate::module::Catalogue;
+    use crate::policy::Policy;
     use crate::spec;
 
     #[test]
@@ -179,7 +182,8 @@ mod tests {
             };
             let environment = spec::load(name, &mut read).unwrap();
             assert_eq!(environment.region.value, "eu-central-1");
-            let (_, warnings) = module::render(&environment, &Catalogue::built_in()).unwrap();
+            let today = Clock::real().today();
+            let (_, warnings) = judged(&environment, &Catalogue::built_in(), &Policy::built_in(), today).unwrap();
             assert_eq!(warnings.0, [], "{name}");
         }
     }
