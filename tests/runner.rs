@@ -16,6 +16,7 @@ mod formatting;
 mod interrupted;
 mod invariants;
 mod lint;
+mod policy;
 mod project;
 mod protection;
 mod sandbox_book;
