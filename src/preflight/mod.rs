@@ -35,6 +35,8 @@ pub struct Place {
     pub resource_type: String,
     /// Where, in the stack's rendered text; none for what is removed and so in no text any more.
     pub span: Option<Span>,
+    /// Whether the span is one of the resource's values, and not just where it begins.
+    pub is_value: bool,
 }
 
 /// What a plan asks of the account.

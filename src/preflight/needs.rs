@@ -97,6 +97,7 @@ fn stack(needs: &mut Needs, environment: &RenderedEnvironment, planned: &StackPl
                 logical_id: change.logical_id.clone(),
                 resource_type: change.resource_type.clone(),
                 span: None,
+                is_value: false,
             };
             let gone = Subject {
                 physical_id: change.physical_id.as_deref(),
@@ -427,6 +428,7 @@ impl<'a> Subject<'a> {
             logical_id: self.logical_id.to_owned(),
             resource_type: self.resource_type.to_owned(),
             span: self.key.cloned(),
+            is_value: false,
         }
     }
 }
@@ -436,6 +438,7 @@ impl Place {
     fn at(&self, span: Span) -> Self {
         Self {
             span: Some(span),
+            is_value: true,
             ..self.clone()
         }
     }

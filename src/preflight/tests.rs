@@ -488,7 +488,7 @@ fn an_action_that_no_policy_allows_comes_with_the_policy_that_would() {
         &problem,
         Severity::Error,
         codes::PERMISSION_MISSING,
-        "an action of what stack own needs is not permitted: eks:CreateCluster",
+        "stack own needs a permission that is not granted to the caller: eks:CreateCluster",
     );
     assert!(
         problem

@@ -99,13 +99,13 @@ async fn a_policy_that_names_what_it_allows_is_asked_about_just_that() {
 async fn quotas_of_every_kind_are_held_against_what_is_asked_for() {
     let quota = |key: &str, value: u32| format!("[[fault]]\nquota = \"{key}\"\nvalue = {value}\n");
     let exceeded = vec![(Severity::Error, codes::QUOTA_EXCEEDED)];
-    // Spot vCPUs, addresses, clusters, buckets, and VPCs (the region's default one counts).
+    // Spot vCPUs, addresses, clusters, buckets and VPCs.
     for (key, little, enough) in [
         ("ec2/L-34B43A08", 3, 4),
         ("ec2/L-0263D0A3", 0, 1),
         ("eks/L-1194D53C", 0, 1),
         ("s3/L-DC2B2D3D", 3, 4),
-        ("vpc/L-F678F1CE", 1, 2),
+        ("vpc/L-F678F1CE", 0, 1),
     ] {
         assert_eq!(found(&quota(key, little)).await, exceeded, "{key}");
         assert_eq!(found(&quota(key, enough)).await, [], "{key}");

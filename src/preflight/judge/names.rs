@@ -15,9 +15,11 @@ pub(super) fn judge(hearing: &mut Hearing<'_>) {
                 let Named { name, .. } = named;
                 let problem = Problem::error(
                     codes::NAME_TAKEN,
-                    format!("the bucket {name} belongs to another account"),
+                    format!("there is a bucket {name} already, and it is not to be seen from here"),
                 )
-                .note("names of buckets are unique in the world")
+                .note(
+                    "names of buckets are unique in the world: it belongs to another account, or hides from this role",
+                )
                 .hint("give it another name, or none: CloudFormation then makes one up that is free");
                 hearing.find(&named.place, "", problem);
             }
