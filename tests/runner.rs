@@ -13,6 +13,7 @@ mod bad_input;
 mod first_steps;
 mod interrupted;
 mod invariants;
+mod preflight;
 mod project;
 mod protection;
 mod sandbox_book;

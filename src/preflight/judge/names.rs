@@ -37,6 +37,9 @@ fn here(hearing: &mut Hearing<'_>, named: &Named) {
         NameKind::Repository => "a repository",
         NameKind::Cluster => "a cluster",
         NameKind::Table => "a table",
+        NameKind::Endpoint => "an endpoint",
+        NameKind::Notebook => "a notebook instance",
+        NameKind::ModelGroup => "a model group",
     };
     let problem = Problem::error(codes::NAME_TAKEN, format!("there is {what} {name} already"));
     let problem = match hearing.answers.owners.get(name) {

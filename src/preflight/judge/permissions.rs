@@ -76,7 +76,9 @@ fn told(hearing: &mut Hearing<'_>, stack: &str, by_others: bool, refused: &[(&Ac
     } else if refused.iter().all(|(_, decision)| *decision == Decision::Denied) {
         problem.hint("take the actions out of the policy that denies them, or use another role")
     } else {
-        problem.hint("this policy would allow it:").hint(policy(refused))
+        problem
+            .hint("this policy would allow what is missing:")
+            .hint(policy(refused))
     };
     let place: Option<&Place> = refused.iter().find_map(|(action, _)| action.place.as_ref());
     match place {
@@ -95,7 +97,9 @@ fn permissions(names: &[&str]) -> String {
 /// A policy of one statement for each set of resources.
 fn policy(refused: &[(&Action, Decision)]) -> String {
     let mut by_action: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for (action, _) in refused {
+    // What a policy denies, no other policy can allow.
+    let lacking = refused.iter().filter(|(_, decision)| *decision != Decision::Denied);
+    for (action, _) in lacking {
         let resource = action.resource.as_deref().map_or_else(|| "*".to_owned(), wide);
         by_action.entry(&action.action).or_default().insert(resource);
     }
