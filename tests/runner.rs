@@ -17,6 +17,7 @@ mod interrupted;
 mod invariants;
 mod lint;
 mod policy;
+mod preflight;
 mod project;
 mod protection;
 mod sandbox_book;
