@@ -11,6 +11,8 @@
 
 mod bad_input;
 mod first_steps;
+mod fuzz;
+mod hostile;
 mod interrupted;
 mod invariants;
 mod project;

@@ -5,6 +5,7 @@ mod bootstrap;
 mod context;
 mod destroy;
 mod error;
+mod files;
 mod init;
 mod lock;
 mod modules;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::files;
 use crate::diagnostic::{Problem, Problems, closest, codes};
 use crate::module::{self, Catalogue, RenderedEnvironment};
 use crate::spec::{self, Environment};
@@ -45,13 +46,13 @@ impl Project {
 
     /// The text of a file of the project, by its path relative to the root; else why it cannot be read.
     pub fn read(&self, path: &str) -> Result<String, String> {
-        fs_err::read_to_string(self.root.join(path)).map_err(|error| reason(&error))
+        files::text(&self.root.join(path), files::MOST_TOML).map_err(|unread| unread.why)
     }
 
     /// The environments: files in `environments/` that no other file extends. A file that is not valid TOML counts as
     /// one, so that its mistakes are told.
     pub fn environments(&self) -> Result<Vec<String>, Problem> {
-        let texts = self.files("environments", "toml")?;
+        let texts = self.files("environments", "toml", files::MOST_TOML)?;
         let mut bases = BTreeSet::new();
         for text in texts.values() {
             let Ok(table) = text.parse::<toml::Table>() else {
@@ -94,11 +95,14 @@ impl Project {
 
     /// The modules: built in, and the project's own over them.
     pub fn catalogue(&self) -> Result<Catalogue, Problems> {
-        let mut files = BTreeMap::new();
-        for (folder, ending) in [("modules", "toml"), ("templates/cloudformation", "yaml")] {
-            files.extend(self.files(folder, ending).map_err(|problem| Problems(vec![problem]))?);
+        let mut texts = BTreeMap::new();
+        for (folder, ending, most) in [
+            ("modules", "toml", files::MOST_TOML),
+            ("templates/cloudformation", "yaml", files::MOST_TEMPLATE),
+        ] {
+            texts.extend(self.files(folder, ending, most)?);
         }
-        Catalogue::with_overrides(files)
+        Catalogue::with_overrides(texts)
     }
 
     /// The environment `name` rendered, and warnings about it.
@@ -109,7 +113,8 @@ impl Project {
     }
 
     /// The texts of the files in `folder` with this ending, by path relative to the root; none if it does not exist.
-    fn files(&self, folder: &str, ending: &str) -> Result<BTreeMap<String, String>, Problem> {
+    /// Each has at most `most` bytes.
+    fn files(&self, folder: &str, ending: &str, most: u64) -> Result<BTreeMap<String, String>, Problem> {
         let unreadable =
             |path: &str, why: String| Problem::error(codes::FILE_UNREADABLE, format!("cannot read {path}: {why}"));
         let path = self.root.join(folder);
@@ -122,11 +127,17 @@ impl Project {
             let entry = entry.map_err(|error| unreadable(folder, reason(&error)))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let hidden = name.starts_with('.');
-            if hidden || Path::new(&name).extension().is_none_or(|found| found != ending) || !entry.path().is_file() {
+            if hidden || Path::new(&name).extension().is_none_or(|found| found != ending) || entry.path().is_dir() {
                 continue;
             }
+            if texts.len() >= files::MOST_FILES {
+                let message = format!("{folder}/ holds more than {} files", files::MOST_FILES);
+                return Err(Problem::error(codes::TOO_MANY_FILES, message)
+                    .note(format!("every .{ending} file in it is read"))
+                    .hint("move what does not belong there into a folder of its own"));
+            }
             let relative = format!("{folder}/{name}");
-            let text = self.read(&relative).map_err(|why| unreadable(&relative, why))?;
+            let text = files::text(&entry.path(), most).map_err(|unread| unread.problem(&relative))?;
             texts.insert(relative, text);
         }
         Ok(texts)

@@ -11,6 +11,7 @@ use crate::diagnostic::Source;
 use crate::spec::Environment;
 use crate::template::Document;
 
+mod bounds;
 mod catalogue;
 mod contract;
 mod jinja;

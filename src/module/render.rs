@@ -13,7 +13,7 @@ use super::lines::{self, Marked};
 use super::origin::{input_labels, line_span, relocate_with};
 use super::typing::{Resolved, Takes, Wire};
 use super::wiring::{self, WiredStack};
-use super::{Origins, OutputRef, RenderedEnvironment, RenderedStack, jinja};
+use super::{Origins, OutputRef, RenderedEnvironment, RenderedStack, bounds, jinja};
 use crate::diagnostic::{Problem, Problems, Source, Span, closest, codes};
 use crate::spec::Environment;
 use crate::template::{self, Document, Node, NodeValue};
@@ -25,7 +25,7 @@ use crate::template::{self, Document, Node, NodeValue};
 pub fn render(environment: &Environment, catalogue: &Catalogue) -> Result<(RenderedEnvironment, Problems), Problems> {
     let wired = wiring::wire(environment, catalogue)?;
     let mut problems = Problems::default();
-    let (language, marked) = compile(&wired, &mut problems);
+    let (mut language, marked) = compile(&wired, &mut problems);
     let mut stacks = IndexMap::new();
     for stack in &wired {
         let name = &stack.spec.name.value;
@@ -33,6 +33,8 @@ pub fn render(environment: &Environment, catalogue: &Catalogue) -> Result<(Rende
         let Some(marked) = marked.get(module.as_str()) else {
             continue;
         };
+        let steps = bounds::steps(&stack.contract.template.text, &marked.tags, jinja::MOST_STEPS);
+        language.set_fuel(Some(steps));
         if let Some(rendered) = one(environment, stack, &wired, &language, marked, &mut problems) {
             stacks.insert(name.clone(), rendered);
         }
@@ -78,6 +80,14 @@ fn compile<'a>(
                 .hint("build the whole string in the expression: {{ \"prefix-\" ~ name }}"),
             );
         }
+        if let Some(excess) = bounds::excess(&template.text, &marked.tags) {
+            problems.push(
+                Problem::error(codes::RENDER_TOO_MUCH, excess.message)
+                    .at(Span::new(template, excess.bytes), "")
+                    .hint(excess.hint),
+            );
+            continue;
+        }
         match language.add_template_owned(name.to_owned(), marked.text.clone()) {
             Ok(()) if misplaced.is_empty() => {
                 texts.insert(name, marked);
@@ -113,7 +123,7 @@ fn one(
     let context = context(environment, stack);
     let rendered = language
         .get_template(&contract.name)
-        .and_then(|template| template.render(context));
+        .and_then(|template| jinja::render(&template, context));
     let (text, lines) = match rendered {
         Ok(text) => lines::strip(&text),
         Err(error) => {
@@ -262,7 +272,12 @@ fn render_problem(error: &minijinja::Error, stack: &WiredStack<'_>, marked: &Mar
     let refused = details
         .iter()
         .find_map(|text| text.split_once(jinja::REFUSED).map(|(_, message)| message));
-    let problem = if let Some(message) = refused {
+    let problem = if details.iter().any(|text| jinja::is_too_much(text)) {
+        let message = format!("`{name}`: the template does more than any stack needs");
+        Problem::error(codes::RENDER_TOO_MUCH, message)
+            .note("a rendering may take a million steps and write 16 MiB; macros nest some ten deep")
+            .hint("look for a loop over a large range, a macro that calls itself, or a text that keeps doubling")
+    } else if let Some(message) = refused {
         let message = message.split(" (in ").next().unwrap_or(message);
         Problem::error(codes::REFUSED_BY_TEMPLATE, format!("`{name}`: {message}"))
     } else if error.kind() == minijinja::ErrorKind::UndefinedError {

@@ -17,6 +17,9 @@ pub(crate) fn unknown_keys(table: &Table, known: &[&str], place: &str, code: Cod
     }
 }
 
+/// How many names a hint lists.
+const MOST_NAMES: usize = 40;
+
 /// Adds "did you mean", or else the list of what there is.
 pub(crate) fn with_suggestion<'a>(
     problem: Problem,
@@ -27,9 +30,17 @@ pub(crate) fn with_suggestion<'a>(
     if let Some(near) = closest(typed, known.clone()) {
         return problem.hint(format!("did you mean `{near}`?"));
     }
-    let names: Vec<_> = known.into_iter().map(|name| format!("`{name}`")).collect();
+    let mut known = known.into_iter();
+    let names: Vec<_> = known
+        .by_ref()
+        .take(MOST_NAMES)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let more = known.count();
     if names.is_empty() {
         problem
+    } else if more > 0 {
+        problem.hint(format!("{lead} {} and {more} more", names.join(", ")))
     } else {
         problem.hint(format!("{lead} {}", names.join(", ")))
     }

@@ -11,12 +11,15 @@ use crate::diagnostic::{Problem, Problems, Source, Span, codes};
 /// The keys of a table in the order of the text.
 pub(crate) type Table = IndexMap<String, Entry>;
 
+/// How many syntax errors of one file are told: behind the first few hundred it is no TOML at all.
+const MOST_ERRORS: usize = 500;
+
 /// Reads a whole file; every syntax error in it is reported, duplicate keys included.
 pub(crate) fn parse(source: &Arc<Source>) -> Result<Table, Problems> {
     let (root, errors) = DeTable::parse_recoverable(&source.text);
     let mut problems = Problems::default();
     let mut repeated_table: Option<usize> = None;
-    for error in &errors {
+    for error in errors.iter().take(MOST_ERRORS) {
         let problem = syntax_problem(source, error);
         let Some(span) = problem.labels.first().map(|label| &label.span) else {
             continue;

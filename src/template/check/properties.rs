@@ -8,11 +8,15 @@ use serde_json::{Map, Value};
 use super::super::read::describe;
 use super::super::schema::ResourceSchema;
 use super::super::{Node, NodeValue, intrinsic, schema};
-use super::{Template, Transforms, combinations, did_you_mean, is_unknown, values};
+use super::{MOST_FINDINGS, Template, Transforms, combinations, did_you_mean, is_unknown, values};
 use crate::diagnostic::{Problem, Problems, Span, codes};
 
 pub(super) fn check(template: &Template, problems: &mut Problems) {
+    let found = problems.0.len();
     for (name, span, resource) in template.resources.entries {
+        if problems.0.len() > found + MOST_FINDINGS {
+            return;
+        }
         let Some(kind) = resource.get("Type").filter(|kind| kind.as_str().is_some()) else {
             continue;
         };

@@ -2,7 +2,7 @@
 
 mod modules;
 mod plan;
-mod problems;
+pub mod problems;
 mod status;
 mod summary;
 mod values;
