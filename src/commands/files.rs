@@ -11,7 +11,7 @@ pub const MOST_TOML: u64 = 256 << 10;
 /// The largest template, in bytes: what CloudFormation takes, and room for comments and statements.
 pub const MOST_TEMPLATE: u64 = 2 << 20;
 /// The largest saved plan, in bytes: tens of thousands of changes.
-pub const MOST_PLAN: u64 = 64 << 20;
+pub const MOST_PLAN: u64 = 16 << 20;
 /// How many files of one kind a folder may hold.
 pub const MOST_FILES: usize = 1_000;
 

@@ -66,7 +66,7 @@ pub fn faults() -> Reader {
             Ok(match first {
                 Ok(faults) => vec![mark("faults"), faults.len() as u64],
                 Err(why) if why.trim().is_empty() => return Err("refused without a reason".to_owned()),
-                Err(why) => vec![mark(&why)],
+                Err(why) => vec![mark(why.lines().last().unwrap_or_default())],
             })
         },
     }

@@ -67,7 +67,13 @@ fn problem(problem: &Problem, width: usize) -> String {
     for hint in &problem.hints {
         group = group.element(Level::HELP.message(safe(hint)));
     }
-    Renderer::styled().term_width(width).render(&[group])
+    let text = Renderer::styled().term_width(width).render(&[group]);
+    // The renderer announces another file before a snippet without a path, which is what a window is.
+    let announces = |line: &&str| anstream::adapter::strip_str(line).to_string().trim() == ":::";
+    text.lines()
+        .filter(|line| !announces(line))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The texts that the labels point into, the primary label's first.
@@ -246,6 +252,44 @@ mod tests {
 
         1 error, 1 warning
         "#);
+    }
+
+    #[test]
+    fn of_a_long_line_the_part_around_each_place_is_shown_with_its_real_column() {
+        let text = format!(
+            "{{\"a\": \"{}\", \"b\": 1, \"c\": \"{}\", \"b\": 2}}",
+            "é".repeat(500),
+            "x".repeat(900)
+        );
+        let file = Arc::new(Source {
+            path: "t.json".into(),
+            text,
+        });
+        let start = file.text.rfind("\"b\"").unwrap();
+        let problem = Problem::error(Code(404), "the key `b` stands twice")
+            .at(Span::new(&file, start..start + 3), "again here")
+            .at(span(&file, "\"b\""), "first here");
+        insta::assert_snapshot!(shown(vec![problem]), @r#"
+        error[MLI0404]: the key `b` stands twice
+         --> t.json:1:1428
+          |
+        1 | … xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "b": 2}
+          |                                                               ^^^ again here
+         ::: t.json:1:511
+          |
+        1 | … ééééééééééééééééééééééééééééé", "b": 1, "c": "xxxxxxxxxxxxxxxxxxxxxxxxx...
+          |                                   --- first here
+        "#);
+    }
+
+    #[test]
+    fn no_control_character_of_a_file_reaches_the_terminal() {
+        let file = Arc::new(Source {
+            path: "t.yaml".into(),
+            text: "a: \u{9b}2Jx\u{1b}[2J\n".into(),
+        });
+        let text = shown(vec![Problem::error(Code(3), "no").at(span(&file, "x"), "")]);
+        assert!(!text.contains(['\u{9b}', '\u{1b}']), "{text:?}");
     }
 
     #[test]
