@@ -13,6 +13,8 @@ mod bad_input;
 mod first_steps;
 mod generated;
 mod formatting;
+mod fuzz;
+mod hostile;
 mod interrupted;
 mod invariants;
 mod lint;

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::context::Context;
 use super::error::CommandError;
+use super::files;
 use super::operation::{carry_out, moved, stale};
 use super::preflight::{preflight, refused};
-use super::project::reason;
 use super::prompt::{Question, ask};
 use super::world::{Need, Reading, World};
 use super::{Done, Outcome};
@@ -122,11 +122,13 @@ async fn only_record(context: &Context, world: &World, plan: &Plan, args: &Apply
 
 fn open(context: &Context, path: &Path) -> Result<Plan, CommandError> {
     let shown = path.display();
-    let unreadable = |why: String| {
-        Problem::error(codes::PLAN_UNREADABLE, format!("cannot read the plan {shown}: {why}"))
-            .hint("an environment's name has no dots and no slashes: `mlinfra apply dev`")
-    };
-    let text = fs_err::read_to_string(context.path(path)).map_err(|error| unreadable(reason(&error)))?;
+    let text = files::text(&context.path(path), files::MOST_PLAN).map_err(|unread| {
+        Problem::error(
+            codes::PLAN_UNREADABLE,
+            format!("cannot read the plan {shown}: {}", unread.why),
+        )
+        .hint("an environment's name has no dots and no slashes: `mlinfra apply dev`")
+    })?;
     Ok(plan::open(&text).map_err(|error| {
         Problem::error(codes::PLAN_UNREADABLE, format!("{shown}: {error}"))
             .hint("`mlinfra plan ENV --out FILE` makes one")

@@ -7,6 +7,7 @@ mod destroy;
 mod error;
 mod explain;
 mod format;
+mod files;
 mod init;
 mod lint;
 mod lock;

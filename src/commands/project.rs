@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use super::files;
 use crate::diagnostic::{Problem, Problems, closest, codes};
 use crate::module::{self, Catalogue, RenderedEnvironment};
 use crate::policy::{self, Policy};
@@ -46,11 +47,19 @@ impl Project {
 
     /// The text of a file of the project, by its path relative to the root; else why it cannot be read.
     pub fn read(&self, path: &str) -> Result<String, String> {
-        let bytes = fs_err::read(self.root.join(path)).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => self.absent(path),
-            _ => reason(&error),
-        })?;
-        String::from_utf8(bytes).map_err(|error| not_utf_8(&error))
+        self.text(path, files::MOST_TOML).map_err(|unread| unread.why)
+    }
+
+    /// The text of a file of the project that has at most `most` bytes.
+    fn text(&self, path: &str, most: u64) -> Result<String, files::Unread> {
+        let full = self.root.join(path);
+        files::text(&full, most).map_err(|unread| match full.try_exists() {
+            Ok(false) => files::Unread {
+                why: self.absent(path),
+                ..unread
+            },
+            _ => unread,
+        })
     }
 
     /// Says that a file does not exist, and which one does that has nearly its name.
@@ -90,13 +99,13 @@ impl Project {
 
     /// The texts of all files in `environments/`, by path relative to the root.
     pub fn environment_texts(&self) -> Result<BTreeMap<String, String>, Problem> {
-        self.files("environments", "toml")
+        self.files("environments", "toml", files::MOST_TOML)
     }
 
     /// The environments: files in `environments/` that no other file extends. A file that is not valid TOML counts as
     /// one, so that its mistakes are told.
     pub fn environments(&self) -> Result<Vec<String>, Problem> {
-        let texts = self.files("environments", "toml")?;
+        let texts = self.files("environments", "toml", files::MOST_TOML)?;
         let mut bases = BTreeSet::new();
         for text in texts.values() {
             let Ok(table) = text.parse::<toml::Table>() else {
@@ -150,27 +159,29 @@ impl Project {
 
     /// The modules: built in, and the project's own over them.
     pub fn catalogue(&self) -> Result<Catalogue, Problems> {
-        let mut files = BTreeMap::new();
-        for (folder, ending) in [("modules", "toml"), ("templates/cloudformation", "yaml")] {
-            files.extend(self.files(folder, ending).map_err(|problem| Problems(vec![problem]))?);
+        let mut texts = BTreeMap::new();
+        for (folder, ending, most) in [
+            ("modules", "toml", files::MOST_TOML),
+            ("templates/cloudformation", "yaml", files::MOST_TEMPLATE),
+        ] {
+            texts.extend(self.files(folder, ending, most)?);
         }
-        Catalogue::with_overrides(files)
+        Catalogue::with_overrides(texts)
     }
 
     /// The policy: the rules that are built in, and the project's own in `policy/*.toml`.
     pub fn policy(&self) -> Result<Policy, Problems> {
-        let files = self
-            .files("policy", "toml")
-            .map_err(|problem| Problems(vec![problem]))?;
-        if files.is_empty() {
+        let texts = self.files("policy", "toml", files::MOST_TOML)?;
+        if texts.is_empty() {
             return Ok(Policy::built_in());
         }
         let environments = self.environments().map_err(|problem| Problems(vec![problem]))?;
-        Policy::with_own(files, &environments)
+        Policy::with_own(texts, &environments)
     }
 
     /// The texts of the files in `folder` with this ending, by path relative to the root; none if it does not exist.
-    fn files(&self, folder: &str, ending: &str) -> Result<BTreeMap<String, String>, Problem> {
+    /// Each has at most `most` bytes.
+    fn files(&self, folder: &str, ending: &str, most: u64) -> Result<BTreeMap<String, String>, Problem> {
         let unreadable =
             |path: &str, why: String| Problem::error(codes::FILE_UNREADABLE, format!("cannot read {path}: {why}"));
         let path = self.root.join(folder);
@@ -183,26 +194,21 @@ impl Project {
             let entry = entry.map_err(|error| unreadable(folder, reason(&error)))?;
             let name = entry.file_name().to_string_lossy().into_owned();
             let hidden = name.starts_with('.');
-            if hidden || Path::new(&name).extension().is_none_or(|found| found != ending) || !entry.path().is_file() {
+            if hidden || Path::new(&name).extension().is_none_or(|found| found != ending) || entry.path().is_dir() {
                 continue;
             }
+            if texts.len() >= files::MOST_FILES {
+                let message = format!("{folder}/ holds more than {} files", files::MOST_FILES);
+                return Err(Problem::error(codes::TOO_MANY_FILES, message)
+                    .note(format!("every .{ending} file in it is read"))
+                    .hint("move what does not belong there into a folder of its own"));
+            }
             let relative = format!("{folder}/{name}");
-            let text = self.read(&relative).map_err(|why| unreadable(&relative, why))?;
+            let text = files::text(&entry.path(), most).map_err(|unread| unread.problem(&relative))?;
             texts.insert(relative, text);
         }
         Ok(texts)
     }
-}
-
-/// Where a text stops being UTF-8, and what it may be in place of it.
-fn not_utf_8(error: &std::string::FromUtf8Error) -> String {
-    let bytes = error.as_bytes();
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return "it is UTF-16 text; save it as UTF-8".to_owned();
-    }
-    let before = bytes.get(..error.utf8_error().valid_up_to()).unwrap_or_default();
-    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-    format!("line {line} is not UTF-8; save the file as UTF-8")
 }
 
 /// Renders an environment and holds it against the policy as it is on the day `today`; gives warnings beside it.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::context::Context;
 use super::error::CommandError;
-use super::project::{Project, reason};
+use super::files;
+use super::project::Project;
 use crate::aws::session::{Endpoint, Session, SessionOptions};
 use crate::aws::{backend, session};
 use crate::cli::time_scale;
@@ -98,12 +99,10 @@ fn faults(context: &Context) -> Result<Vec<Fault>, CommandError> {
 /// Reads a file of faults.
 pub fn read_faults(path: &std::path::Path) -> Result<Vec<Fault>, CommandError> {
     let shown = path.display();
-    let text = fs_err::read_to_string(path).map_err(|error| {
-        Problem::error(
-            codes::FILE_UNREADABLE,
-            format!("cannot read the faults in {shown}: {}", reason(&error)),
-        )
-        .hint("MLINFRA_SANDBOX_FAULTS, or --faults, names a file of faults; without it there are none")
+    let text = files::text(path, files::MOST_TOML).map_err(|unread| {
+        unread
+            .problem(&format!("the faults in {shown}"))
+            .hint("MLINFRA_SANDBOX_FAULTS, or --faults, names a file of faults; without it there are none")
     })?;
     Ok(parse_faults(&text)
         .map_err(|error| Problem::error(codes::TOML_SYNTAX, format!("{shown} is no list of faults: {error}")))?)

@@ -21,6 +21,10 @@ codes! {
     FILE_UNREADABLE = 1, "a file cannot be read";
     TOML_SYNTAX = 2, "a file is not valid TOML";
     TEMPLATE_SYNTAX = 3, "a template is not valid YAML or Jinja";
+    FILE_TOO_LARGE = 4, "a file is too large to be what it should be";
+    NOT_A_FILE = 5, "a device or pipe stands where a file should be";
+    TOO_MANY_FILES = 6, "a folder holds too many files";
+    EXTENDS_TOO_LONG = 7, "environment files extend each other through too many files";
 
     ENVIRONMENT_NAME = 101, "an environment has an unusable name";
     EXTENDS_INVALID = 102, "`extends` names something that cannot be extended";
@@ -71,6 +75,7 @@ codes! {
     EXPRESSION_IN_TEXT = 306, "an expression in the middle of a string";
     PARAMETER_WITHOUT_VALUE = 307, "a template declares a parameter that nothing fills";
     PARAMETER_CONFLICT = 308, "a template uses a name that an input needs";
+    RENDER_TOO_MUCH = 309, "rendering a template takes more than any stack needs";
 
     TEMPLATE_TOO_LARGE = 401, "a template is larger than CloudFormation takes";
     TEMPLATE_TOO_DEEP = 402, "a template nests too deeply";

@@ -29,6 +29,9 @@ impl Serialize for Code {
     }
 }
 
+/// How many places of one problem are listed; a cycle can run through thousands.
+const MOST_LABELS: usize = 100;
+
 impl Serialize for Problem {
     /// Lines and columns count from 1; columns count characters; `end_line` and `end_column` point behind the last one.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -38,7 +41,7 @@ impl Serialize for Problem {
         fields.serialize_field("severity", &self.severity)?;
         fields.serialize_field("message", &self.message)?;
         fields.serialize_field("at", &self.labels.first().map(|label| Place::of(&label.span)))?;
-        fields.serialize_field("labels", &self.labels)?;
+        fields.serialize_field("labels", self.labels.get(..MOST_LABELS).unwrap_or(&self.labels))?;
         fields.serialize_field("notes", &self.notes)?;
         fields.serialize_field("hints", &self.hints)?;
         fields.end()

@@ -46,7 +46,8 @@ impl Span {
     /// Line and column of the start, both counted from 1; columns count characters.
     pub fn line_column(&self) -> (usize, usize) {
         let before = self.source.text.get(..self.bytes.start).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
+        // Counting bytes is many times faster than searching, and a flood of problems asks often.
+        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
         (line, column)
     }

@@ -7,6 +7,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, Undefi
 
 use super::contract::pascal;
 use super::typing::{Resolved, Takes};
+use crate::template::read::MAXIMUM_DEPTH;
 
 mod names;
 
@@ -17,9 +18,21 @@ pub(super) const DEFERRED: char = '\u{E002}';
 /// Begins the detail of errors that a template raises with `fail`.
 pub(super) const REFUSED: char = '\u{E003}';
 
+/// Begins the detail of errors that say that a template does more than any stack needs.
+pub(super) const TOO_MUCH: char = '\u{E004}';
+
+/// How many steps a rendering may take; the built-in modules take a few thousand.
+pub(super) const MOST_STEPS: u64 = 1_000_000;
+/// How many bytes a rendering may write, those counted that a `set` block or a macro captured: sixteen times what
+/// CloudFormation takes.
+const MOST_BYTES: usize = 16 << 20;
+/// How deep macros and loops may call each other; the interpreter counts a macro as several levels.
+const DEEPEST: usize = 64;
+
 /// The language without templates.
 pub(super) fn language() -> Environment<'static> {
     let mut language = Environment::new();
+    language.set_recursion_limit(DEEPEST);
     language.set_undefined_behavior(UndefinedBehavior::Strict);
     // Keeps what macros and `set` blocks captured from being written as a JSON string once more.
     language.set_auto_escape_callback(|_| AutoEscape::Json);
@@ -34,6 +47,8 @@ pub(super) fn language() -> Environment<'static> {
     for filter in ["safe", "escape", "e", "tojson"] {
         language.remove_filter(filter);
     }
+    // The one way for a loop to carry a value into its next round, and so to make values of any depth and size.
+    language.remove_global("namespace");
     language.add_filter("pascal", |value: &Value| -> Result<String, Error> {
         known(value)?;
         let text = value.to_string();
@@ -139,24 +154,77 @@ fn intrinsic(name: &'static str, argument: Value) -> Value {
     Value::from_pairs([(Value::from(name), argument)])
 }
 
-/// Writes a value as JSON that is YAML too. Everything goes through here, so quoting cannot go wrong.
-fn format(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
-    if value.is_safe() {
-        // What a macro or a `set` block has rendered: its values went through here already.
-        return write(out, value.as_str().unwrap_or_default());
+/// Renders a template, within bounds of work and of size.
+pub(super) fn render(template: &minijinja::Template<'_, '_>, context: Value) -> Result<String, Error> {
+    let mut text = Bounded(Vec::new());
+    match template.render_captured_to(context, &mut text) {
+        Ok(_) => String::from_utf8(text.0).map_err(|_| Error::from(ErrorKind::WriteFailure)),
+        Err(_) if text.0.len() >= MOST_BYTES => Err(too_large()),
+        Err(error) => Err(error),
     }
+}
+
+/// A text that takes no more than [`MOST_BYTES`].
+struct Bounded(Vec<u8>);
+
+impl std::io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let room = MOST_BYTES.saturating_sub(self.0.len()).min(bytes.len());
+        self.0.extend_from_slice(bytes.get(..room).unwrap_or_default());
+        Ok(room)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Whether an error's detail says that the template does too much, in the interpreter's words or in ours.
+pub(super) fn is_too_much(detail: &str) -> bool {
+    let reasons = [
+        "ran out of fuel",
+        "recursion limit exceeded",
+        "range has too many elements",
+    ];
+    detail.contains(TOO_MUCH) || reasons.iter().any(|reason| detail.contains(reason))
+}
+
+fn too_large() -> Error {
+    Error::new(ErrorKind::WriteFailure, format!("{TOO_MUCH}"))
+}
+
+/// How much a rendering has written so far, captured text included.
+#[derive(Default)]
+struct Written(usize);
+
+/// Writes a value as JSON that is YAML too. Everything goes through here, so quoting cannot go wrong.
+fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     let mut text = String::new();
-    json(value, &mut text)?;
-    write(out, &text)
+    let written = if value.is_safe() {
+        // What a macro or a `set` block has rendered: its values went through here already.
+        value.as_str().unwrap_or_default()
+    } else {
+        json(value, &mut text, 0)?;
+        &text
+    };
+    let total = state.get_or_insert_extension_with(Written::default);
+    total.0 = total.0.saturating_add(written.len());
+    if total.0 > MOST_BYTES {
+        return Err(too_large());
+    }
+    write(out, written)
 }
 
 fn write(out: &mut Output<'_>, text: &str) -> Result<(), Error> {
     out.write_str(text).map_err(|_| Error::from(ErrorKind::WriteFailure))
 }
 
-fn json(value: &Value, out: &mut String) -> Result<(), Error> {
+fn json(value: &Value, out: &mut String, depth: usize) -> Result<(), Error> {
+    if depth > MAXIMUM_DEPTH || out.len() > MOST_BYTES {
+        return Err(too_large());
+    }
     if let Some(deferred) = value.downcast_object_ref::<Deferred>() {
-        return json(&deferred.reference(), out);
+        return json(&deferred.reference(), out, depth);
     }
     match value.kind() {
         ValueKind::None => out.push_str("null"),
@@ -175,7 +243,7 @@ fn json(value: &Value, out: &mut String) -> Result<(), Error> {
                 if index > 0 {
                     out.push_str(", ");
                 }
-                json(&item, out)?;
+                json(&item, out, depth + 1)?;
             }
             out.push(']');
         }
@@ -190,7 +258,7 @@ fn json(value: &Value, out: &mut String) -> Result<(), Error> {
                     None => string(&key.to_string(), out)?,
                 }
                 out.push_str(": ");
-                json(&value.get_item(&key)?, out)?;
+                json(&value.get_item(&key)?, out, depth + 1)?;
             }
             out.push('}');
         }
@@ -209,6 +277,9 @@ fn json(value: &Value, out: &mut String) -> Result<(), Error> {
 /// A string literal that means the same in JSON and in YAML: control characters, line separators, the byte order mark,
 /// private-use characters and noncharacters are escaped.
 fn string(text: &str, out: &mut String) -> Result<(), Error> {
+    if text.len() > MOST_BYTES {
+        return Err(too_large());
+    }
     if text.contains(DEFERRED) {
         let detail = text.to_owned();
         return Err(Error::new(ErrorKind::InvalidOperation, detail));

@@ -79,7 +79,9 @@ pub(super) fn mark(text: &str) -> Marked {
             let raw = matches!(tag.tokens.as_slice(), [one] if text.get(one.bytes.clone()) == Some("raw"));
             marked.tags.push(tag);
             let skipped = if raw {
-                rest.get(end..).and_then(|inner| inner.find("endraw")).unwrap_or(0)
+                // Without an end all of the rest is raw, and the template is refused.
+                let inner = rest.get(end..).unwrap_or_default();
+                inner.find("endraw").unwrap_or(inner.len())
             } else {
                 0
             };
@@ -277,6 +279,8 @@ pub(super) fn misplaced(text: &str, tags: &[Tag]) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut offset = 0;
     let mut block: Option<usize> = None;
+    // Tags come in the order of the text, as lines do.
+    let mut ahead = tags;
     for line in text.split_inclusive('\n') {
         let range = offset..offset + line.len();
         offset = range.end;
@@ -285,15 +289,18 @@ pub(super) fn misplaced(text: &str, tags: &[Tag]) -> Vec<Range<usize>> {
         if block.is_some_and(|outer| !trimmed.is_empty() && indent <= outer) {
             block = None;
         }
-        for tag in tags
-            .iter()
-            .filter(|tag| tag.expression && range.contains(&tag.bytes.start))
-        {
+        let (here, rest) = ahead.split_at(ahead.partition_point(|tag| tag.bytes.start < range.end));
+        ahead = rest;
+        for tag in here.iter().filter(|tag| tag.expression) {
             let before = text.get(range.start..tag.bytes.start).unwrap_or_default();
-            let after = text
-                .get(tag.bytes.end..)
-                .and_then(|rest| rest.lines().next())
-                .unwrap_or_default();
+            let after = match text.get(tag.bytes.end..range.end) {
+                Some(after) => after.trim_end_matches(['\r', '\n']),
+                // The tag ends on a later line.
+                None => text
+                    .get(tag.bytes.end..)
+                    .and_then(|rest| rest.lines().next())
+                    .unwrap_or_default(),
+            };
             let comment = trimmed.starts_with('#');
             if !comment && (block.is_some() || !begins_value(before) || !ends_value(after)) {
                 found.push(tag.bytes.clone());

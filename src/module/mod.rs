@@ -12,6 +12,7 @@ use crate::spec::Environment;
 use crate::template::Document;
 
 mod blocks;
+mod bounds;
 mod catalogue;
 mod contract;
 mod jinja;

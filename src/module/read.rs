@@ -1,5 +1,6 @@
 //! Reading a contract; every mistake in it has a position.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -156,7 +157,7 @@ fn records(root: &Table, problems: &mut Problems) -> IndexMap<String, Record> {
         }
     }
     for (name, record) in &records {
-        if reaches(name, record, &records, 0) {
+        if reaches(name, record, &records) {
             let span = section.get(name).map(|entry| entry.key.clone());
             problems.push(match span {
                 Some(span) => invalid(&span, format!("the record type `{name}` contains itself")),
@@ -170,19 +171,25 @@ fn records(root: &Table, problems: &mut Problems) -> IndexMap<String, Record> {
     records
 }
 
-fn reaches(target: &str, record: &Record, records: &IndexMap<String, Record>, depth: usize) -> bool {
-    record
-        .fields
-        .values()
-        .filter_map(|field| field.ty.record())
-        .any(|name| {
-            name == target
-                || (depth < records.len()
-                    && records
-                        .get(name)
-                        .is_some_and(|inner| reaches(target, inner, records, depth + 1)))
-        })
+/// Whether a record holds one of the type `target`, at any depth.
+fn reaches(target: &str, record: &Record, records: &IndexMap<String, Record>) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut open = vec![record];
+    while let Some(record) = open.pop() {
+        for name in record.fields.values().filter_map(|field| field.ty.record()) {
+            if name == target {
+                return true;
+            }
+            if seen.insert(name) {
+                open.extend(records.get(name));
+            }
+        }
+    }
+    false
 }
+
+/// How many inputs a module, or fields a record, may have.
+const MOST_FIELDS: usize = 300;
 
 fn fields(
     table: &Table,
@@ -194,6 +201,13 @@ fn fields(
     let Some(section) = field::table(table, key, problems) else {
         return IndexMap::new();
     };
+    if let Some((_, entry)) = section.get_index(MOST_FIELDS) {
+        problems.push(
+            invalid(&entry.key, format!("`{key}` has more than {MOST_FIELDS} entries"))
+                .hint("split the module, or group inputs into a record type"),
+        );
+        return IndexMap::new();
+    }
     let mut fields = IndexMap::new();
     for (name, entry) in section {
         if !is_identifier(name) {
@@ -346,9 +360,12 @@ fn parse_type(written: &Spanned<String>, records: &IndexMap<String, Record>, pro
     }
 }
 
+/// Bounds the memory and the time that one pattern takes; counts such as `{1000}` multiply them.
+const MAXIMUM_COMPILED_BYTES: usize = 1 << 18;
+
 fn pattern(text: &Spanned<String>, problems: &mut Problems) -> Option<Pattern> {
     match regex::RegexBuilder::new(&format!("^(?:{})$", text.value))
-        .size_limit(1 << 20)
+        .size_limit(MAXIMUM_COMPILED_BYTES)
         .build()
     {
         Ok(regex) => Some(Pattern {

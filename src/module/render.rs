@@ -13,7 +13,7 @@ use super::lines::{self, Marked};
 use super::origin::relocate_with;
 use super::parts;
 use super::wiring::{self, WiredStack};
-use super::{Origins, RenderedEnvironment, RenderedStack, jinja};
+use super::{Origins, RenderedEnvironment, RenderedStack, bounds, jinja};
 use crate::diagnostic::{Problem, Problems, Source, Span, codes};
 use crate::spec::Environment;
 use crate::template::{self, Node};
@@ -40,7 +40,7 @@ pub fn render(environment: &Environment, catalogue: &Catalogue) -> Result<(Rende
 pub fn attempt(environment: &Environment, catalogue: &Catalogue) -> Result<(RenderedEnvironment, Problems), Problems> {
     let wired = wiring::wire(environment, catalogue)?;
     let mut problems = Problems::default();
-    let (language, marked) = compile(&wired, &mut problems);
+    let (mut language, marked) = compile(&wired, &mut problems);
     let mut stacks = IndexMap::new();
     for stack in &wired {
         let name = &stack.spec.name.value;
@@ -48,6 +48,8 @@ pub fn attempt(environment: &Environment, catalogue: &Catalogue) -> Result<(Rend
         let Some(marked) = marked.get(module.as_str()) else {
             continue;
         };
+        let steps = bounds::steps(&stack.contract.template.text, &marked.tags, jinja::MOST_STEPS);
+        language.set_fuel(Some(steps));
         if let Some(rendered) = one(environment, stack, &wired, &language, marked, &mut problems) {
             stacks.insert(name.clone(), rendered);
         }
@@ -90,6 +92,14 @@ fn compile<'a>(
                 .hint("build the whole string in the expression: {{ \"prefix-\" ~ name }}"),
             );
         }
+        if let Some(excess) = bounds::excess(&template.text, &marked.tags) {
+            problems.push(
+                Problem::error(codes::RENDER_TOO_MUCH, excess.message)
+                    .at(Span::new(template, excess.bytes), "")
+                    .hint(excess.hint),
+            );
+            continue;
+        }
         match language.add_template_owned(name.to_owned(), marked.text.clone()) {
             Ok(()) if misplaced.is_empty() => {
                 texts.insert(name, marked);
@@ -119,7 +129,7 @@ fn one(
     let context = context(environment, stack);
     let rendered = language
         .get_template(&contract.name)
-        .and_then(|template| template.render(context));
+        .and_then(|template| jinja::render(&template, context));
     let (text, lines) = match rendered {
         Ok(text) => lines::strip(&text),
         Err(error) => {

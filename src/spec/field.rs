@@ -41,6 +41,9 @@ pub(crate) fn lacks(table: &Table, key: &str, known: &[&str]) -> bool {
     !table.contains_key(key) && !table.keys().any(meant)
 }
 
+/// How many names a hint lists.
+const MOST_NAMES: usize = 40;
+
 /// Adds "did you mean", or else the list of what there is.
 pub(crate) fn with_suggestion<'a>(
     problem: Problem,
@@ -51,9 +54,17 @@ pub(crate) fn with_suggestion<'a>(
     if let Some(near) = closest(typed, known.clone()) {
         return problem.hint(format!("did you mean `{near}`?"));
     }
-    let names: Vec<_> = known.into_iter().map(|name| format!("`{name}`")).collect();
+    let mut known = known.into_iter();
+    let names: Vec<_> = known
+        .by_ref()
+        .take(MOST_NAMES)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let more = known.count();
     if names.is_empty() {
         problem
+    } else if more > 0 {
+        problem.hint(format!("{lead} {} and {more} more", names.join(", ")))
     } else {
         problem.hint(format!("{lead} {}", names.join(", ")))
     }

@@ -49,6 +49,9 @@ pub fn digest(sources: &[Arc<Source>]) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// How many files may extend each other, one behind the other.
+const LONGEST_CHAIN: usize = 32;
+
 struct Files<'a> {
     read: &'a mut dyn FnMut(&str) -> Result<String, String>,
     sources: Vec<Arc<Source>>,
@@ -129,6 +132,17 @@ impl Files<'_> {
                 return None;
             }
         };
+        if chain.len() >= LONGEST_CHAIN {
+            self.problems.push(
+                Problem::error(
+                    codes::EXTENDS_TOO_LONG,
+                    format!("environment files extend each other through more than {LONGEST_CHAIN} files"),
+                )
+                .at(base.span.clone(), "this one is not read any more")
+                .hint("`extends` takes a list: put several bases side by side instead of behind each other"),
+            );
+            return None;
+        }
         if let Some(start) = chain.iter().position(|earlier| *earlier == path) {
             let cycle = chain
                 .iter()

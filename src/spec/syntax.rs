@@ -11,10 +11,13 @@ use crate::diagnostic::{Problem, Problems, Source, Span, codes};
 /// The keys of a table in the order of the text.
 pub(crate) type Table = IndexMap<String, Entry>;
 
+/// How many syntax errors of one file are told: behind the first few hundred it is no TOML at all.
+const MOST_ERRORS: usize = 500;
+
 /// Reads a whole file; every syntax error in it is reported, duplicate keys included.
 pub(crate) fn parse(source: &Arc<Source>) -> Result<Table, Problems> {
     let (root, errors) = DeTable::parse_recoverable(&source.text);
-    let mut problems = mistakes::problems(source, &errors);
+    let mut problems = mistakes::problems(source, errors.get(..MOST_ERRORS).unwrap_or(&errors));
     let mut misread = Problems::default();
     let table = table(source, root.get_ref(), &mut misread);
     // What could be saved of a broken text may hold numbers that nobody wrote.

@@ -2,6 +2,8 @@
 //!
 //! Evaluation is not here: only CloudFormation, or the sandbox in its place, knows the values.
 
+use std::collections::HashSet;
+
 use super::{Node, NodeValue};
 use crate::diagnostic::Span;
 
@@ -102,9 +104,10 @@ pub fn sub_parts(text: &str) -> Vec<SubPart<'_>> {
             parts.push(SubPart::Text(before));
         }
         let Some((name, tail)) = after.split_once('}') else {
+            // No brace closes behind here: all of it is text.
             parts.push(SubPart::Text("${"));
             rest = after;
-            continue;
+            break;
         };
         if let Some(literal) = after.strip_prefix('!') {
             parts.push(SubPart::Text("${"));
@@ -203,11 +206,12 @@ fn sub(argument: &Node, found: &mut Vec<Reference>) {
         [text] => (text, Default::default()),
         [] => (argument, Default::default()),
     };
+    let own_names: HashSet<&str> = own.iter().map(|(key, _, _)| key.as_str()).collect();
     let mut searched = 0;
     for part in sub_parts(text.as_str().unwrap_or_default()) {
         let SubPart::Variable(name) = part else { continue };
         let span = variable_span(text, name, &mut searched);
-        if own.iter().any(|(key, _, _)| key == name) {
+        if own_names.contains(name) {
             continue;
         }
         let (kind, target, attribute) = match name.split_once('.') {
@@ -239,6 +243,8 @@ fn variable_span(text: &Node, name: &str, searched: &mut usize) -> Span {
             return Span::new(&text.span.source, base + start..base + *searched);
         }
     }
+    // Hidden by escapes; looking again for each of the variables behind it would take the square of the time.
+    *searched = written.len();
     text.span.clone()
 }
 

@@ -35,10 +35,24 @@ impl Json {
     }
 }
 
+/// How many problems a document lists; a flood of them would fill the memory of whoever reads it.
+const MOST: usize = 1_000;
+
+/// The problems under `problems`; how many were left out under `omitted`, if any were.
+fn listed(problems: &Problems) -> Map<String, Value> {
+    let shown: Vec<_> = problems.0.iter().take(MOST).collect();
+    let mut body = Map::new();
+    body.insert("problems".to_owned(), json!(shown));
+    if problems.0.len() > MOST {
+        body.insert("omitted".to_owned(), json!(problems.0.len() - MOST));
+    }
+    body
+}
+
 impl View for Json {
     fn problems(&self, problems: &Problems) {
         if !problems.0.is_empty() {
-            self.document("problems", &json!({ "problems": problems }));
+            self.document("problems", &listed(problems));
         }
     }
 
@@ -52,10 +66,9 @@ impl View for Json {
     }
 
     fn validated(&self, validated: &Validated, warnings: &Problems) {
-        self.document(
-            "validated",
-            &json!({ "environments": validated.environments, "problems": warnings }),
-        );
+        let mut body = listed(warnings);
+        body.insert("environments".to_owned(), json!(validated.environments));
+        self.document("validated", &body);
     }
 
     fn linted(&self, linted: &Linted, problems: &Problems) {

@@ -2,7 +2,7 @@
 //!
 //! [`Human`] and [`Json`] are two implementations of one set of functions, [`View`].
 
-mod human;
+pub mod human;
 mod json;
 pub mod printer;
 pub mod progress;

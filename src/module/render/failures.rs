@@ -74,7 +74,12 @@ pub(super) fn render_problem(
     let refused = details
         .iter()
         .find_map(|text| text.split_once(jinja::REFUSED).map(|(_, message)| message));
-    let problem = if let Some(message) = refused {
+    let problem = if details.iter().any(|text| jinja::is_too_much(text)) {
+        let message = format!("`{name}`: the template does more than any stack needs");
+        Problem::error(codes::RENDER_TOO_MUCH, message)
+            .note("a rendering may take a million steps and write 16 MiB; macros nest some ten deep")
+            .hint("look for a loop over a large range, a macro that calls itself, or a text that keeps doubling")
+    } else if let Some(message) = refused {
         let message = message.split(" (in ").next().unwrap_or(message);
         Problem::error(codes::REFUSED_BY_TEMPLATE, format!("`{name}`: {message}"))
     } else if error.kind() == minijinja::ErrorKind::UndefinedError {

@@ -1,31 +1,39 @@
 //! In which order stacks can be deployed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::WiredStack;
 use crate::diagnostic::{Problem, Problems, codes};
 
 /// Indices of `stacks`, dependencies first; of those that are free the earliest in the file.
 pub(super) fn order(stacks: &[WiredStack<'_>], problems: &mut Problems) -> Vec<usize> {
+    let places: BTreeMap<&str, usize> = stacks
+        .iter()
+        .enumerate()
+        .map(|(index, stack)| (stack.spec.name.value.as_str(), index))
+        .collect();
     let depends: Vec<BTreeSet<usize>> = stacks
         .iter()
         .map(|stack| {
             stack
                 .wires()
-                .filter_map(|wire| stacks.iter().position(|other| other.spec.name.value == wire.stack))
+                .filter_map(|wire| places.get(wire.stack.as_str()).copied())
                 .collect()
         })
         .collect();
     let mut order: Vec<usize> = Vec::new();
-    while order.len() < stacks.len() {
-        let free = depends
-            .iter()
-            .enumerate()
-            .find(|(index, needs)| !order.contains(index) && needs.iter().all(|need| order.contains(need)));
-        match free {
-            Some((index, _)) => order.push(index),
+    let mut ordered = BTreeSet::new();
+    let mut left: Vec<usize> = (0..stacks.len()).collect();
+    while !left.is_empty() {
+        let is_free = |index: &usize| depends.get(*index).is_some_and(|needs| needs.is_subset(&ordered));
+        match left.iter().position(is_free) {
+            Some(at) => {
+                let index = left.remove(at);
+                ordered.insert(index);
+                order.push(index);
+            }
             None => {
-                problems.push(cycle(stacks, &depends, &order));
+                problems.push(cycle(stacks, &depends, &ordered));
                 break;
             }
         }
@@ -34,7 +42,7 @@ pub(super) fn order(stacks: &[WiredStack<'_>], problems: &mut Problems) -> Vec<u
 }
 
 /// Walks from a stack that cannot be ordered until one comes again: that is a cycle.
-fn cycle(stacks: &[WiredStack<'_>], depends: &[BTreeSet<usize>], ordered: &[usize]) -> Problem {
+fn cycle(stacks: &[WiredStack<'_>], depends: &[BTreeSet<usize>], ordered: &BTreeSet<usize>) -> Problem {
     let next = |index: usize| depends.get(index)?.iter().copied().find(|need| !ordered.contains(need));
     let mut path: Vec<usize> = Vec::new();
     let mut at = (0..stacks.len()).find(|index| !ordered.contains(index));

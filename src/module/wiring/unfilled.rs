@@ -113,15 +113,23 @@ fn absent(stack: &TypedStack<'_>, inputs: &[&Field], from: &str, output: &str, e
     }
 }
 
+/// How many candidates a message names: beyond that, one is chosen by what it is for and not from a list.
+const MOST_CANDIDATES: usize = 8;
+
 fn ambiguous(
     stack: &TypedStack<'_>,
     inputs: &[&Field],
     candidates: &[(String, String)],
     environment: &Environment,
 ) -> Problem {
+    let more = match candidates.len().saturating_sub(MOST_CANDIDATES) {
+        0 => String::new(),
+        more => format!(" or {more} more"),
+    };
+    let candidates = candidates.get(..MOST_CANDIDATES).unwrap_or(candidates);
     let stacks: Vec<String> = candidates.iter().map(|(stack, _)| format!("`{stack}`")).collect();
     let message = format!(
-        "{} of `{}` could come from {}",
+        "{} of `{}` could come from {}{more}",
         names(inputs),
         stack.typed.spec.name.value,
         stacks.join(" or ")

@@ -50,27 +50,33 @@ fn edges<'a>(
     edges
 }
 
-/// Takes away, again and again, whatever needs nothing that is left; only cycles and what leads into them remain.
-/// Then follows the needs from the first name until one repeats. One problem a cycle; cycles share no member.
+/// Takes away whatever needs nothing that is left, and then its users if they need nothing else; only cycles and what
+/// leads into them remain. Then follows the needs from the first name until one repeats. One problem a cycle; cycles
+/// share no member.
 fn report(edges: &Edges, what: &str, problems: &mut Problems) {
     let mut left: BTreeSet<&str> = edges.keys().copied().collect();
+    let mut users: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, needs) in edges {
+        for target in needs.keys() {
+            users.entry(target).or_default().push(name);
+        }
+    }
+    let mut free: Vec<&str> = edges
+        .iter()
+        .filter(|(_, needs)| needs.is_empty())
+        .map(|(name, _)| *name)
+        .collect();
     loop {
-        loop {
-            let free: Vec<&str> = left
-                .iter()
-                .copied()
-                .filter(|name| next(edges, &left, name).is_none())
-                .collect();
-            if free.is_empty() {
-                break;
+        while let Some(name) = free.pop() {
+            if left.remove(name) {
+                let users = users.get(name).into_iter().flatten().copied();
+                free.extend(users.filter(|user| left.contains(user) && next(edges, &left, user).is_none()));
             }
-            free.into_iter().for_each(|name| {
-                left.remove(name);
-            });
         }
         let Some(mut at) = left.first().copied() else { return };
         let mut path: Vec<(&str, &Span)> = Vec::new();
-        while !path.iter().any(|(name, _)| *name == at) {
+        let mut visited = BTreeSet::new();
+        while visited.insert(at) {
             let Some((target, span)) = next(edges, &left, at) else {
                 return;
             };
@@ -79,9 +85,7 @@ fn report(edges: &Edges, what: &str, problems: &mut Problems) {
         }
         let cycle: Vec<_> = path.into_iter().skip_while(|(name, _)| *name != at).collect();
         problems.push(problem(&cycle, what));
-        for (name, _) in cycle {
-            left.remove(name);
-        }
+        free.extend(cycle.into_iter().map(|(name, _)| name));
     }
 }
 

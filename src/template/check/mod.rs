@@ -73,6 +73,9 @@ pub fn check(document: &Document) -> Problems {
     problems
 }
 
+/// How many findings of one template are told: a check that has found as many leaves the rest for the next run.
+const MOST_FINDINGS: usize = 1_000;
+
 /// A template's sections, by name.
 struct Template<'a> {
     root: &'a Node,

@@ -10,11 +10,15 @@ use super::super::schema::ResourceSchema;
 use super::super::{Node, NodeValue, intrinsic, schema};
 use super::declared::{Declared, Found};
 use super::verdict::{Presence, presence, value_presence};
-use super::{Template, Transforms, did_you_mean, formats, is_unknown, results, values};
+use super::{MOST_FINDINGS, Template, Transforms, did_you_mean, formats, is_unknown, results, values};
 use crate::diagnostic::{Problem, Problems, Span, codes};
 
 pub(super) fn check(template: &Template, problems: &mut Problems) {
+    let found = problems.0.len();
     for (name, span, resource) in template.resources.entries {
+        if problems.0.len() > found + MOST_FINDINGS {
+            return;
+        }
         let Some(kind) = resource.get("Type").filter(|kind| kind.as_str().is_some()) else {
             continue;
         };

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::super::intrinsic::{PSEUDO_PARAMETERS, Reference, ReferenceKind, condition_references, references};
 use super::super::{Node, intrinsic, schema};
-use super::{Template, Transforms, did_you_mean};
+use super::{MOST_FINDINGS, Template, Transforms, did_you_mean};
 use crate::diagnostic::{Problem, Problems, codes};
 
 pub(super) fn check(template: &Template, problems: &mut Problems) {
@@ -14,7 +14,11 @@ pub(super) fn check(template: &Template, problems: &mut Problems) {
         return;
     }
     let mut used = HashSet::new();
+    let before = problems.0.len();
     for (_, _, resource) in template.resources.entries {
+        if problems.0.len() > before + MOST_FINDINGS {
+            return;
+        }
         gather(template, references(resource), &mut used, problems);
         mapping_keys(template, resource, problems);
     }
@@ -53,7 +57,11 @@ fn gather(
     used: &mut HashSet<(Namespace, String)>,
     problems: &mut Problems,
 ) {
+    let before = problems.0.len();
     for reference in found {
+        if problems.0.len() > before + MOST_FINDINGS {
+            return;
+        }
         let problem = match reference.kind {
             ReferenceKind::Ref => value(template, &reference),
             ReferenceKind::GetAtt => attribute(template, &reference),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::{Node, NodeValue};
-use super::{Entries, MAXIMUM_DEPTH, mistakes, number, too_deep};
+use super::{Entries, MAXIMUM_DEPTH, MOST_PROBLEMS, mistakes, number, too_deep};
 use crate::diagnostic::{Problem, Problems, Source, Span};
 
 /// Reads the only value of `source`. There is no node after a syntax error; duplicate keys are gathered.
@@ -88,6 +88,9 @@ impl Reader<'_> {
             }
             let node = self.value(depth + 1)?;
             entries.push(key, span, node, &mut self.problems);
+            if self.problems.0.len() >= MOST_PROBLEMS {
+                return self.fail("too much is wrong with it to go on");
+            }
             self.space();
             if self.take(b'}') {
                 return Ok(NodeValue::Map(entries.finish()));

@@ -22,6 +22,9 @@ pub const MAXIMUM_BYTES: usize = 1_048_576;
 /// How deep values may nest; far more than any resource needs, far less than what endangers the stack.
 pub const MAXIMUM_DEPTH: usize = 100;
 
+/// How many problems of one text are told; reading stops there.
+const MOST_PROBLEMS: usize = 1_000;
+
 /// Reads a template: JSON if the text begins with `{`, YAML otherwise. Short tags become long forms.
 ///
 /// What begins with `{` and is no JSON may still be YAML, which knows braces, too: CloudFormation tries both

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, StrInput, Tag};
 
 use super::super::{Node, NodeValue};
-use super::{Entries, MAXIMUM_DEPTH, mistakes, number, tags, too_deep};
+use super::{Entries, MAXIMUM_DEPTH, MOST_PROBLEMS, mistakes, number, tags, too_deep};
 use crate::diagnostic::{Problem, Problems, Source, Span, codes};
 
 /// Reads the only document of `source`. There is no node after a syntax error; other problems are gathered.
@@ -20,6 +20,9 @@ pub(super) fn read(source: &Arc<Source>) -> (Option<Node>, Problems) {
     let root = reader.document().ok();
     (root, reader.problems)
 }
+
+/// How far before its value a tag is looked for, in bytes; comments may stand between them.
+const MAXIMUM_DISTANCE: usize = 4_096;
 
 /// A problem that ends reading was recorded.
 struct Stop;
@@ -244,9 +247,14 @@ impl<'a> Reader<'a> {
         if value.text().starts_with(&written) {
             return Span::new(self.source, value.bytes.start..value.bytes.start + written.len());
         }
-        let before = self.source.text.get(..value.bytes.start).unwrap_or_default();
+        // A tag that is written in another way (`!<…>`, `%TAG`) is nowhere; that is not looked for in the whole text.
+        let mut from = value.bytes.start.saturating_sub(MAXIMUM_DISTANCE);
+        while !self.source.text.is_char_boundary(from) {
+            from += 1;
+        }
+        let before = self.source.text.get(from..value.bytes.start).unwrap_or_default();
         match before.rfind(&written) {
-            Some(at) => Span::new(self.source, at..at + written.len()),
+            Some(at) => Span::new(self.source, from + at..from + at + written.len()),
             None => value.clone(),
         }
     }
@@ -261,6 +269,9 @@ impl<'a> Reader<'a> {
     }
 
     fn next(&mut self) -> Result<(Event<'a>, Span), Stop> {
+        if self.problems.0.len() >= MOST_PROBLEMS {
+            return Err(Stop);
+        }
         match self.parser.next_event() {
             Some(Ok((event, at))) => Ok((event, self.span(&at.start, &at.end))),
             Some(Err(error)) => {

@@ -5,7 +5,7 @@ mod formatted;
 mod modules;
 mod plan;
 mod preflight;
-mod problems;
+pub mod problems;
 mod rules;
 mod status;
 mod summary;

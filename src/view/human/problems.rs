@@ -1,18 +1,42 @@
 //! Problems with their places, the way compilers show them.
 
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
+use std::borrow::Cow;
+use std::ops::Range;
 
-use crate::diagnostic::{Code, Label, Problem, Problems, Severity, Span, codes};
-use crate::view::text::{CHANGE, COMMAND, REMOVE, count, one_line, paint};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+use crate::diagnostic::{Code, Label, Problem, Problems, Severity, Source, Span, codes};
+use crate::view::text::{CHANGE, COMMAND, REMOVE, count, fit, one_line, paint};
+
+/// More than anybody reads at once; the first ones are mended first.
+const MOST: usize = 100;
+
+/// How many places of one problem are shown: a long cycle is understood before its end.
+const MOST_LABELS: usize = 12;
+
+/// The longest message, note or hint, in characters: beyond it somebody's data is being quoted, not explained.
+const LONGEST: usize = 1_000;
+
+/// Lines of more bytes than this are shown in part.
+const LONG_LINE: usize = 400;
+
+/// How many bytes of a long line are shown before what is marked, of that, and behind it.
+const WINDOW: usize = 60;
 
 /// All of `problems`, errors last (where a terminal leaves the eye), and a line that counts them if there are several.
+/// Of a flood only the first ones are shown, errors before warnings.
 pub fn problems(problems: &Problems, width: usize) -> String {
     let mut ordered: Vec<&Problem> = problems.0.iter().collect();
-    ordered.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
-    let mut text: String = ordered
+    ordered.sort_by_key(|problem| problem.severity);
+    let mut shown: Vec<&Problem> = ordered.iter().copied().take(MOST).collect();
+    shown.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
+    let mut text: String = shown
         .iter()
         .map(|shown| format!("{}\n\n", problem(shown, width).trim_end()))
         .collect();
+    if let Some(more) = ordered.len().checked_sub(MOST).filter(|more| *more > 0) {
+        text.push_str(&format!("... and {more} more, not shown\n\n"));
+    }
     let of = |severity| ordered.iter().filter(|problem| problem.severity == severity).count();
     let (errors, warnings) = (of(Severity::Error), of(Severity::Warning));
     if errors + warnings > 1 {
@@ -65,10 +89,11 @@ fn problem(problem: &Problem, width: usize) -> String {
         Severity::Error => (Level::ERROR, problem.code.to_string()),
         Severity::Warning => (Level::WARNING, problem.code.to_string()),
     };
-    let title = level.primary_title(one_line(&problem.message)).id(code);
+    let title = level.primary_title(safe(&problem.message.replace('\n', "⏎"))).id(code);
     let mut group = Group::with_title(title);
-    for snippet in snippets(&problem.labels) {
-        group = group.element(snippet);
+    let labels = problem.labels.get(..MOST_LABELS).unwrap_or(&problem.labels);
+    for source in sources(labels) {
+        group = excerpt(group, source, labels);
     }
     let room = width.saturating_sub(margin(&problem.labels));
     for note in &problem.notes {
@@ -77,46 +102,110 @@ fn problem(problem: &Problem, width: usize) -> String {
     for hint in &problem.hints {
         group = group.element(Level::HELP.message(prose(&safe(hint), room)));
     }
-    Renderer::styled().term_width(width).render(&[group])
+    let text = Renderer::styled().term_width(width).render(&[group]);
+    // The renderer announces another file before a snippet without a path, which is what a window is.
+    let announces = |line: &&str| anstream::adapter::strip_str(line).to_string().trim() == ":::";
+    text.lines()
+        .filter(|line| !announces(line))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
-/// One snippet for each text that the labels point into, the primary label's text first.
-fn snippets(labels: &[Label]) -> Vec<Snippet<'_, Annotation<'_>>> {
-    let mut sources: Vec<&std::sync::Arc<crate::diagnostic::Source>> = Vec::new();
+/// The texts that the labels point into, the primary label's first.
+fn sources(labels: &[Label]) -> Vec<&Source> {
+    let mut sources: Vec<&Source> = Vec::new();
     for label in labels {
         if !sources.iter().any(|known| known.path == label.span.source.path) {
             sources.push(&label.span.source);
         }
     }
-    let annotations = |path: &str| -> Vec<Annotation<'_>> {
+    sources
+}
+
+/// Adds the lines of `source` that labels point at. Only these are handed to the renderer, which reads all that it gets.
+fn excerpt<'a>(group: Group<'a>, source: &'a Source, labels: &'a [Label]) -> Group<'a> {
+    let here = || {
         labels
             .iter()
             .enumerate()
-            .filter(|(_, label)| label.span.source.path == path)
-            .map(|(index, label)| {
-                let kind = if index == 0 {
-                    AnnotationKind::Primary
-                } else {
-                    AnnotationKind::Context
-                };
-                let annotation = kind.span(label.span.bytes.clone());
-                if label.text.is_empty() {
-                    annotation
-                } else {
-                    annotation.label(label.text.as_str())
-                }
-            })
-            .collect()
+            .filter(|(_, label)| label.span.source.path == source.path)
     };
-    sources
-        .into_iter()
-        .map(|source| {
-            Snippet::source(source.text.as_str())
-                .path(source.path.as_str())
-                .fold(true)
-                .annotations(annotations(&source.path))
-        })
-        .collect()
+    let start = here()
+        .map(|(_, label)| label.span.bytes.start)
+        .min()
+        .unwrap_or_default();
+    let end = here().map(|(_, label)| label.span.bytes.end).max().unwrap_or_default();
+    // A place behind the last line is shown at its end.
+    let region =
+        line_start(&source.text, line_start(&source.text, start).saturating_sub(1))..line_end(&source.text, end);
+    let text = source.text.get(region.clone()).unwrap_or_default();
+    if text.lines().any(|line| line.len() > LONG_LINE) {
+        return here().fold(group, |group, (index, label)| window(group, label, kind(index)));
+    }
+    let annotations = here().map(|(index, label)| {
+        let bytes = &label.span.bytes;
+        annotation(kind(index), bytes.start - region.start..bytes.end - region.start, label)
+    });
+    let snippet = Snippet::source(displayable(text))
+        .line_start(lines_before(&source.text, region.start) + 1)
+        .path(source.path.as_str())
+        .fold(true)
+        .annotations(annotations);
+    group.element(snippet)
+}
+
+/// Adds the part of a long line that `label` points at; without this, a file on one line would be shown whole.
+fn window<'a>(group: Group<'a>, label: &'a Label, kind: AnnotationKind) -> Group<'a> {
+    let source = &label.span.source;
+    let (line, column) = label.span.line_column();
+    let first = line_start(&source.text, label.span.bytes.start);
+    let text = source
+        .text
+        .get(first..line_end(&source.text, label.span.bytes.start))
+        .unwrap_or_default();
+    let inner = label.span.bytes.start - first;
+    let from = floor(text, inner.saturating_sub(WINDOW));
+    let marked = floor(text, (label.span.bytes.end - first).min(inner + WINDOW)).max(inner);
+    let to = floor(text, marked + WINDOW);
+    let lead = if from > 0 { "… " } else { "" };
+    let tail = if to < text.len() { " …" } else { "" };
+    let shown = format!("{lead}{}{tail}", displayable(text.get(from..to).unwrap_or_default()));
+    let shift = |at: usize| at - from + lead.len();
+    let origin = Origin::path(source.path.as_str()).line(line).char_column(column);
+    let snippet =
+        Snippet::source(shown)
+            .line_start(line)
+            .annotation(annotation(kind, shift(inner)..shift(marked), label));
+    group.element(origin).element(snippet)
+}
+
+fn kind(index: usize) -> AnnotationKind {
+    if index == 0 {
+        AnnotationKind::Primary
+    } else {
+        AnnotationKind::Context
+    }
+}
+
+fn annotation(kind: AnnotationKind, bytes: Range<usize>, label: &Label) -> Annotation<'_> {
+    let annotation = kind.span(bytes);
+    if label.text.is_empty() {
+        annotation
+    } else {
+        annotation.label(safe(&label.text))
+    }
+}
+
+fn line_start(text: &str, at: usize) -> usize {
+    text.get(..at)
+        .and_then(|before| before.rfind('\n'))
+        .map_or(0, |end| end + 1)
+}
+
+fn line_end(text: &str, at: usize) -> usize {
+    text.get(at..)
+        .and_then(|rest| rest.find('\n'))
+        .map_or(text.len(), |end| at + end)
 }
 
 /// What stands before a note: the column of line numbers, then ` = note: `.
@@ -168,9 +257,32 @@ fn broken(line: &str, room: usize) -> String {
     text
 }
 
-/// `text` without control characters, its lines kept.
+fn lines_before(text: &str, at: usize) -> usize {
+    text.get(..at).unwrap_or_default().matches('\n').count()
+}
+
+/// The boundary of a character at or before `at`.
+fn floor(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len()))
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or_default()
+}
+
+/// `text` without control characters and of a bounded length, its lines kept.
 fn safe(text: &str) -> String {
-    text.lines().map(one_line).collect::<Vec<_>>().join("\n")
+    fit(&text.lines().map(one_line).collect::<Vec<_>>().join("\n"), LONGEST)
+}
+
+/// A source's text for an excerpt. The renderer replaces the control characters of ASCII; those of Latin-1, one of which
+/// begins a terminal's commands as Escape does, become a sign of the same number of bytes, so that places stay right.
+fn displayable(text: &str) -> Cow<'_, str> {
+    let is_control = |c: char| matches!(c, '\u{80}'..='\u{9f}');
+    if text.contains(is_control) {
+        Cow::Owned(text.replace(is_control, "\u{bf}"))
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 #[cfg(test)]
@@ -265,6 +377,44 @@ mod tests {
             "mlinfra explain MLI0204 MLI0104 MLI0105   says more\n"
         );
         assert_eq!(more(&Problems(vec![error(codes::DECLINED)])), "");
+    }
+
+    #[test]
+    fn of_a_long_line_the_part_around_each_place_is_shown_with_its_real_column() {
+        let text = format!(
+            "{{\"a\": \"{}\", \"b\": 1, \"c\": \"{}\", \"b\": 2}}",
+            "é".repeat(500),
+            "x".repeat(900)
+        );
+        let file = Arc::new(Source {
+            path: "t.json".into(),
+            text,
+        });
+        let start = file.text.rfind("\"b\"").unwrap();
+        let problem = Problem::error(Code(404), "the key `b` stands twice")
+            .at(Span::new(&file, start..start + 3), "again here")
+            .at(span(&file, "\"b\""), "first here");
+        insta::assert_snapshot!(shown(vec![problem]), @r#"
+        error[MLI0404]: the key `b` stands twice
+         --> t.json:1:1428
+          |
+        1 | … xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "b": 2}
+          |                                                               ^^^ again here
+         ::: t.json:1:511
+          |
+        1 | … ééééééééééééééééééééééééééééé", "b": 1, "c": "xxxxxxxxxxxxxxxxxxxxxxxxx...
+          |                                   --- first here
+        "#);
+    }
+
+    #[test]
+    fn no_control_character_of_a_file_reaches_the_terminal() {
+        let file = Arc::new(Source {
+            path: "t.yaml".into(),
+            text: "a: \u{9b}2Jx\u{1b}[2J\n".into(),
+        });
+        let text = shown(vec![Problem::error(Code(3), "no").at(span(&file, "x"), "")]);
+        assert!(!text.contains(['\u{9b}', '\u{1b}']), "{text:?}");
     }
 
     #[test]
