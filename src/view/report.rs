@@ -9,7 +9,6 @@ use crate::diagnostic::Code;
 
 use crate::diagnostic::Problems;
 
-use crate::diagnostic::{Code, Severity};
 use crate::policy::Scope;
 
 /// What `validate` found in environments without errors.
