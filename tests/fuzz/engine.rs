@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -99,13 +100,13 @@ pub fn run(reader: &Reader) {
     if seconds.is_some() {
         let path = scratch(reader.name, "slowest");
         std::fs::write(&path, &slowest.1).expect("writes");
-        println!(
+        say(&format!(
             "{}: {case} inputs, {} kinds of answers, the slowest took {:?} ({})",
             reader.name,
             known.len(),
             slowest.0,
             path.display()
-        );
+        ));
     }
 }
 
@@ -202,6 +203,12 @@ fn keep(name: &str, what: &str, input: &str) -> PathBuf {
     path
 }
 
+/// Past the harness, which would keep it until the end.
+fn say(text: &str) {
+    let mut out = std::io::stderr().lock();
+    writeln!(out, "{text}").expect("writes");
+}
+
 fn scratch(name: &str, what: &str) -> PathBuf {
     std::env::temp_dir().join(format!("mlinfra-fuzz-{name}-{what}"))
 }
@@ -230,7 +237,10 @@ impl Watch {
                 let began = since.load(Ordering::SeqCst);
                 if began > 0 && start.elapsed() > Duration::from_millis(began) + HANG {
                     let path = keep(name, "hang", &current.lock().expect("not poisoned"));
-                    eprintln!("{name}: no answer in {HANG:?}; the input is kept in {}", path.display());
+                    say(&format!(
+                        "{name}: no answer in {HANG:?}; the input is kept in {}",
+                        path.display()
+                    ));
                     std::process::abort();
                 }
             }
