@@ -32,7 +32,7 @@ pub fn run(context: &Context, args: &SchemaArgs) -> Outcome {
             None => format!("the schema {shown} is missing"),
         };
         return Err(Problem::error(codes::SCHEMA_STALE, message)
-            .note("editors complete and check with it what has changed since")
+            .note("editors go by this file: without a current one they offer what is gone and underline what is new")
             .hint(format!("write it anew:  mlinfra schema {kind} --out {shown}"))
             .into());
     }
