@@ -37,7 +37,8 @@ pub fn run(context: &Context, args: &SchemaArgs) -> Outcome {
             .into());
     }
     if present.as_ref() != Some(&text) {
-        replace(&path, &text).map_err(|error| {
+        let folder = path.parent().map_or(Ok(()), fs_err::create_dir_all);
+        folder.and_then(|()| replace(&path, &text)).map_err(|error| {
             Problem::error(
                 codes::FILE_UNWRITABLE,
                 format!("cannot write {shown}: {}", reason(&error)),
