@@ -496,7 +496,7 @@ fn reference(text: &str) -> Reference {
 
 /// References that name a secret without holding it: "Get a secret or secret value from Secrets Manager" and
 /// "Get a secure string value from Systems Manager Parameter Store", CloudFormation User Guide.
-fn is_secret_reference(text: &str) -> bool {
+pub(super) fn is_secret_reference(text: &str) -> bool {
     let dynamic = |kind: &str| {
         text.strip_prefix("{{resolve:")
             .and_then(|rest| rest.strip_prefix(kind))
