@@ -44,6 +44,11 @@ impl Clock {
         self.wall_origin + self.origin.elapsed()
     }
 
+    /// Today's date in UTC, so that everybody who looks at the same time sees the same one.
+    pub fn today(&self) -> jiff::civil::Date {
+        self.wall().to_zoned(jiff::tz::TimeZone::UTC).date()
+    }
+
     /// Waits for `simulated` time.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock and waits")]
     pub async fn sleep(&self, simulated: Duration) {

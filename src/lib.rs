@@ -11,7 +11,11 @@ pub mod engine;
 pub mod lock;
 pub mod state;
 
+pub mod preflight;
+
 pub mod plan;
+
+pub mod policy;
 
 pub mod module;
 pub mod spec;

@@ -72,6 +72,7 @@ fn a_check_shows_what_would_change_and_changes_nothing() {
      |
      = help: `mlinfra fmt dev` formats; only looks change, never what a file means
 
+    mlinfra explain MLI1020   says more
     [exit 1]
     ");
     assert_eq!(project.read(DEV), MESS);

@@ -22,7 +22,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "engine",
             "lock",
             "state",
+            "preflight",
             "plan",
+            "policy",
             "module",
             "template",
             "spec",
@@ -38,7 +40,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "engine",
             "lock",
             "state",
+            "preflight",
             "plan",
+            "policy",
             "module",
             "template",
             "spec",
@@ -51,6 +55,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "lock",
             "state",
+            "preflight",
             "plan",
             "module",
             "template",
@@ -62,18 +67,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("lock", &["state", "spec", "diagnostic", "aws", "clock"]),
     ("state", &["plan", "spec", "diagnostic", "aws", "clock"]),
+    ("preflight", &["plan", "module", "template", "spec", "diagnostic"]),
     ("plan", &["module", "template", "spec", "diagnostic"]),
+    ("policy", &["module", "template", "spec", "diagnostic"]),
     ("module", &["template", "spec", "diagnostic"]),
     ("template", &["diagnostic"]),
     ("spec", &["diagnostic"]),
     ("diagnostic", &[]),
-    ("aws", &["sandbox", "plan", "spec", "diagnostic", "clock"]),
+    ("aws", &["sandbox", "preflight", "plan", "spec", "diagnostic", "clock"]),
     ("sandbox", &["template", "diagnostic", "clock"]),
     ("clock", &[]),
 ];
 
 /// Rooms that do no I/O, read no clock and no environment variable, and know neither tokio nor AWS.
-const PURE: &[&str] = &["spec", "module", "template", "plan", "diagnostic"];
+const PURE: &[&str] = &["spec", "module", "template", "policy", "plan", "preflight", "diagnostic"];
 
 #[test]
 fn each_room_uses_only_the_rooms_below_it() {

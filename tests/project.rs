@@ -1,5 +1,6 @@
 //! A project in a folder of its own, and the program run in it: reads like what a user types.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -97,7 +98,7 @@ impl Project {
         self.folder.path().join(relative)
     }
 
-    pub fn write(&self, relative: &str, text: &str) {
+    pub fn write(&self, relative: &str, text: impl AsRef<[u8]>) {
         let path = self.path(relative);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
@@ -117,7 +118,14 @@ impl Project {
 
     /// Runs `mlinfra` with these arguments, split at spaces, on the sandbox, whose time runs very fast.
     pub fn mlinfra(&self, arguments: &str) -> Outcome {
-        let output = self.command(arguments).stdin(Stdio::null()).output().unwrap();
+        let mut command = self.command(arguments.split_whitespace());
+        command.stdin(Stdio::null());
+        self.outcome(command)
+    }
+
+    /// Runs a command to its end.
+    pub fn outcome(&self, mut command: Command) -> Outcome {
+        let output = command.output().unwrap();
         Outcome {
             stdout: self.neutral(&output.stdout),
             stderr: self.neutral(&output.stderr),
@@ -127,7 +135,7 @@ impl Project {
 
     /// Starts it and leaves it running, with stderr piped.
     pub fn start(&self, arguments: &str) -> Child {
-        self.command(arguments)
+        self.command(arguments.split_whitespace())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -135,10 +143,21 @@ impl Project {
             .unwrap()
     }
 
-    fn command(&self, arguments: &str) -> Command {
+    /// Starts it with stdin and stdout piped.
+    pub fn start_with_input(&self, arguments: &str) -> Child {
+        self.command(arguments.split_whitespace())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
+    /// `mlinfra` with these arguments, ready to run in the project's folder.
+    pub fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mlinfra"));
         command
-            .args(arguments.split_whitespace())
+            .args(arguments)
             .current_dir(self.folder.path())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())

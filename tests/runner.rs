@@ -11,14 +11,17 @@
 
 mod bad_input;
 mod first_steps;
+mod generated;
 mod formatting;
 mod interrupted;
 mod invariants;
+mod lint;
 mod project;
 mod protection;
 mod sandbox_book;
 mod schemas;
 mod shared_sandbox;
+mod specs;
 
 /// Every file beside this one is a module of it; a file that is not listed would silently never run.
 #[test]

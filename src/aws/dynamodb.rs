@@ -163,3 +163,13 @@ impl From<Attribute> for AttributeValue {
         }
     }
 }
+
+/// Whether a table exists.
+pub async fn has_table(session: &Session, table: &str) -> Result<bool, AwsError> {
+    let answer = session.dynamodb().describe_table().table_name(table).send().await;
+    match answer.map_err(|error| AwsError::of("DynamoDB", "DescribeTable", error)) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind == Kind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}

@@ -1,6 +1,9 @@
-//! EC2: what holds a subnet, a security group or a VPC that should go away.
+//! EC2: what holds a subnet, a security group or a VPC that should go away; zones, instance types and networks.
 
-use aws_sdk_ec2::types::Filter;
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_ec2::types::{Filter, LocationType};
+use ipnet::Ipv4Net;
 
 use super::error::AwsError;
 use super::session::Session;
@@ -84,4 +87,143 @@ pub async fn network_interfaces(session: &Session, within: Within<'_>) -> Result
             return Ok(found);
         }
     }
+}
+
+/// The availability zones that the account can use, in the order of their names, as `Fn::GetAZs` gives them. Local and
+/// wavelength zones are left out.
+pub async fn availability_zones(session: &Session) -> Result<Vec<String>, AwsError> {
+    let answer = session
+        .ec2()
+        .describe_availability_zones()
+        .send()
+        .await
+        .map_err(|error| AwsError::of("EC2", "DescribeAvailabilityZones", error))?;
+    let mut zones: Vec<String> = answer
+        .availability_zones
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|zone| zone.zone_type().is_none_or(|kind| kind == "availability-zone"))
+        .filter(|zone| zone.state().is_none_or(|state| state.as_str() == "available"))
+        .filter_map(|zone| zone.zone_name)
+        .collect();
+    zones.sort();
+    Ok(zones)
+}
+
+/// Which zones offer the instance types that `patterns` name; a pattern may hold stars.
+pub async fn offerings(
+    session: &Session,
+    patterns: &BTreeSet<String>,
+) -> Result<BTreeMap<String, BTreeSet<String>>, AwsError> {
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    // A filter takes 200 values.
+    for patterns in patterns.iter().cloned().collect::<Vec<_>>().chunks(200) {
+        let filter = Filter::builder()
+            .name("instance-type")
+            .set_values(Some(patterns.to_vec()))
+            .build();
+        let mut token = None;
+        loop {
+            let page = session
+                .ec2()
+                .describe_instance_type_offerings()
+                .location_type(LocationType::AvailabilityZone)
+                .filters(filter.clone())
+                .max_results(1_000)
+                .set_next_token(token)
+                .send()
+                .await
+                .map_err(|error| AwsError::of("EC2", "DescribeInstanceTypeOfferings", error))?;
+            token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
+            for offer in page.instance_type_offerings.unwrap_or_default() {
+                if let (Some(name), Some(zone)) = (offer.instance_type, offer.location) {
+                    found.entry(name.as_str().to_owned()).or_default().insert(zone);
+                }
+            }
+            if token.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// vCPUs of instance types; those that the region does not know are left out.
+pub async fn vcpus(session: &Session, types: &BTreeSet<&str>) -> Result<BTreeMap<String, u64>, AwsError> {
+    let names: Vec<String> = types.iter().map(|name| (*name).to_owned()).collect();
+    let mut found = BTreeMap::new();
+    for names in names.chunks(100) {
+        let filter = Filter::builder()
+            .name("instance-type")
+            .set_values(Some(names.to_vec()))
+            .build();
+        let mut token = None;
+        loop {
+            let page = session
+                .ec2()
+                .describe_instance_types()
+                .filters(filter.clone())
+                .set_next_token(token)
+                .send()
+                .await
+                .map_err(|error| AwsError::of("EC2", "DescribeInstanceTypes", error))?;
+            token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
+            for one in page.instance_types.unwrap_or_default() {
+                let count = one.v_cpu_info().and_then(|info| info.default_v_cpus());
+                let count = count.and_then(|count| u64::try_from(count).ok());
+                if let (Some(name), Some(count)) = (one.instance_type(), count) {
+                    found.insert(name.as_str().to_owned(), count);
+                }
+            }
+            if token.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The VPCs of the region with their IPv4 networks.
+pub async fn vpcs(session: &Session) -> Result<BTreeMap<String, Vec<Ipv4Net>>, AwsError> {
+    let mut found = BTreeMap::new();
+    let mut token = None;
+    loop {
+        let page = session
+            .ec2()
+            .describe_vpcs()
+            .set_next_token(token)
+            .send()
+            .await
+            .map_err(|error| AwsError::of("EC2", "DescribeVpcs", error))?;
+        token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
+        for vpc in page.vpcs.unwrap_or_default() {
+            let further = vpc
+                .cidr_block_association_set()
+                .iter()
+                .filter_map(|one| one.cidr_block());
+            let mut networks: Vec<Ipv4Net> = vpc
+                .cidr_block()
+                .into_iter()
+                .chain(further)
+                .filter_map(|text| text.parse().ok())
+                .collect();
+            networks.sort_unstable();
+            networks.dedup();
+            found.insert(vpc.vpc_id.unwrap_or_default(), networks);
+        }
+        if token.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+/// How many Elastic IP addresses the region has.
+pub async fn addresses(session: &Session) -> Result<u64, AwsError> {
+    let answer = session
+        .ec2()
+        .describe_addresses()
+        .send()
+        .await
+        .map_err(|error| AwsError::of("EC2", "DescribeAddresses", error))?;
+    Ok(answer.addresses().len() as u64)
 }

@@ -6,10 +6,15 @@ pub mod backend;
 mod changes;
 pub mod cloudformation;
 pub mod dynamodb;
+pub mod early_validation;
 pub mod ec2;
+pub mod ecr;
+pub mod eks;
 pub mod error;
+pub mod iam;
 pub mod retry;
 pub mod s3;
+pub mod service_quotas;
 pub mod session;
 pub mod sts;
 

@@ -11,6 +11,7 @@ use aws_sdk_s3::types::{
 use super::error::{AwsError, Kind};
 use super::retry::{Patience, patiently};
 use super::session::Session;
+use crate::preflight::Taken;
 
 /// How long a conditional write is tried again on 409s and lost answers.
 const WRITE_PATIENCE: Duration = Duration::from_secs(60);
@@ -304,5 +305,50 @@ async fn delete(session: &Session, bucket: &str, batch: Vec<(String, Option<Stri
                 error.message.unwrap_or_default()
             ),
         )),
+    }
+}
+
+/// Whether the name of a bucket is taken, and by whom.
+///
+/// A bucket that refuses to be looked at is another account's, or one of ours that hides itself: in both cases the name is
+/// taken. One in another region answers with a redirection.
+pub async fn taken(session: &Session, bucket: &str) -> Result<Taken, AwsError> {
+    let answer = session
+        .s3()
+        .head_bucket()
+        .bucket(bucket)
+        .expected_bucket_owner(&session.account)
+        .send()
+        .await;
+    let Err(error) = answer else { return Ok(Taken::Here) };
+    let status = error.raw_response().map_or(0, |raw| raw.status().as_u16());
+    match status {
+        404 => Ok(Taken::Free),
+        301 | 307 => Ok(Taken::Here),
+        403 => Ok(Taken::Elsewhere),
+        _ => Err(AwsError::of("S3", "HeadBucket", error)),
+    }
+}
+
+/// How many buckets the account has.
+pub async fn bucket_count(session: &Session) -> Result<u64, AwsError> {
+    let mut count = 0;
+    let mut token = None;
+    loop {
+        let page = session
+            .s3()
+            .list_buckets()
+            .set_continuation_token(token)
+            .send()
+            .await
+            .map_err(|error| AwsError::of("S3", "ListBuckets", error))?;
+        count += page.buckets().len() as u64;
+        token = page
+            .continuation_token()
+            .filter(|token| !token.is_empty())
+            .map(str::to_owned);
+        if token.is_none() {
+            return Ok(count);
+        }
     }
 }

@@ -80,9 +80,12 @@ struct Clients {
     cloudformation: OnceLock<aws_sdk_cloudformation::Client>,
     dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
     ec2: OnceLock<aws_sdk_ec2::Client>,
+    ecr: OnceLock<aws_sdk_ecr::Client>,
     eks: OnceLock<aws_sdk_eks::Client>,
+    iam: OnceLock<aws_sdk_iam::Client>,
     s3: OnceLock<aws_sdk_s3::Client>,
     sagemaker: OnceLock<aws_sdk_sagemaker::Client>,
+    service_quotas: OnceLock<aws_sdk_servicequotas::Client>,
     sts: OnceLock<aws_sdk_sts::Client>,
 }
 
@@ -100,8 +103,11 @@ impl Session {
         cloudformation: aws_sdk_cloudformation;
         dynamodb: aws_sdk_dynamodb;
         ec2: aws_sdk_ec2;
+        ecr: aws_sdk_ecr;
         eks: aws_sdk_eks;
+        iam: aws_sdk_iam;
         sagemaker: aws_sdk_sagemaker;
+        service_quotas: aws_sdk_servicequotas;
         sts: aws_sdk_sts;
     }
 

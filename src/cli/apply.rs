@@ -64,6 +64,11 @@ pub struct ApplyArgs {
     /// The environment's name, as consent where a saved plan destroys a protected environment
     #[arg(long, value_name = "NAME", env = "MLINFRA_CONFIRM", hide_env_values = true)]
     pub confirm: Option<String>,
+
+    /// Do not look beforehand whether the account can do what is planned: permissions, quotas, names, zones, versions.
+    /// A saved plan is not looked at again
+    #[arg(long, value_parser = values::switch, env = "MLINFRA_NO_PREFLIGHT", hide_env_values = true)]
+    pub no_preflight: bool,
 }
 
 /// Delete every stack of an environment

@@ -1,8 +1,10 @@
 //! The command line: structs that clap fills in. The doc comments are the help text; nothing here decides or runs.
 
 mod apply;
+mod explain;
 mod format;
 mod global;
+mod lint;
 mod lock;
 mod module;
 mod plan;
@@ -16,8 +18,10 @@ use clap::builder::styling::AnsiColor;
 use clap::{Parser, Subcommand};
 
 pub use apply::{ApplyArgs, DestroyArgs};
+pub use explain::ExplainArgs;
 pub use format::{FmtArgs, SchemaArgs, SchemaKind};
 pub use global::{Color, Format, Global};
+pub use lint::LintArgs;
 pub use lock::{LockCommand, LockReleaseArgs, LockStatusArgs};
 pub use module::{ModuleCommand, ModuleListArgs, ModuleShowArgs};
 pub use plan::PlanArgs;
@@ -62,6 +66,8 @@ pub enum Command {
     Bootstrap(BootstrapArgs),
     /// Check environment files, modules and templates without touching AWS
     Validate(ValidateArgs),
+    /// Check CloudFormation templates, wherever they come from
+    Lint(LintArgs),
     /// Write environment files and contracts in the one customary form
     Fmt(FmtArgs),
     /// Print the CloudFormation templates that an environment renders to
@@ -82,6 +88,8 @@ pub enum Command {
     /// List the modules, or show the inputs and outputs of one
     #[command(subcommand)]
     Module(ModuleCommand),
+    /// Explain problem codes: cause, example and fix
+    Explain(ExplainArgs),
     /// Print a JSON Schema of the project's files, for editors
     Schema(SchemaArgs),
     /// Serve, list or reset the embedded AWS
@@ -120,7 +128,7 @@ Exit codes:
     2  changes are present (plan --detailed-exitcode only)
     3  somebody else holds the lock
     4  the saved plan is stale
-    5  refused by a guard: account, protection or policy
+    5  refused by a guard: account, protection, policy or preflight
     6  partly applied
     7  a rollout failed
    64  the command line is wrong, or an answer was needed and nobody could be asked

@@ -45,4 +45,8 @@ pub struct PlanArgs {
     /// Plan the deletion of the whole environment
     #[arg(long, value_parser = values::switch, env = "MLINFRA_PLAN_DESTROY", hide_env_values = true)]
     pub destroy: bool,
+
+    /// Do not look beforehand whether the account can do what is planned: permissions, quotas, names, zones, versions
+    #[arg(long, value_parser = values::switch, env = "MLINFRA_NO_PREFLIGHT", hide_env_values = true)]
+    pub no_preflight: bool,
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::context::Context;
 use super::error::CommandError;
 use super::operation::{carry_out, moved, stale};
+use super::preflight::{preflight, refused};
 use super::project::reason;
 use super::prompt::{Question, ask};
 use super::world::{Need, Reading, World};
@@ -33,7 +34,12 @@ async fn fresh(context: &Context, args: &ApplyArgs) -> Outcome {
     let world = World::open(context, &args.subject, Need::Rendered).await?;
     let reading = context.unless_stopped(world.read()).await??;
     let plan = world.plan(context, Kind::Apply, &args.targets, &reading).await?;
-    context.view().plan(&plan, &[]);
+    let preflight = preflight(context, &world, &plan, args.no_preflight).await?;
+    context.view().plan(&plan, preflight.as_ref(), &[]);
+    if let Some(refused) = refused(preflight.as_ref()) {
+        engine::discard(&world.session, &plan).await;
+        return Err(refused);
+    }
     if !plan.changes_anything() {
         return if died(&reading) {
             // Nothing is to be done in AWS; what a run that died did there is still to be recorded.
@@ -95,7 +101,7 @@ async fn saved(context: &Context, args: &ApplyArgs) -> Outcome {
     if !moved.is_empty() {
         return Err(stale(context, &plan, &moved));
     }
-    context.view().plan(&plan, &[]);
+    context.view().plan(&plan, None, &[]);
     if !plan.changes_anything() {
         return only_record(context, &world, &plan, args).await;
     }

@@ -17,7 +17,7 @@ pub async fn run(context: &Context, args: &DestroyArgs) -> Outcome {
     let world = World::open(context, &args.environment, Need::WhateverIsThere).await?;
     let reading = context.unless_stopped(world.read()).await??;
     let plan = world.plan(context, Kind::Destroy, &[], &reading).await?;
-    context.view().plan(&plan, &[]);
+    context.view().plan(&plan, None, &[]);
     let options = Options {
         parallelism: usize::from(args.parallelism),
         on_failure: world.environment.on_failure,

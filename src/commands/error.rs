@@ -1,6 +1,6 @@
 //! The one error that leaves a verb: what is wrong, and which exit code that is.
 
-use crate::diagnostic::{Code, Problem, Problems, codes};
+use crate::diagnostic::{Code, Problem, Problems, Severity, codes};
 
 /// Why a verb did not do what it was asked to.
 #[derive(Debug)]
@@ -55,7 +55,11 @@ impl Kind {
             codes::WRONG_ACCOUNT | codes::DESTROY_UNCONFIRMED | codes::STATEFUL_LOSS | codes::UNSEEN_CHANGE => {
                 Self::Guarded
             }
-            codes::NEEDS_ANSWER => Self::Usage,
+            // The rules of the policy; those after them are about rules that are written wrongly.
+            codes::WAIVER_EXPIRED | Code(500..=590) => Self::Guarded,
+            // What the account cannot do is not even tried.
+            Code(1200..=1299) => Self::Guarded,
+            codes::NEEDS_ANSWER | codes::UNKNOWN_CODE => Self::Usage,
             _ => Self::Failed,
         }
     }
@@ -79,11 +83,12 @@ impl CommandError {
 }
 
 impl From<Problems> for CommandError {
-    /// The kind is that of the first error that has one of its own.
+    /// The kind is that of the first error that has one of its own; a warning beside it has no say.
     fn from(problems: Problems) -> Self {
         let kind = problems
             .0
             .iter()
+            .filter(|problem| problem.severity == Severity::Error)
             .map(|problem| Kind::of(problem.code))
             .find(|kind| *kind != Kind::Failed)
             .unwrap_or(Kind::Failed);

@@ -5,12 +5,15 @@ mod bootstrap;
 mod context;
 mod destroy;
 mod error;
+mod explain;
 mod format;
 mod init;
+mod lint;
 mod lock;
 mod modules;
 mod operation;
 mod plan;
+mod preflight;
 mod project;
 mod prompt;
 mod render;
@@ -120,11 +123,13 @@ fn run(context: &mut Context, command: Command) -> Outcome {
     match command {
         Command::Init(args) => init::run(context, &args),
         Command::Validate(args) => validate::run(context, &args),
+        Command::Lint(args) => lint::run(context, &args),
         Command::Fmt(args) => format::run(context, &args),
         Command::Render(args) => render::run(context, &args),
         Command::Schema(args) => schema::run(context, &args),
         Command::Module(ModuleCommand::List(_)) => modules::list(context),
         Command::Module(ModuleCommand::Show(args)) => modules::show(context, &args),
+        Command::Explain(args) => explain::run(context, &args),
         Command::Completions(args) => shell::completions(context, &args),
         Command::Man(args) => shell::man(context, &args),
         command => in_runtime(context, command),
@@ -183,10 +188,12 @@ async fn verb(context: &Context, command: Command) -> Outcome {
         Command::Sandbox(SandboxCommand::Reset(args)) => sandbox::reset(context, &args).await,
         Command::Init(_)
         | Command::Validate(_)
+        | Command::Lint(_)
         | Command::Fmt(_)
         | Command::Schema(_)
         | Command::Render(_)
         | Command::Module(_)
+        | Command::Explain(_)
         | Command::Completions(_)
         | Command::Man(_) => Ok(Done::Fine),
     }

@@ -246,7 +246,7 @@ fn touched(stack: &Finished) -> bool {
         event::Outcome::Done | event::Outcome::LeftRunning => true,
         event::Outcome::Failed(problem) => !matches!(
             problem.code,
-            codes::CHANGE_SET_FAILED | codes::UNSEEN_CHANGE | codes::STACK_OUTPUT_MISSING
+            codes::CHANGE_SET_FAILED | codes::VALIDATION_REFUSES | codes::UNSEEN_CHANGE | codes::STACK_OUTPUT_MISSING
         ),
         event::Outcome::Unchanged | event::Outcome::NotStarted { .. } => false,
     }

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::error::CommandError;
+use super::preflight::{preflight, refused};
 use super::project::reason;
 use super::world::{Need, World};
 use super::{Done, Outcome};
@@ -22,6 +23,18 @@ pub async fn run(context: &Context, args: &PlanArgs) -> Outcome {
     let plan = world.plan(context, kind, &args.targets, &reading).await?;
     let changes = plan.changes_anything();
     let verb = if args.destroy { "destroy" } else { "apply" };
+    let preflight = preflight(context, &world, &plan, args.no_preflight).await?;
+    if let Some(refused) = refused(preflight.as_ref()) {
+        // A plan that certainly fails is not to be kept.
+        engine::discard(&world.session, &plan).await;
+        let again = context.command(&format!("plan {}", args.environment));
+        let mut next = vec![format!("When it is mended: {again}")];
+        if let Some(path) = &args.out {
+            next.insert(0, format!("{} is not written: the plan would fail.", path.display()));
+        }
+        context.view().plan(&plan, preflight.as_ref(), &next);
+        return Err(refused);
+    }
     let mut next = Vec::new();
     match &args.out {
         Some(path) => {
@@ -50,7 +63,7 @@ pub async fn run(context: &Context, args: &PlanArgs) -> Outcome {
     for problem in &mut guards.0 {
         problem.severity = crate::diagnostic::Severity::Warning;
     }
-    context.view().plan(&plan, &next);
+    context.view().plan(&plan, preflight.as_ref(), &next);
     context.warn(&guards);
     Ok(if changes && args.detailed_exitcode {
         Done::ChangesPresent

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Problem, Problems, closest, codes};
 use crate::module::{self, Catalogue, RenderedEnvironment};
+use crate::policy::{self, Policy};
 use crate::spec::{self, Environment};
 
 /// A folder that holds `environments/`.
@@ -45,7 +46,27 @@ impl Project {
 
     /// The text of a file of the project, by its path relative to the root; else why it cannot be read.
     pub fn read(&self, path: &str) -> Result<String, String> {
-        fs_err::read_to_string(self.root.join(path)).map_err(|error| reason(&error))
+        let bytes = fs_err::read(self.root.join(path)).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => self.absent(path),
+            _ => reason(&error),
+        })?;
+        String::from_utf8(bytes).map_err(|error| not_utf_8(&error))
+    }
+
+    /// Says that a file does not exist, and which one does that has nearly its name.
+    fn absent(&self, path: &str) -> String {
+        let missing = "it does not exist".to_owned();
+        let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
+        let Ok(entries) = fs_err::read_dir(self.root.join(folder)) else {
+            return missing;
+        };
+        let names: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .collect();
+        match closest(name, names.iter().map(String::as_str)) {
+            Some(near) => format!("{missing}; did you mean `{near}`?"),
+            None => missing,
+        }
     }
 
     /// A file of the project, by its path relative to the root.
@@ -110,11 +131,16 @@ impl Project {
         let exists = self.root.join("environments").join(format!("{name}.toml")).is_file();
         if !exists {
             let mut problem = Problem::error(codes::UNKNOWN_ENVIRONMENT, format!("there is no environment `{name}`"))
-                .note(format!("environments/{name}.toml does not exist"));
+                .note(format!(
+                    "environments/{}.toml does not exist",
+                    name.trim_end_matches(".toml")
+                ));
             if !known.is_empty() {
                 problem = problem.note(format!("environments of this project: {}", known.join(", ")));
             }
-            if let Some(near) = closest(name, known.iter().map(String::as_str)) {
+            // People type the file where the name is wanted.
+            let typed = name.rsplit('/').next().unwrap_or(name).trim_end_matches(".toml");
+            if let Some(near) = closest(typed, known.iter().map(String::as_str)) {
                 problem = problem.hint(format!("did you mean `{near}`?"));
             }
             return Err(Problems(vec![problem]));
@@ -131,11 +157,16 @@ impl Project {
         Catalogue::with_overrides(files)
     }
 
-    /// The environment `name` rendered, and warnings about it.
-    pub fn render(&self, name: &str) -> Result<(RenderedEnvironment, Problems), Problems> {
-        let environment = self.environment(name)?;
-        let catalogue = self.catalogue()?;
-        module::render(&environment, &catalogue)
+    /// The policy: the rules that are built in, and the project's own in `policy/*.toml`.
+    pub fn policy(&self) -> Result<Policy, Problems> {
+        let files = self
+            .files("policy", "toml")
+            .map_err(|problem| Problems(vec![problem]))?;
+        if files.is_empty() {
+            return Ok(Policy::built_in());
+        }
+        let environments = self.environments().map_err(|problem| Problems(vec![problem]))?;
+        Policy::with_own(files, &environments)
     }
 
     /// The texts of the files in `folder` with this ending, by path relative to the root; none if it does not exist.
@@ -154,6 +185,33 @@ impl Project {
         }
         Ok(texts)
     }
+}
+
+/// Where a text stops being UTF-8, and what it may be in place of it.
+fn not_utf_8(error: &std::string::FromUtf8Error) -> String {
+    let bytes = error.as_bytes();
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return "it is UTF-16 text; save it as UTF-8".to_owned();
+    }
+    let before = bytes.get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    format!("line {line} is not UTF-8; save the file as UTF-8")
+}
+
+/// Renders an environment and holds it against the policy as it is on the day `today`; gives warnings beside it.
+/// Errors: everything that is wrong, with the environment, its modules, their templates and the policy.
+pub fn judged(
+    environment: &Environment,
+    catalogue: &Catalogue,
+    policy: &Policy,
+    today: jiff::civil::Date,
+) -> Result<(RenderedEnvironment, Problems), Problems> {
+    let (rendered, mut problems) = module::attempt(environment, catalogue)?;
+    problems.extend(policy::judge(&rendered, policy, today));
+    if problems.has_errors() {
+        return Err(problems.sorted());
+    }
+    Ok((rendered, problems.sorted()))
 }
 
 /// The names of the files in `folder` with this ending, hidden ones left out, sorted; else why they cannot be listed.

@@ -7,13 +7,20 @@ use super::error::CommandError;
 use super::project::reason;
 use super::{Done, Outcome};
 use crate::cli::RenderArgs;
-use crate::diagnostic::{Problem, closest, codes};
-use crate::module::{RenderedEnvironment, RenderedStack};
+use crate::clock::Clock;
+use crate::diagnostic::{Problem, Severity, closest, codes};
+use crate::module::{self, RenderedEnvironment, RenderedStack};
+use crate::policy;
 
 /// Prints one template, or all by stack name, or writes them into a folder.
 pub fn run(context: &Context, args: &RenderArgs) -> Outcome {
-    let (rendered, warnings) = context.project()?.render(&args.environment)?;
-    context.warn(&warnings);
+    let project = context.project()?;
+    let environment = project.environment(&args.environment)?;
+    let (rendered, mut warnings) = module::render(&environment, &project.catalogue()?)?;
+    // What the policy refuses can be looked at; applying it is what is refused.
+    let findings = policy::judge(&rendered, &project.policy()?, Clock::real().today());
+    warnings.extend(findings.into_iter().map(as_warning).collect());
+    context.warn(&warnings.sorted());
     let chosen: Vec<&RenderedStack> = match &args.stack {
         Some(name) => vec![stack(&rendered, name)?],
         None => rendered.stacks.values().collect(),
@@ -44,6 +51,11 @@ pub fn run(context: &Context, args: &RenderArgs) -> Outcome {
     };
     context.view().raw(text.as_bytes());
     Ok(Done::Fine)
+}
+
+fn as_warning(mut problem: Problem) -> Problem {
+    problem.severity = Severity::Warning;
+    problem
 }
 
 /// The stack `name` of the environment; else an error that names those that there are.

@@ -101,8 +101,9 @@ pub fn read_faults(path: &std::path::Path) -> Result<Vec<Fault>, CommandError> {
     let text = fs_err::read_to_string(path).map_err(|error| {
         Problem::error(
             codes::FILE_UNREADABLE,
-            format!("cannot read {shown}: {}", reason(&error)),
+            format!("cannot read the faults in {shown}: {}", reason(&error)),
         )
+        .hint("MLINFRA_SANDBOX_FAULTS, or --faults, names a file of faults; without it there are none")
     })?;
     Ok(parse_faults(&text)
         .map_err(|error| Problem::error(codes::TOML_SYNTAX, format!("{shown} is no list of faults: {error}")))?)

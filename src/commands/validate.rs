@@ -4,10 +4,12 @@ use indexmap::IndexMap;
 
 use super::context::Context;
 use super::error::{CommandError, Kind};
+use super::project::judged;
 use super::{Done, Outcome};
 use crate::cli::ValidateArgs;
+use crate::clock::Clock;
 use crate::diagnostic::Problems;
-use crate::module::{self, RenderedEnvironment};
+use crate::module::RenderedEnvironment;
 use crate::view::report::{Validated, ValidatedEnvironment};
 
 /// Renders and checks the environments, and shows all their problems at once.
@@ -19,12 +21,14 @@ pub fn run(context: &Context, args: &ValidateArgs) -> Outcome {
         args.environments.clone()
     };
     let catalogue = project.catalogue()?;
+    let policy = project.policy()?;
+    let today = Clock::real().today();
     let mut problems = Problems::default();
     let mut environments = IndexMap::new();
     for name in names {
         let rendered = project
             .environment(&name)
-            .and_then(|environment| module::render(&environment, &catalogue));
+            .and_then(|environment| judged(&environment, &catalogue, &policy, today));
         match rendered {
             Ok((rendered, warnings)) => {
                 problems.extend(warnings);

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::Context;
 use super::error::CommandError;
+use super::project::judged;
 use super::{render, session};
 use crate::aws::session::Session;
+use crate::clock::Clock;
 use crate::diagnostic::Problem;
 use crate::engine::{self, Templates};
 use crate::module::{self, Catalogue, RenderedEnvironment};
@@ -30,7 +32,7 @@ pub struct World {
 /// Whether the environment has to be without errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
-    /// It will be applied.
+    /// It will be applied, so the policy has its say too.
     Rendered,
     /// It will be looked at or taken away: what is deployed counts, and files in disorder only warn.
     WhateverIsThere,
@@ -50,21 +52,24 @@ impl World {
         let project = context.project()?;
         let environment = project.environment(name)?;
         let catalogue = project.catalogue()?;
-        let rendered = match (module::render(&environment, &catalogue), need) {
-            (Ok((rendered, warnings)), _) => {
-                if need == Need::Rendered {
-                    context.warn(&warnings);
-                }
+        let rendered = match need {
+            Need::Rendered => {
+                let today = Clock::real().today();
+                let (rendered, warnings) = judged(&environment, &catalogue, &project.policy()?, today)?;
+                context.warn(&warnings);
                 Some(rendered)
             }
-            (Err(problems), Need::Rendered) => return Err(problems.into()),
-            (Err(problems), Need::WhateverIsThere) => {
-                context.warn(&problems);
-                context
-                    .view()
-                    .note("The files have errors; going on with what is deployed.\n");
-                None
-            }
+            // Whatever the policy says, what is there can be looked at and taken away.
+            Need::WhateverIsThere => match module::render(&environment, &catalogue) {
+                Ok((rendered, _)) => Some(rendered),
+                Err(problems) => {
+                    context.warn(&problems);
+                    context
+                        .view()
+                        .note("The files have errors; going on with what is deployed.\n");
+                    None
+                }
+            },
         };
         let spec_digest = digest(&environment, &catalogue);
         let key = Key::of(&environment);

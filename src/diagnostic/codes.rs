@@ -1,8 +1,10 @@
 //! The registry of problem codes. A code is never reused for another meaning.
 //!
 //! 00xx files and syntax, 01xx environment files, 02xx modules and wiring, 03xx rendering, 04xx template checks,
-//! 05xx security baseline, 06xx plan, 07xx lock and state, 08xx engine and CloudFormation, 09xx sessions and accounts,
+//! 05xx policy, 06xx plan, 07xx lock and state, 08xx engine and CloudFormation, 09xx sessions and accounts,
 //! 10xx command line, 11xx sandbox.
+//! 05xx security baseline, 06xx plan, 07xx lock and state, 08xx engine and CloudFormation, 09xx sessions and accounts,
+//! 10xx command line, 11xx sandbox, 12xx preflight.
 
 use super::Code;
 
@@ -35,6 +37,13 @@ codes! {
     INVALID_CHOICE = 113, "a value that is not one of the choices";
     NUMBER_TOO_LARGE = 114, "a number that does not fit into 64 bits";
     WORKLOAD_TARGET = 115, "a workload runs on a stack that does not exist";
+    WAIVER_RULE = 116, "a waiver of a rule that does not exist";
+    WAIVER_STACK = 117, "a waiver for a stack that does not exist";
+    WAIVER_RESOURCE = 118, "a waiver for a resource that does not exist";
+    WAIVER_EXPIRY = 119, "a waiver does not end on a day within a year";
+    WAIVER_EXPIRED = 120, "a waiver has expired or is about to";
+    WAIVER_UNUSED = 121, "a waiver that waives nothing";
+    WAIVER_REASON = 122, "a waiver without a reason";
 
     CONTRACT_INVALID = 201, "a module's contract is wrong";
     CONTRACT_UNKNOWN_KEY = 202, "a module's contract has a key that nothing reads";
@@ -94,15 +103,115 @@ codes! {
     INTRINSIC_FORM = 435, "an intrinsic function has the wrong arguments";
     UNKNOWN_INTRINSIC = 436, "an intrinsic function is unknown";
     UNUSED_DECLARATION = 437, "a parameter, condition or mapping is never used";
+    VALUE_FORMAT = 438, "a value that cannot be such an id, ARN or name";
+    RETIRED = 439, "something that AWS has shut down";
+    POLICY_FORM = 440, "a policy document has the wrong form";
+    POLICY_STATEMENT = 441, "a policy statement lacks an element or has one that does not belong there";
+    POLICY_PRINCIPAL = 442, "a policy names a principal that cannot be one";
+    POLICY_CONDITION = 443, "a policy condition has an unknown operator or a wrong value";
+    POLICY_ACTION = 444, "a policy names an action that does not exist";
+    POLICY_RESOURCE = 445, "a policy names a resource that cannot be one";
+    POLICY_SIZE = 446, "a policy is larger than IAM takes";
+    NETWORK_BLOCK = 447, "a CIDR block that EC2 would refuse";
+    SUBNET_RANGE = 448, "a subnet lies outside its VPC or overlaps another one";
+    PORT_RANGE = 449, "a rule's ports and protocol do not go together";
+    RULE_NUMBER = 450, "two rules of a network ACL have the same number";
+    TAG_INVALID = 451, "a tag that CloudFormation or the service would refuse";
+    RESOURCE_NAME = 452, "a name that the service would refuse";
+    DEPLOYMENT_POLICY = 453, "a CreationPolicy or UpdatePolicy that does not fit its resource";
+    DYNAMIC_REFERENCE = 454, "a dynamic reference has the wrong form";
+    SAME_NAME = 455, "two resources have the same name";
+    ZONES_APART = 456, "availability zones of different regions in one template";
+    SCHEDULE = 457, "a schedule that EventBridge would refuse";
 
     PUBLIC_BUCKET = 501, "a bucket is open to the public";
     BUCKET_WITHOUT_ACCESS_BLOCK = 502, "a bucket does not block public access";
     OPEN_INGRESS = 503, "a port is open to the whole internet";
     WILDCARD_POLICY = 504, "a policy allows every action on every resource";
-    UNENCRYPTED_STORAGE = 505, "storage is not encrypted";
+    UNENCRYPTED_VOLUME = 505, "a volume is not encrypted";
     PUBLIC_DATABASE = 506, "a database is reachable from the internet";
     LITERAL_SECRET = 507, "a secret stands in a template as text";
-    OPEN_TRUST = 508, "a role or resource trusts everybody";
+    OPEN_TRUST = 508, "a role trusts everybody";
+    OPEN_ADMIN_PORT = 509, "a port for administration is open to the whole internet";
+    OPEN_DATABASE_PORT = 510, "a database's port is open to the whole internet";
+    OPEN_NETWORK_ACL = 511, "a network ACL lets the whole internet reach a port for administration";
+    NO_ACCESS_LOG = 512, "a bucket does not log who reads it";
+    BUCKET_ENCRYPTION_UNSAID = 513, "a bucket does not say how it is encrypted";
+    BUCKET_WITHOUT_TLS = 514, "a bucket answers without TLS";
+    BUCKET_UNVERSIONED = 515, "a bucket keeps no old versions";
+    UNENCRYPTED_DATABASE = 516, "a database is not encrypted";
+    UNENCRYPTED_FILE_SYSTEM = 517, "a file system is not encrypted";
+    UNENCRYPTED_QUEUE = 518, "a queue is not encrypted";
+    UNENCRYPTED_TOPIC = 519, "a topic is not encrypted";
+    TABLE_WITHOUT_KEY = 520, "a table is encrypted with a key that nobody in the account sees";
+    LOG_WITHOUT_KEY = 521, "a log group is encrypted with a key that nobody in the account sees";
+    REPOSITORY_WITHOUT_KEY = 522, "a repository is encrypted with a key that nobody in the account sees";
+    KUBERNETES_SECRETS_WITHOUT_KEY = 523, "Kubernetes secrets are not encrypted with a key of the account";
+    SAGEMAKER_WITHOUT_KEY = 524, "SageMaker's volumes are not encrypted with a key of the account";
+    UNENCRYPTED_STREAM = 525, "a stream is not encrypted";
+    UNENCRYPTED_WAREHOUSE = 526, "a data warehouse is not encrypted";
+    UNENCRYPTED_SEARCH = 527, "a search domain is not encrypted";
+    UNENCRYPTED_CACHE = 528, "a cache is not encrypted";
+    UNENCRYPTED_DOCUMENTS = 529, "a document or graph database is not encrypted";
+    BROKERS_WITHOUT_TLS = 530, "brokers talk without TLS";
+    PUBLIC_ADDRESS = 531, "an instance gets a public address";
+    TASK_PUBLIC_ADDRESS = 532, "containers get public addresses";
+    SUBNET_PUBLIC_ADDRESSES = 533, "a subnet gives everything in it a public address";
+    OPEN_KUBERNETES_API = 534, "a Kubernetes API answers to the whole internet";
+    NOTEBOOK_INTERNET = 535, "a notebook reaches the internet past the VPC";
+    NOTEBOOK_ROOT = 536, "users of a notebook are root";
+    OPEN_QUEUE = 537, "a queue is open to everybody";
+    OPEN_TOPIC = 538, "a topic is open to everybody";
+    OPEN_FUNCTION = 539, "a function is open to everybody";
+    OPEN_SECRET = 540, "a secret is open to everybody";
+    OPEN_REPOSITORY = 541, "a repository is open to everybody";
+    OPEN_KEY = 542, "a key is open to everybody";
+    SERVICE_WILDCARD = 543, "a policy allows everything that a service can do, on everything";
+    ALLOW_ALL_BUT = 544, "a policy allows everything but a list";
+    PASS_ANY_ROLE = 545, "a policy lets any role be passed to any service";
+    PRIVILEGE_ESCALATION = 546, "a policy lets its holder give itself more permissions";
+    ASSUME_ANY_ROLE = 547, "a policy lets any role be assumed";
+    USER_POLICY = 548, "a user holds policies directly";
+    ADMINISTRATOR_ACCESS = 549, "an identity is an administrator of the account";
+    OPEN_FEDERATION = 550, "a role trusts everybody at an identity provider";
+    NO_FLOW_LOG = 551, "a VPC does not log its traffic";
+    NO_AUDIT_LOG = 552, "a Kubernetes cluster does not log who did what";
+    NO_BALANCER_LOG = 553, "a load balancer does not log requests";
+    WEAK_TRAIL = 554, "a trail misses something or can be tampered with";
+    NO_DATABASE_LOG = 555, "a database does not export its logs";
+    ENDLESS_LOG = 556, "a log group keeps everything for ever";
+    FEW_BACKUPS = 557, "a database keeps backups for too short a time";
+    NO_POINT_IN_TIME_RECOVERY = 558, "a table cannot be restored to a point in time";
+    UNPROTECTED_DATABASE = 559, "a database can be deleted by one call";
+    UNPROTECTED_TABLE = 560, "a table can be deleted by one call";
+    UNPROTECTED_CLUSTER = 561, "a Kubernetes cluster can be deleted by one call";
+    UNPROTECTED_BALANCER = 562, "a load balancer can be deleted by one call";
+    STATEFUL_DELETED = 563, "data is deleted with its stack";
+    OLD_METADATA_SERVICE = 564, "an instance answers requests for credentials without a session";
+    LISTENER_WITHOUT_TLS = 565, "a listener takes requests without TLS";
+    OLD_TLS = 566, "a listener accepts old versions of TLS";
+    MUTABLE_TAGS = 567, "an image's tag can be moved";
+    NO_IMAGE_SCAN = 568, "images are not scanned when they arrive";
+    KEY_NOT_ROTATED = 569, "a key is never rotated";
+    DEFAULT_SECURITY_GROUP = 570, "a VPC's default security group is used";
+    OLD_RUNTIME = 571, "a function's runtime is no longer maintained";
+    NO_MINOR_UPGRADES = 572, "a database does not get its security updates";
+    NO_DATABASE_IAM = 573, "a database knows only passwords";
+    PRIVILEGED_CONTAINER = 574, "a container is privileged";
+    ROOT_CONTAINER = 575, "a container runs as root";
+    HOST_NAMESPACE = 576, "a container shares namespaces with its host";
+    SECRET_IN_ENVIRONMENT = 577, "a secret stands in an environment variable as text";
+    NO_CONTAINER_LOG = 578, "a container's output is kept nowhere";
+    NOTEBOOK_OUTSIDE_VPC = 579, "a notebook is outside of the VPC";
+    PUBLIC_WAREHOUSE = 580, "a data warehouse is reachable from the internet";
+    SEARCH_WITHOUT_TLS = 581, "a search domain answers without current TLS";
+    OPEN_SEARCH_DOMAIN = 582, "a search domain is open to everybody";
+    DISTRIBUTION_WITHOUT_TLS = 583, "a distribution answers without TLS";
+    NO_PRIVATE_PATH = 584, "traffic to S3 leaves the private network";
+    OWN_RULE = 590, "a rule of this project is broken";
+    OWN_RULE_INVALID = 591, "a rule of this project is written wrongly";
+    OWN_RULE_UNKNOWN = 592, "a rule of this project names something that does not exist";
+    UNKNOWN_RULE = 593, "a rule that does not exist";
 
     DESTROY_UNCONFIRMED = 601, "a protected environment is not destroyed without its name";
     STATEFUL_LOSS = 602, "a change would lose data";
@@ -130,7 +239,6 @@ codes! {
     UNSEEN_CHANGE = 803, "a replacement or removal that nobody reviewed";
     STACK_OUTPUT_MISSING = 804, "a stack lacks an output that another one uses";
     DELETE_FAILED = 805, "a stack cannot be deleted";
-    CLOUDFORMATION_CALL = 806, "a call to CloudFormation failed";
     STACK_STUCK = 807, "a stack stays stuck";
 
     NO_CREDENTIALS = 900, "no usable AWS credentials";
@@ -158,10 +266,25 @@ codes! {
     BAD_VARIABLE = 1012, "an environment variable has an unusable value";
     LEFT_AT_ONCE = 1013, "the run was left while AWS was at work";
     OUTPUT_UNWRITTEN = 1014, "output could not be written";
+    UNKNOWN_CODE = 1015, "nothing is known about a code";
     NOT_FORMATTED = 1020, "a file is not formatted";
     STDIN_ALONE = 1021, "standard input is formatted alone";
     NOT_FORMATTED_HERE = 1022, "a file of a kind that is not formatted";
     SCHEMA_STALE = 1023, "a schema file is out of date";
 
     SANDBOX_UNUSABLE = 1101, "the sandbox cannot be used";
+
+    PERMISSION_MISSING = 1201, "the caller may not do what the plan needs";
+    ORGANISATION_DENIES = 1202, "a policy of the organisation or a boundary denies what the plan needs";
+    ZONE_UNAVAILABLE = 1203, "an availability zone that the account does not have";
+    INSTANCE_TYPE_UNAVAILABLE = 1204, "an instance type that the region does not offer";
+    INSTANCE_TYPE_ELSEWHERE = 1205, "an instance type that none of the zones in use offers";
+    QUOTA_EXCEEDED = 1206, "more is asked for than a quota allows";
+    CLUSTER_VERSION_UNSUPPORTED = 1207, "a Kubernetes version that EKS does not offer";
+    CLUSTER_VERSION_EXTENDED = 1208, "a Kubernetes version in extended support";
+    CLUSTER_VERSION_STEP = 1209, "a step between Kubernetes versions that EKS refuses";
+    NAME_TAKEN = 1210, "a name that is taken already";
+    NETWORK_OVERLAPS = 1211, "a network overlaps with one that is there";
+    PEERS_OVERLAP = 1212, "networks that are to be peered overlap";
+    VALIDATION_REFUSES = 1213, "CloudFormation's own validation finds fault with a change";
 }

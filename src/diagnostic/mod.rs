@@ -234,7 +234,9 @@ fn sort_key(problem: &Problem) -> (Option<Place<'_>>, Severity, Code, &str) {
 }
 
 pub mod codes;
+pub mod explain;
 mod json;
 mod suggest;
 
+pub use explain::{Explanation, explain};
 pub use suggest::closest;

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use crate::aws::cloudformation::{self, ChangeSet, ChangeSetRequest, Progress};
+use crate::aws::early_validation;
 use crate::aws::error::{AwsError, Kind};
 use crate::aws::retry::patiently;
 use crate::aws::session::Session;
+use crate::preflight::Validation;
 
 /// How long CloudFormation may take to work out a change set.
 const LIMIT: Duration = Duration::from_secs(900);
@@ -21,6 +23,8 @@ const SLOW: Duration = Duration::from_secs(2);
 pub(super) enum Undrawn {
     /// CloudFormation says why it cannot be made.
     Refused(String),
+    /// CloudFormation's validation finds fault with what would be made.
+    Invalid(Vec<Validation>),
     /// Something else works on the stack.
     Overtaken(String),
     /// A call failed.
@@ -91,8 +95,20 @@ async fn draw_once(session: &Session, request: &ChangeSetRequest) -> Result<Chan
             }
             Progress::Failed(reason) => {
                 let reason = reason.clone();
+                // The findings go with the change set. Without the permission to read them the bare reason is told.
+                let found = if reason.contains("EarlyValidation") {
+                    early_validation::validations(session, &ids.change_set)
+                        .await
+                        .unwrap_or_default()
+                } else {
+                    Vec::new()
+                };
                 discard(session, &ids.change_set).await;
-                return Err(Undrawn::Refused(reason));
+                return Err(if found.is_empty() {
+                    Undrawn::Refused(reason)
+                } else {
+                    Undrawn::Invalid(found)
+                });
             }
         }
     }

@@ -12,6 +12,7 @@ mod failure;
 mod journal;
 mod observe;
 mod pace;
+mod preflight;
 mod run;
 mod schedule;
 mod templates;
@@ -21,6 +22,7 @@ mod watch;
 
 pub use execute::{Execution, Finished, Options, Stop, Summary, execute};
 pub use journal::Journal;
+pub use preflight::survey;
 pub use observe::{complete, deployed_of, discard, read_deployed};
 pub use templates::Templates;
 

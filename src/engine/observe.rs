@@ -17,6 +17,7 @@ use crate::plan::{
     Deployed, Draft, Drawn, Inputs, LiveStack, Phase, Plan, Recorded, Replacement, ResourceAction, ResourceChange,
     Side, Wanted, What, fill_in, lacks_values, phase,
 };
+use crate::preflight::refusal;
 use crate::spec::Backend;
 use crate::state::{self, Key, State};
 
@@ -270,6 +271,7 @@ pub(super) fn refused(undrawn: &Undrawn, stack: &RenderedStack) -> Problem {
         )
         .note(format!("CloudFormation: {reason}"))
         .hint("run this again once that has ended"),
+        Undrawn::Invalid(found) => refusal(stack, found),
         Undrawn::Refused(reason) => {
             let found = super::failure::unwrapped(reason);
             let mut problem = Problem::error(

@@ -121,12 +121,35 @@ impl Field {
     pub fn required(&self) -> bool {
         self.default.is_none() && !self.optional && self.from.is_empty()
     }
+
+    /// A value as it could stand in an environment file, to be shown as an example.
+    pub(super) fn sample(&self) -> String {
+        let written = self.example.as_ref().or_else(|| self.values.first());
+        match (written, &self.ty) {
+            (Some(choice), Type::List(_)) if self.example.is_none() => format!("[{}]", choice.span.text()),
+            (Some(value), _) => value.span.text().to_owned(),
+            (None, ty) => placeholder(ty),
+        }
+    }
 }
 
 impl Contract {
     /// The module's own entry for `name` in `[inputs]`, as written; for pointing.
     pub fn input_span(&self, name: &str) -> Option<&Span> {
         self.inputs.get(name).map(|input| &input.span)
+    }
+}
+
+fn placeholder(ty: &Type) -> String {
+    match ty {
+        Type::String => "\"...\"".to_owned(),
+        Type::Integer | Type::Number => "1".to_owned(),
+        Type::Boolean => "true".to_owned(),
+        Type::Cidr => "\"10.0.0.0/16\"".to_owned(),
+        Type::Arn => "\"arn:aws:...\"".to_owned(),
+        Type::List(item) => format!("[{}]", placeholder(item)),
+        Type::Map(item) => format!("{{ NAME = {} }}", placeholder(item)),
+        Type::Record(_) => "{ ... }".to_owned(),
     }
 }
 

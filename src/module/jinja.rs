@@ -8,6 +8,10 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, Undefi
 use super::contract::pascal;
 use super::typing::{Resolved, Takes};
 
+mod names;
+
+pub(super) use names::suggestion;
+
 /// Begins the detail of errors that say "known only after a deployment"; the input's name follows.
 pub(super) const DEFERRED: char = '\u{E002}';
 /// Begins the detail of errors that a template raises with `fail`.

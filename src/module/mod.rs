@@ -11,12 +11,14 @@ use crate::diagnostic::Source;
 use crate::spec::Environment;
 use crate::template::Document;
 
+mod blocks;
 mod catalogue;
 mod contract;
 mod jinja;
 mod keys;
 mod lines;
 mod origin;
+mod parts;
 mod read;
 mod render;
 pub mod schema;
@@ -30,7 +32,8 @@ pub use catalogue::Catalogue;
 pub use contract::{Contract, Field, Origin, Output, Pattern, Provider, Record, pascal};
 pub use keys::{LAYOUT, layout};
 pub use origin::relocate;
-pub use render::render;
+pub use parts::Part;
+pub use render::{attempt, render};
 pub use types::Type;
 
 /// An environment whose stacks are typed, wired and rendered: nothing in it is unresolved.
@@ -93,6 +96,8 @@ pub struct Origins {
     pub inputs: BTreeMap<usize, Vec<String>>,
     /// For an input: where its value was written (none if it is a default).
     pub values: BTreeMap<String, crate::diagnostic::Span>,
+    /// For an input that is a table or a list: where each of its parts was written.
+    pub parts: BTreeMap<String, Vec<Part>>,
     /// For a logical id of the document: the template line where it stands.
     pub resources: BTreeMap<String, usize>,
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::parts::{self, Part};
 use super::{Origins, RenderedStack};
 use crate::diagnostic::{Label, Problem, Source, Span};
 use crate::template::{Node, NodeValue};
@@ -40,7 +41,8 @@ impl RenderedStack {
             .iter()
             .filter_map(|line| self.origins.lines.get(*line).copied())
             .collect();
-        labels.extend(input_labels(&self.origins, &template_lines).0);
+        let part_of = |parts: &[Part]| parts::by_logical_id(parts, logical_id).cloned();
+        labels.extend(input_labels(&self.origins, &template_lines, &part_of).0);
         labels
     }
 }
@@ -49,6 +51,7 @@ pub(super) fn relocate_with(origins: &Origins, rendered: &Arc<Source>, problem: 
     let mut lines = BTreeSet::new();
     let mut moved = Vec::new();
     let mut shown = None;
+    let mut wanted = Vec::new();
     for label in problem.labels {
         if !Arc::ptr_eq(&label.span.source, rendered) {
             moved.push(label);
@@ -61,12 +64,21 @@ pub(super) fn relocate_with(origins: &Origins, rendered: &Arc<Source>, problem: 
         if shown.is_none() {
             shown = rendered.text.lines().nth(line).map(str::trim);
         }
+        let values = scalars(&label.span, rendered.text.lines().nth(line).unwrap_or_default());
+        wanted.push((values, origins.lines.get(line).copied()));
         moved.push(match template_span(origins, &label.span) {
             Some(span) => Label { span, text: label.text },
             None => label,
         });
     }
-    let (inputs, defaults) = input_labels(origins, &lines);
+    // The first label is where the problem is, so its values come first.
+    let part_of = |parts: &[Part]| {
+        let found = |(values, line): &(Vec<String>, Option<usize>)| {
+            parts::by_value(parts, values, &keys(origins, (*line)?)).cloned()
+        };
+        wanted.iter().find_map(found)
+    };
+    let (inputs, defaults) = input_labels(origins, &lines, &part_of);
     moved.extend(inputs);
     let mut problem = Problem {
         labels: moved,
@@ -89,8 +101,13 @@ pub(super) fn relocate_with(origins: &Origins, rendered: &Arc<Source>, problem: 
     problem
 }
 
-/// Labels for the inputs that these template lines name and the file gives; and the names of those it does not give.
-pub(super) fn input_labels(origins: &Origins, lines: &BTreeSet<usize>) -> (Vec<Label>, Vec<String>) {
+/// Labels for the inputs that these template lines name and the file gives, at the part that `part_of` finds in those
+/// that have parts; and the names of those that the file does not give.
+pub(super) fn input_labels(
+    origins: &Origins,
+    lines: &BTreeSet<usize>,
+    part_of: &dyn Fn(&[Part]) -> Option<Part>,
+) -> (Vec<Label>, Vec<String>) {
     let mut seen = BTreeSet::new();
     let mut labels = Vec::new();
     let mut defaults = Vec::new();
@@ -98,15 +115,49 @@ pub(super) fn input_labels(origins: &Origins, lines: &BTreeSet<usize>) -> (Vec<L
         if !seen.insert(name) {
             continue;
         }
-        match origins.values.get(name) {
-            Some(span) => labels.push(Label {
+        let part = origins.parts.get(name).and_then(|parts| part_of(parts));
+        match (part, origins.values.get(name)) {
+            (Some(part), _) => labels.push(Label {
+                text: format!("`{}` is given here", part.path),
+                span: part.span,
+            }),
+            (None, Some(span)) => labels.push(Label {
                 span: span.clone(),
                 text: format!("`{name}` is given here"),
             }),
-            None => defaults.push(name.clone()),
+            (None, None) => defaults.push(name.clone()),
         }
     }
     (labels, defaults)
+}
+
+/// The plain values at a place of the rendered text: the place itself if it is one, else those on its line.
+fn scalars(span: &Span, line: &str) -> Vec<String> {
+    let plain = |text: &str| match serde_json::from_str::<serde_json::Value>(text.trim()) {
+        Ok(serde_json::Value::String(text)) => Some(text),
+        Ok(value @ (serde_json::Value::Number(_) | serde_json::Value::Bool(_))) => Some(value.to_string()),
+        _ => None,
+    };
+    if let Some(value) = plain(span.text()) {
+        return vec![value];
+    }
+    let after_colon = line.split_once(": ").and_then(|(_, value)| plain(value));
+    let quoted = line.split('"').skip(1).step_by(2).map(str::to_owned);
+    quoted.chain(after_colon).collect()
+}
+
+/// The names behind dots on this line of the template: `status` in `{{ rule.status }}`.
+fn keys(origins: &Origins, line: usize) -> Vec<&str> {
+    let text = origins.template.as_ref().map_or("", |template| template.text.as_str());
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.lines()
+        .nth(line)
+        .filter(|line| line.contains("{{"))
+        .into_iter()
+        .flat_map(|line| line.split('.').skip(1))
+        .filter_map(|rest| rest.split(|c| !is_letter(c)).next())
+        .filter(|key| !key.is_empty())
+        .collect()
 }
 
 /// The line of the template that a place in the rendered text comes from: the same words if they stand there, else

@@ -1,14 +1,19 @@
 //! What a file says, against the type that the contract wants: a [`Resolved`] value, or problems with positions.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::sync::Arc;
 
 use super::contract::{Contract, Field, pascal};
-use super::types::{Type, is_identifier};
-use crate::diagnostic::{Problem, Problems, Source, Span, codes};
+use super::types::Type;
+use crate::diagnostic::{Problem, Problems, Span, closest, codes};
 use crate::spec::syntax::Table;
-use crate::spec::{Data, Value, field, is_name};
+use crate::spec::{Data, Value, field};
+
+mod reference;
+mod scalars;
+
+use reference::{Reference, hidden, reference};
+#[cfg(test)]
+pub(super) use reference::is_secret_reference;
 
 /// A typed value: ready for a template, but for the outputs of other stacks.
 #[derive(Debug, Clone, PartialEq)]
@@ -172,63 +177,6 @@ impl Place<'_> {
         }
     }
 
-    fn text(&mut self, text: &str, value: &Value) -> Option<Resolved> {
-        if self.field.secret && !is_secret_reference(text) {
-            self.problems.push(secret_problem(&self.path, value));
-            return None;
-        }
-        #[expect(clippy::cast_precision_loss, reason = "no string here has 2^53 characters")]
-        let length = text.chars().count() as f64;
-        let fits = self.in_range(length, " characters long", value) && self.is_choice(value);
-        if let Some(pattern) = self
-            .field
-            .pattern
-            .as_ref()
-            .filter(|pattern| !pattern.regex.is_match(text))
-        {
-            return self.refuse(
-                value,
-                format!("`{}` must match `{}`, \"{text}\" does not", self.path, pattern.text),
-            );
-        }
-        fits.then(|| Resolved::String(text.to_owned()))
-    }
-
-    fn cidr(&mut self, text: &str, value: &Value) -> Option<Resolved> {
-        let Ok(net) = text.parse::<ipnet::IpNet>() else {
-            let hint = match text.parse::<IpAddr>() {
-                Ok(_) => format!("write how many bits name the network: \"{text}/16\""),
-                Err(_) => "for example \"10.0.0.0/16\"".into(),
-            };
-            return self.refuse_with(value, format!("`{}`: \"{text}\" is not a network", self.path), hint);
-        };
-        if net.trunc() != net {
-            let message = format!("`{}`: {text} is an address inside a network, not a network", self.path);
-            return self.refuse_with(value, message, format!("the network is {}", net.trunc()));
-        }
-        let length = f64::from(net.prefix_len());
-        let fits = self.in_range(length, " bits of prefix", value) && self.is_choice(value);
-        fits.then(|| Resolved::String(text.to_owned()))
-    }
-
-    fn arn(&mut self, text: &str, value: &Value) -> Option<Resolved> {
-        let parts: Vec<_> = text.splitn(6, ':').collect();
-        let is_arn = match parts.as_slice() {
-            ["arn", partition, service, _, account, resource] => {
-                partition.starts_with("aws")
-                    && !service.is_empty()
-                    && (account.is_empty() || *account == "aws" || is_account(account))
-                    && !resource.is_empty()
-            }
-            _ => false,
-        };
-        if !is_arn {
-            let message = format!("`{}`: \"{text}\" is not an ARN", self.path);
-            return self.refuse_with(value, message, "for example arn:aws:iam::111122223333:role/name".into());
-        }
-        self.text(text, value)
-    }
-
     fn list(&mut self, item: &Type, items: &[Value], value: &Value) -> Option<Resolved> {
         let fits = self.in_range(count(items.len()), " items", value);
         let path = self.path.clone();
@@ -283,11 +231,14 @@ impl Place<'_> {
     fn record(&mut self, name: &str, table: &Table, value: &Value) -> Option<Resolved> {
         let record = self.contract.types.get(name)?;
         let mut whole = true;
+        // What a misspelt key was meant to be is not missing as well.
+        let mut meant: Vec<&str> = Vec::new();
         for (key, entry) in table {
             if !record.fields.contains_key(key) {
                 let problem = Problem::error(codes::UNKNOWN_INPUT, format!("`{}` has no key `{key}`", self.path))
                     .at(entry.key.clone(), "");
                 let names = record.fields.keys().map(String::as_str);
+                meant.extend(closest(key, names.clone()));
                 self.problems
                     .push(field::with_suggestion(problem, key, names, "it has"));
                 whole = false;
@@ -308,11 +259,13 @@ impl Place<'_> {
                     inner.value(&field.ty, written)
                 }
                 None if field.optional => Some(Resolved::None),
+                None if meant.contains(&key.as_str()) => None,
                 None => {
                     self.problems.push(
                         Problem::error(codes::MISSING_INPUT, format!("`{}` has no `{key}`", self.path))
                             .at(head(&value.span), "")
-                            .note(format!("`{key}` ({}): {}", field.ty, first_line(&field.doc))),
+                            .note(format!("`{key}` ({}): {}", field.ty, first_line(&field.doc)))
+                            .hint(format!("for example: {key} = {}", field.sample())),
                     );
                     None
                 }
@@ -365,43 +318,6 @@ impl Place<'_> {
         })))
     }
 
-    fn in_range(&mut self, number: f64, unit: &str, value: &Value) -> bool {
-        let (min, max) = (self.field.min, self.field.max);
-        if min.is_none_or(|min| number >= min) && max.is_none_or(|max| number <= max) {
-            return true;
-        }
-        let range = match (min, max) {
-            (Some(min), Some(max)) if (min - max).abs() < f64::EPSILON => format!("{min}"),
-            (Some(min), Some(max)) => format!("{min} to {max}"),
-            (Some(min), None) => format!("at least {min}"),
-            (_, Some(max)) => format!("at most {max}"),
-            (None, None) => return true,
-        };
-        let message = match unit {
-            "" => format!("`{}` must be {range}, {number} is not", self.path),
-            " characters long" => format!("`{}` must be {range}{unit}, this is {number}", self.path),
-            _ => format!("`{}` must have {range}{unit}, this has {number}", self.path),
-        };
-        self.refuse(value, message);
-        false
-    }
-
-    fn is_choice(&mut self, value: &Value) -> bool {
-        let choices = &self.field.values;
-        if choices.is_empty() || choices.iter().any(|choice| choice.value == value.value) {
-            return true;
-        }
-        let names: Vec<String> = choices.iter().map(|choice| plain(&choice.value)).collect();
-        let typed = plain(&value.value);
-        let problem = Problem::error(codes::INPUT_VALUE, format!("`{}` cannot be `{typed}`", self.path))
-            .at(value.span.clone(), "");
-        let problem = self.explain(problem);
-        let names = names.iter().map(String::as_str);
-        self.problems
-            .push(field::with_suggestion(problem, &typed, names, "it can be"));
-        false
-    }
-
     fn wrong_type(&mut self, ty: &Type, value: &Value) -> Option<Resolved> {
         let message = format!(
             "`{}` must be {}, this is {}",
@@ -432,22 +348,6 @@ impl Place<'_> {
         None
     }
 
-    fn refuse(&mut self, value: &Value, message: String) -> Option<Resolved> {
-        let problem = Problem::error(codes::INPUT_VALUE, message).at(head(&value.span), "");
-        let problem = self.explain(problem);
-        self.problems.push(problem);
-        None
-    }
-
-    fn refuse_with(&mut self, value: &Value, message: String, hint: String) -> Option<Resolved> {
-        let problem = Problem::error(codes::INPUT_VALUE, message)
-            .at(value.span.clone(), "")
-            .hint(hint);
-        let problem = self.explain(problem);
-        self.problems.push(problem);
-        None
-    }
-
     fn explain(&self, problem: Problem) -> Problem {
         match first_line(&self.field.doc) {
             "" => problem,
@@ -456,96 +356,10 @@ impl Place<'_> {
     }
 }
 
-enum Reference {
-    None,
-    Malformed(String),
-    Output { stack: String, output: String },
-}
-
-/// `${network.vpc_id}`. CloudFormation's and IAM's own `${AWS::Region}`, `${aws:username}` are left alone.
-fn reference(text: &str) -> Reference {
-    let Some(start) = text.find("${") else {
-        return Reference::None;
-    };
-    let inside = text.get(start + 2..).and_then(|rest| rest.split_once('}'));
-    let Some((name, rest)) = inside else {
-        return if start == 0 && !text.contains(':') {
-            Reference::Malformed(format!("`{text}` has no closing brace"))
-        } else {
-            Reference::None
-        };
-    };
-    if name.contains(':') {
-        return Reference::None;
-    }
-    match name.trim().split_once('.') {
-        Some((stack, output)) if is_name(stack) && is_identifier(output) => {
-            if start == 0 && rest.is_empty() {
-                Reference::Output {
-                    stack: stack.to_owned(),
-                    output: output.to_owned(),
-                }
-            } else {
-                Reference::Malformed(format!("`${{{name}}}` stands in the middle of a string"))
-            }
-        }
-        _ if start == 0 && rest.is_empty() => Reference::Malformed(format!("`{text}` is not ${{STACK.OUTPUT}}")),
-        _ => Reference::None,
-    }
-}
-
-/// References that name a secret without holding it: "Get a secret or secret value from Secrets Manager" and
-/// "Get a secure string value from Systems Manager Parameter Store", CloudFormation User Guide.
-pub(super) fn is_secret_reference(text: &str) -> bool {
-    let dynamic = |kind: &str| {
-        text.strip_prefix("{{resolve:")
-            .and_then(|rest| rest.strip_prefix(kind))
-            .is_some_and(|rest| rest.ends_with("}}") && rest.len() > 2 && !rest.contains(['\n', '{']))
-    };
-    let arn = |service: &str, kind: &str| {
-        let parts: Vec<_> = text.splitn(6, ':').collect();
-        matches!(parts.as_slice(), ["arn", _, found, _, account, name]
-            if *found == service && is_account(account) && name.starts_with(kind))
-    };
-    dynamic("secretsmanager:") || dynamic("ssm-secure:") || arn("secretsmanager", "secret:") || arn("ssm", "parameter/")
-}
-
-/// Never shows what stands there: the excerpt that views print comes from a text in which it is starred out.
-fn secret_problem(path: &str, value: &Value) -> Problem {
-    Problem::error(
-        codes::SECRET_LITERAL,
-        format!("`{path}` is a secret and must not be written into a file"),
-    )
-    .at(hidden(&value.span), "")
-    .hint("store it once: aws secretsmanager create-secret --name NAME --secret-string file:///dev/stdin")
-    .hint(format!(
-        "then refer to it: {path} = \"{{{{resolve:secretsmanager:NAME}}}}\""
-    ))
-    .note("if this file was ever committed, replace the secret")
-}
-
-/// The same place in a copy of the text whose value is starred out.
-fn hidden(span: &Span) -> Span {
-    let mut text = span.source.text.clone();
-    let stars = "*".repeat(span.bytes.len());
-    if text.get(span.bytes.clone()).is_some() {
-        text.replace_range(span.bytes.clone(), &stars);
-    }
-    let source = Arc::new(Source {
-        path: span.source.path.clone(),
-        text,
-    });
-    Span::new(&source, span.bytes.clone())
-}
-
 /// The first line of a value: long tables are not underlined whole.
 fn head(span: &Span) -> Span {
     let length = span.text().lines().next().map_or(0, str::len);
     Span::new(&span.source, span.bytes.start..span.bytes.start + length)
-}
-
-fn is_account(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_bare(text: &str) -> bool {

@@ -4,9 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::catalogue::Catalogue;
 use super::contract::{Contract, Field, pascal};
-use super::typing::{self, Resolved, Takes, Wire, first_line};
-use crate::diagnostic::{Problem, Problems, Span, codes};
-use crate::spec::{Environment, StackSpec, field};
+use super::typing::{self, Resolved, Takes, Wire};
+use crate::diagnostic::{Problem, Problems, Span, closest, codes};
+use crate::spec::{Environment, StackSpec, field, is_name};
+
+mod order;
+mod references;
+mod unfilled;
+
+use unfilled::Lack;
 
 /// A stack whose every input has a value or comes from another stack.
 #[derive(Debug)]
@@ -38,30 +44,29 @@ pub(super) fn wire<'a>(
 ) -> Result<Vec<WiredStack<'a>>, Problems> {
     let mut problems = catalogue.problems.clone();
     let mut stacks = Vec::new();
+    let mut meant = Vec::new();
     for spec in environment.stacks.values() {
         match catalogue.get(&spec.module.value) {
             Some(contract) => stacks.push(typed(spec, contract, &mut problems)),
             None => {
-                let name = &spec.module.value;
-                let problem = Problem::error(codes::UNKNOWN_MODULE, format!("there is no module `{name}`"))
-                    .at(spec.module.span.clone(), "")
-                    .hint(format!(
-                        "a module of your own is modules/{name}.toml with templates/cloudformation/{name}.yaml"
-                    ));
-                problems.push(field::with_suggestion(problem, name, catalogue.names(), "there are"));
+                meant.extend(closest(&spec.module.value, catalogue.names()));
+                problems.push(unknown_module(spec, catalogue));
             }
         }
     }
-    let automatic: Vec<Vec<(String, Resolved)>> = stacks
-        .iter()
-        .map(|stack| fill(stack, &stacks, environment, &mut problems))
-        .collect();
+    let known = Known {
+        stacks: &stacks,
+        meant: &meant,
+        environment,
+    };
+    let automatic: Vec<Vec<(String, Resolved)>> =
+        stacks.iter().map(|stack| fill(stack, &known, &mut problems)).collect();
     for (stack, values) in stacks.iter_mut().zip(automatic) {
         stack.typed.values.extend(values);
     }
     let stacks: Vec<WiredStack<'a>> = stacks.into_iter().map(|stack| stack.typed).collect();
-    check_references(&stacks, environment, &mut problems);
-    let order = order(&stacks, &mut problems);
+    references::check(&stacks, environment, &mut problems);
+    let order = order::order(&stacks, &mut problems);
     if problems.has_errors() {
         return Err(problems.sorted());
     }
@@ -72,7 +77,28 @@ pub(super) fn wire<'a>(
         .collect())
 }
 
-/// A stack with what its file gives, and the inputs whose values were refused: those are not missing.
+fn unknown_module(spec: &StackSpec, catalogue: &Catalogue) -> Problem {
+    let name = &spec.module.value;
+    let problem =
+        Problem::error(codes::UNKNOWN_MODULE, format!("there is no module `{name}`")).at(spec.module.span.clone(), "");
+    let problem = field::with_suggestion(problem, name, catalogue.names(), "there are");
+    if closest(name, catalogue.names()).is_some() || !is_name(name) {
+        return problem;
+    }
+    problem.hint(format!(
+        "a module of your own is modules/{name}.toml with templates/cloudformation/{name}.yaml"
+    ))
+}
+
+/// What automatic wires are drawn between.
+struct Known<'a> {
+    stacks: &'a [TypedStack<'a>],
+    /// Modules that misspelt names were probably meant to be: whoever needs a stack of theirs lacks nothing else.
+    meant: &'a [&'a str],
+    environment: &'a Environment,
+}
+
+/// A stack with what its file gives, and the inputs whose values or names were refused: those are not missing.
 struct TypedStack<'a> {
     typed: WiredStack<'a>,
     refused: BTreeSet<String>,
@@ -95,6 +121,9 @@ fn typed<'a>(spec: &'a StackSpec, contract: &'a Contract, problems: &mut Problem
                 .at(entry.key.clone(), "")
                 .at(spec.module.span.clone(), "this module");
             let names = contract.inputs.keys().map(String::as_str);
+            if let Some(near) = closest(name, names.clone()).filter(|near| !spec.inputs.contains_key(*near)) {
+                stack.refused.insert(near.to_owned());
+            }
             let problem = field::with_suggestion(problem, name, names, "its inputs are");
             problems.push(problem.hint(format!("`mlinfra module show {}` explains them", contract.name)));
             continue;
@@ -113,29 +142,52 @@ fn typed<'a>(spec: &'a StackSpec, contract: &'a Contract, problems: &mut Problem
 }
 
 /// Values for the inputs that the file does not give: wired, by default, or none.
-fn fill(
-    stack: &TypedStack<'_>,
-    all: &[TypedStack<'_>],
-    environment: &Environment,
-    problems: &mut Problems,
-) -> Vec<(String, Resolved)> {
+fn fill(stack: &TypedStack<'_>, known: &Known<'_>, problems: &mut Problems) -> Vec<(String, Resolved)> {
     let mut values = Vec::new();
+    let mut lacks = Vec::new();
     for (name, input) in &stack.typed.contract.inputs {
         if stack.typed.values.contains_key(name) || stack.refused.contains(name) {
             continue;
         }
-        let candidates = candidates(stack, input, all);
+        let candidates = candidates(stack, input, known.stacks);
         let (made, absent): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|candidate| candidate.made);
         match made.as_slice() {
             [one] => values.push((name.clone(), Resolved::Deferred(one.wire(stack, input)))),
-            [] => match without_wire(stack, input, &absent, environment) {
+            [] => match without_wire(stack, input, &absent) {
                 Ok(value) => values.push((name.clone(), value)),
-                Err(problem) => problems.push(problem),
+                Err(Lack::Stack(modules)) if modules.iter().any(|module| known.meant.contains(&module.as_str())) => {}
+                Err(lack) => lacks.push((input, lack)),
             },
-            several => problems.push(ambiguous(stack, input, several, all)),
+            several => {
+                let named = several
+                    .iter()
+                    .map(|candidate| (candidate.stack.to_owned(), candidate.output.to_owned()));
+                lacks.push((input, Lack::Choice(named.collect())));
+            }
         }
     }
+    unfilled::report(stack, lacks, known.environment, problems);
     values
+}
+
+/// The default, or that there is none.
+fn without_wire(stack: &TypedStack<'_>, input: &Field, absent: &[Candidate<'_>]) -> Result<Resolved, Lack> {
+    if let Some(default) = &input.default {
+        // A contract whose default does not fit is refused when it is read.
+        let mut ignored = Problems::default();
+        return typing::resolve(input, default, stack.typed.contract, &mut ignored).ok_or(Lack::Value);
+    }
+    if input.optional || input.from_optional {
+        return Ok(Resolved::None);
+    }
+    match (absent.first(), input.from.as_slice()) {
+        (Some(candidate), _) => Err(Lack::Output {
+            stack: candidate.stack.to_owned(),
+            output: candidate.output.to_owned(),
+        }),
+        (None, []) => Err(Lack::Value),
+        (None, from) => Err(Lack::Stack(from.iter().map(|from| from.module.clone()).collect())),
+    }
 }
 
 struct Candidate<'a> {
@@ -181,6 +233,10 @@ fn candidates<'a>(stack: &TypedStack<'_>, input: &'a Field, all: &'a [TypedStack
 
 /// Whether the input `name` of `stack` will be true, before automatic wires are drawn.
 fn will_be_true(stack: &TypedStack<'_>, name: &str, all: &[TypedStack<'_>]) -> bool {
+    // Once it is mended it may be; that it is not would be a second message for one mistake.
+    if stack.refused.contains(name) {
+        return true;
+    }
     if let Some(value) = stack.typed.values.get(name) {
         return value.is_true();
     }
@@ -196,245 +252,4 @@ fn will_be_true(stack: &TypedStack<'_>, name: &str, all: &[TypedStack<'_>]) -> b
         typing::resolve(input, value, stack.typed.contract, &mut ignored)
     });
     wired || default.is_some_and(|value| value.is_true())
-}
-
-fn without_wire(
-    stack: &TypedStack<'_>,
-    input: &Field,
-    absent: &[Candidate<'_>],
-    environment: &Environment,
-) -> Result<Resolved, Problem> {
-    if let Some(default) = &input.default {
-        let mut found = Problems::default();
-        return match typing::resolve(input, default, stack.typed.contract, &mut found) {
-            Some(value) => Ok(value),
-            None => Err(found.into_iter().next().unwrap_or_else(|| missing(stack, input))),
-        };
-    }
-    if input.optional || input.from_optional {
-        return Ok(Resolved::None);
-    }
-    if let Some(candidate) = absent.first() {
-        let message = format!(
-            "`{}` of `{}` needs {}.{}, which `{}` does not make as it is configured",
-            input.name, stack.typed.spec.name.value, candidate.stack, candidate.output, candidate.stack
-        );
-        let problem =
-            Problem::error(codes::WIRE_OUTPUT_ABSENT, message).at(stack.typed.spec.name.span.clone(), "needed here");
-        return Err(match environment.stacks.get(candidate.stack) {
-            Some(other) => problem.at(other.name.span.clone(), "not made here"),
-            None => problem,
-        });
-    }
-    if input.from.is_empty() {
-        return Err(missing(stack, input));
-    }
-    let modules: Vec<_> = input.from.iter().map(|from| format!("`{}`", from.module)).collect();
-    let first = input.from.first().map(|from| from.module.clone()).unwrap_or_default();
-    let message = format!(
-        "`{}` of `{}` comes from a stack of module {}, and there is none",
-        input.name,
-        stack.typed.spec.name.value,
-        modules.join(" or ")
-    );
-    Err(Problem::error(codes::WIRE_NO_STACK, message)
-        .at(stack.typed.spec.name.span.clone(), "")
-        .note(format!("`{}` ({}): {}", input.name, input.ty, first_line(&input.doc)))
-        .hint(format!(
-            "add one:  [stacks.{}]  module = \"{first}\"",
-            if first == "vpc" { "network" } else { &first }
-        ))
-        .hint(format!("or give the value here: {} = {}", input.name, sample(input))))
-}
-
-fn missing(stack: &TypedStack<'_>, input: &Field) -> Problem {
-    let spec = stack.typed.spec;
-    Problem::error(
-        codes::MISSING_INPUT,
-        format!("the stack `{}` has no `{}`", spec.name.value, input.name),
-    )
-    .at(spec.name.span.clone(), "")
-    .note(format!("`{}` ({}): {}", input.name, input.ty, first_line(&input.doc)))
-    .hint(format!("for example: {} = {}", input.name, sample(input)))
-}
-
-fn sample(input: &Field) -> String {
-    match &input.example {
-        Some(example) => example.span.text().to_owned(),
-        None => match input.values.first() {
-            Some(value) => value.span.text().to_owned(),
-            None => "...".to_owned(),
-        },
-    }
-}
-
-fn ambiguous(stack: &TypedStack<'_>, input: &Field, candidates: &[Candidate<'_>], all: &[TypedStack<'_>]) -> Problem {
-    let names: Vec<_> = candidates
-        .iter()
-        .map(|candidate| format!("`{}`", candidate.stack))
-        .collect();
-    let message = format!(
-        "`{}` of `{}` could come from {}",
-        input.name,
-        stack.typed.spec.name.value,
-        names.join(" or ")
-    );
-    let mut problem =
-        Problem::error(codes::WIRE_AMBIGUOUS, message).at(stack.typed.spec.name.span.clone(), "needed here");
-    for candidate in candidates {
-        if let Some(other) = all.iter().find(|other| other.typed.spec.name.value == candidate.stack) {
-            problem = problem.at(
-                other.typed.spec.name.span.clone(),
-                format!("has `{}`", candidate.output),
-            );
-        }
-    }
-    let choices: Vec<_> = candidates
-        .iter()
-        .map(|candidate| format!("{} = \"${{{}.{}}}\"", input.name, candidate.stack, candidate.output))
-        .collect();
-    problem.hint(format!("choose: {}", choices.join("  or  ")))
-}
-
-/// Explicit references: the stack, the output and its type must exist.
-fn check_references(stacks: &[WiredStack<'_>], environment: &Environment, problems: &mut Problems) {
-    for stack in stacks {
-        for wire in stack.wires() {
-            // An automatic wire was chosen among what exists.
-            if stack.given.contains_key(&wire.input) {
-                check_reference(wire, stacks, environment, problems);
-            }
-        }
-    }
-}
-
-fn check_reference(wire: &Wire, stacks: &[WiredStack<'_>], environment: &Environment, problems: &mut Problems) {
-    let Some(target) = stacks.iter().find(|stack| stack.spec.name.value == wire.stack) else {
-        // A stack with an unknown module was reported already.
-        if !environment.stacks.contains_key(&wire.stack) {
-            let message = format!("there is no stack `{}`", wire.stack);
-            let problem = Problem::error(codes::WIRE_UNKNOWN_STACK, message).at(wire.span.clone(), "");
-            let names = environment.stacks.keys().map(String::as_str);
-            problems.push(field::with_suggestion(problem, &wire.stack, names, "there are"));
-        }
-        return;
-    };
-    let module = &target.contract.name;
-    let Some(output) = target.contract.outputs.get(&wire.output) else {
-        let message = format!(
-            "the stack `{}` (module `{module}`) has no output `{}`",
-            wire.stack, wire.output
-        );
-        let problem = Problem::error(codes::WIRE_UNKNOWN_OUTPUT, message)
-            .at(wire.span.clone(), "")
-            .at(target.spec.name.span.clone(), "this stack");
-        let names = target.contract.outputs.keys().map(String::as_str);
-        problems.push(field::with_suggestion(problem, &wire.output, names, "it has"));
-        return;
-    };
-    if let Some(when) = output.when.as_deref().filter(|when| !target.makes(Some(when))) {
-        let message = format!("`{}` does not make `{}` as it is configured", wire.stack, wire.output);
-        problems.push(
-            Problem::error(codes::WIRE_OUTPUT_ABSENT, message)
-                .at(wire.span.clone(), "")
-                .at(target.spec.name.span.clone(), format!("`{when}` is not set here"))
-                .hint(format!("set `{when}` of `{}`, or take another output", wire.stack)),
-        );
-    }
-    let problem = |message: String| Problem::error(codes::WIRE_TYPE, message).at(wire.span.clone(), "");
-    match (wire.takes, output.list) {
-        (Takes::List, false) => problems.push(
-            problem(format!(
-                "`{}` takes a list, {}.{} is one string",
-                wire.input, wire.stack, wire.output
-            ))
-            .hint(format!("put it in brackets: [\"${{{}.{}}}\"]", wire.stack, wire.output)),
-        ),
-        (Takes::Text | Takes::Number, true) => {
-            let singles: Vec<_> = target.contract.outputs.values().filter(|output| !output.list).collect();
-            let base = problem(format!(
-                "this place takes one value, {}.{} is a list",
-                wire.stack, wire.output
-            ))
-            .note(format!("it belongs to the input `{}`", wire.input));
-            let names: Vec<_> = singles.iter().map(|output| format!("`{}`", output.name)).collect();
-            problems.push(if names.is_empty() {
-                base
-            } else {
-                base.hint(format!(
-                    "outputs of `{}` that are one value: {}",
-                    wire.stack,
-                    names.join(", ")
-                ))
-            });
-        }
-        _ => {}
-    }
-}
-
-/// Indices of `stacks`, dependencies first; of those that are free the earliest in the file.
-fn order(stacks: &[WiredStack<'_>], problems: &mut Problems) -> Vec<usize> {
-    let depends: Vec<BTreeSet<usize>> = stacks
-        .iter()
-        .map(|stack| {
-            stack
-                .wires()
-                .filter_map(|wire| stacks.iter().position(|other| other.spec.name.value == wire.stack))
-                .collect()
-        })
-        .collect();
-    let mut order: Vec<usize> = Vec::new();
-    while order.len() < stacks.len() {
-        let free = depends
-            .iter()
-            .enumerate()
-            .find(|(index, needs)| !order.contains(index) && needs.iter().all(|need| order.contains(need)));
-        match free {
-            Some((index, _)) => order.push(index),
-            None => {
-                problems.push(cycle(stacks, &depends, &order));
-                break;
-            }
-        }
-    }
-    order
-}
-
-/// Walks from a stack that cannot be ordered until one comes again: that is a cycle.
-fn cycle(stacks: &[WiredStack<'_>], depends: &[BTreeSet<usize>], ordered: &[usize]) -> Problem {
-    let next = |index: usize| depends.get(index)?.iter().copied().find(|need| !ordered.contains(need));
-    let mut path: Vec<usize> = Vec::new();
-    let mut at = (0..stacks.len()).find(|index| !ordered.contains(index));
-    while let Some(index) = at {
-        if let Some(start) = path.iter().position(|earlier| *earlier == index) {
-            path = path.split_off(start);
-            break;
-        }
-        path.push(index);
-        at = next(index);
-    }
-    let cycle: Vec<&WiredStack<'_>> = path.iter().filter_map(|index| stacks.get(*index)).collect();
-    let names: Vec<&str> = cycle.iter().map(|stack| stack.spec.name.value.as_str()).collect();
-    let closed = [names.as_slice(), names.get(..1).unwrap_or_default()]
-        .concat()
-        .join(" -> ");
-    let message = match names.as_slice() {
-        [one] => format!("the stack `{one}` needs its own output"),
-        _ => format!("stacks need each other in a cycle: {closed}"),
-    };
-    let mut problem = Problem::error(codes::WIRE_CYCLE, message);
-    for (position, stack) in cycle.iter().enumerate() {
-        let needed = names
-            .get((position + 1) % names.len().max(1))
-            .copied()
-            .unwrap_or_default();
-        if let Some(wire) = stack.wires().find(|wire| wire.stack == needed) {
-            let text = format!(
-                "`{}` of `{}` needs {}.{}",
-                wire.input, stack.spec.name.value, wire.stack, wire.output
-            );
-            problem = problem.at(wire.span.clone(), text);
-        }
-    }
-    problem.hint("give one of these inputs a value that is known, or split the stack that both sides need")
 }

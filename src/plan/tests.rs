@@ -683,6 +683,7 @@ fn environment() -> Environment {
         tags: BTreeMap::new(),
         stacks: IndexMap::new(),
         workloads: IndexMap::new(),
+        waivers: Vec::new(),
         sources: vec![source],
     }
 }

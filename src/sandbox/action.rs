@@ -108,6 +108,7 @@ fn eks(request: &Request) -> String {
     let segments: Vec<&str> = request.path.split('/').filter(|part| !part.is_empty()).collect();
     let method = request.method.as_str();
     let (kind, named) = match segments.as_slice() {
+        ["cluster-versions"] => return "DescribeClusterVersions".to_owned(),
         ["clusters"] => (("Cluster", "Clusters"), false),
         ["clusters", _] => (("Cluster", "Clusters"), true),
         ["clusters", _, "update-config"] => return "UpdateClusterConfig".to_owned(),

@@ -10,7 +10,12 @@
 //! service  = "cloudformation"
 //! action   = "DescribeStacks"
 //! throttle = { every = 3 }              # or a number: so many times
+//!
+//! [[fault]]
+//! deny = "eks:CreateCluster"            # or quota, foreign_bucket, vpc, not_offered: what the account is like
 //! ```
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +30,121 @@ pub enum Fault {
     Resource(ResourceFault),
     /// A service answers otherwise than it would.
     Service(ServiceFault),
+    /// The account is not as an account usually is.
+    Account(AccountFault),
+}
+
+/// The account is not as an account usually is: one of `deny`, `quota`, `foreign_bucket`, `vpc`, `not_offered` in each fault.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountFault {
+    /// The policy simulator denies this action: `eks:CreateCluster`, `eks:*`. Nothing else heeds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deny: Option<String>,
+    /// For `deny`: whose policy it is; no policy that allows it, if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<DeniedBy>,
+    /// For `deny`: allowed all the same on ARNs that begin so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub except: Option<String>,
+    /// A quota has another value than usual: `ec2/L-1216C47A`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<String>,
+    /// For `quota`: the value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// Another account has a bucket of this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreign_bucket: Option<String>,
+    /// The account has a VPC of this id that no stack made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<String>,
+    /// For `vpc`: its network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cidr: Option<String>,
+    /// The region does not offer this instance type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_offered: Option<String>,
+    /// For `not_offered`: only these zones do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zones: Option<Vec<String>>,
+}
+
+/// Whose policy denies an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeniedBy {
+    /// A statement of the caller's own policies.
+    Policy,
+    /// A policy of the organisation.
+    Organisation,
+    /// The caller's permissions boundary.
+    Boundary,
+    /// A condition whose value the simulator is not told.
+    Condition,
+}
+
+/// What the account is like, as the services look it up.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Facts(Arc<[AccountFault]>);
+
+impl Facts {
+    /// The facts among `faults`.
+    pub(crate) fn of(faults: &[Fault]) -> Self {
+        let facts = faults.iter().filter_map(|fault| match fault {
+            Fault::Account(fault) => Some(fault.clone()),
+            _ => None,
+        });
+        Self(facts.collect())
+    }
+
+    /// Whether the simulator denies an action on a resource, and on whose account (`None`: nobody allows it).
+    pub(crate) fn denies(&self, action: &str, resource: &str) -> Option<Option<DeniedBy>> {
+        let fits = |pattern: &str| match pattern.strip_suffix('*') {
+            Some(prefix) => action.starts_with(prefix),
+            None => action == pattern,
+        };
+        let fault = self.0.iter().find(|fault| {
+            let excepted = fault
+                .except
+                .as_deref()
+                .is_some_and(|prefix| resource.starts_with(prefix));
+            fault.deny.as_deref().is_some_and(fits) && !excepted
+        })?;
+        Some(fault.by)
+    }
+
+    /// The value of a quota, if it is not the usual one.
+    pub(crate) fn quota(&self, service: &str, code: &str) -> Option<f64> {
+        let wanted = format!("{service}/{code}");
+        let fault = self.0.iter().find(|fault| fault.quota.as_ref() == Some(&wanted))?;
+        fault.value
+    }
+
+    /// Whether another account has a bucket of this name.
+    pub(crate) fn is_foreign(&self, bucket: &str) -> bool {
+        self.0
+            .iter()
+            .any(|fault| fault.foreign_bucket.as_deref() == Some(bucket))
+    }
+
+    /// VPCs that no stack made: id and network.
+    pub(crate) fn vpcs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .filter_map(|fault| Some((fault.vpc.as_deref()?, fault.cidr.as_deref()?)))
+    }
+
+    /// Whether a zone offers an instance type that it usually offers.
+    pub(crate) fn offers(&self, instance_type: &str, zone: &str) -> bool {
+        !self.0.iter().any(|fault| {
+            let here = fault
+                .zones
+                .as_ref()
+                .is_none_or(|zones| zones.iter().any(|one| one == zone));
+            fault.not_offered.as_deref() == Some(instance_type) && here
+        })
+    }
 }
 
 /// A resource of a stack fails.
@@ -171,6 +291,11 @@ fn one(index: usize, fault: serde_json::Value) -> Result<Fault, String> {
             ));
         }
         Fault::Service(fault)
+    } else if ["deny", "quota", "foreign_bucket", "vpc", "not_offered"]
+        .iter()
+        .any(|key| fault.get(key).is_some())
+    {
+        Fault::Account(serde_json::from_value(fault).map_err(about)?)
     } else {
         Fault::Resource(serde_json::from_value(fault).map_err(about)?)
     };
@@ -197,7 +322,7 @@ impl Armed {
                 .iter()
                 .filter_map(|fault| match fault {
                     Fault::Service(fault) => Some((fault.clone(), 0)),
-                    Fault::Resource(_) => None,
+                    Fault::Resource(_) | Fault::Account(_) => None,
                 })
                 .collect(),
         )
@@ -244,7 +369,7 @@ fn throttling(service: Name) -> ApiError {
             "The level of configured provisioned throughput for the table was exceeded.",
         ),
         Name::Eks => ApiError::new(429, "TooManyRequestsException", "Too Many Requests"),
-        Name::Ecr | Name::Kms | Name::Logs | Name::SageMaker | Name::Ssm => {
+        Name::Ecr | Name::Kms | Name::Logs | Name::SageMaker | Name::ServiceQuotas | Name::Ssm => {
             ApiError::new(400, "ThrottlingException", "Rate exceeded")
         }
         Name::CloudFormation | Name::Iam | Name::Sts => ApiError::new(400, "Throttling", "Rate exceeded"),

@@ -6,7 +6,7 @@ use std::path::Path;
 use winterbaume_core::MockResponse;
 
 use super::cloudformation::{CloudFormation, FaultSpec, FaultTask};
-use super::faults::{Armed, Fault, Moment, Verdict};
+use super::faults::{Armed, Facts, Fault, Moment, Verdict};
 use super::reply::{self, ApiError};
 use super::request::{Name, Request};
 use super::service::{Context, Service};
@@ -28,6 +28,7 @@ pub(super) struct House {
     services: Services,
     armed: Armed,
     stack_faults: Vec<FaultSpec>,
+    facts: Facts,
     calls: VecDeque<Call>,
 }
 
@@ -77,6 +78,7 @@ impl House {
             services: Services::default(),
             armed: Armed::new(faults),
             stack_faults: faults.iter().filter_map(stack_fault).collect(),
+            facts: Facts::of(faults),
             calls: VecDeque::new(),
         };
         // Time starts to pass now, also if no request comes.
@@ -279,6 +281,7 @@ impl House {
                 now: self.manifest.time.millis(),
                 account: self.account.clone(),
                 region: self.region.clone(),
+                facts: self.facts.clone(),
             },
             services: &mut self.services,
             store: self.store.as_ref().zip(held),
@@ -292,6 +295,7 @@ impl House {
             now: self.manifest.time.millis(),
             account: self.account.clone(),
             region: self.region.clone(),
+            facts: self.facts.clone(),
         };
         let mut changed = Vec::new();
         for (name, loaded) in self.services.0.iter_mut().filter(|(_, loaded)| loaded.changed) {

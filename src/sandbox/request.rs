@@ -24,13 +24,14 @@ pub(crate) enum Name {
     Logs,
     S3,
     SageMaker,
+    ServiceQuotas,
     Ssm,
     Sts,
 }
 
 impl Name {
     /// Every service.
-    pub(crate) const ALL: [Name; 12] = [
+    pub(crate) const ALL: [Name; 13] = [
         Name::CloudFormation,
         Name::DynamoDb,
         Name::Ec2,
@@ -41,6 +42,7 @@ impl Name {
         Name::Logs,
         Name::S3,
         Name::SageMaker,
+        Name::ServiceQuotas,
         Name::Ssm,
         Name::Sts,
     ];
@@ -58,6 +60,7 @@ impl Name {
             Name::Logs => "logs",
             Name::S3 => "s3",
             Name::SageMaker => "sagemaker",
+            Name::ServiceQuotas => "servicequotas",
             Name::Ssm => "ssm",
             Name::Sts => "sts",
         }
@@ -76,7 +79,9 @@ impl Name {
             Name::S3 => Protocol::S3,
             Name::Eks => Protocol::RestJson,
             Name::DynamoDb => Protocol::Json10,
-            Name::Ecr | Name::Kms | Name::Logs | Name::SageMaker | Name::Ssm => Protocol::Json11,
+            Name::Ecr | Name::Kms | Name::Logs | Name::SageMaker | Name::ServiceQuotas | Name::Ssm => {
+                Protocol::Json11
+            },
         }
     }
 }
@@ -289,6 +294,7 @@ fn service(scope: Option<&(String, String)>, host: &str, headers: &HeaderMap) ->
             ("Logs_", Name::Logs),
             ("TrentService", Name::Kms),
             ("AmazonSSM", Name::Ssm),
+            ("ServiceQuotas", Name::ServiceQuotas),
         ];
         if let Some((_, name)) = known.iter().find(|(prefix, _)| target.starts_with(prefix)) {
             return Ok(*name);

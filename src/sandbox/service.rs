@@ -2,6 +2,7 @@
 
 use winterbaume_core::MockResponse;
 
+use super::faults::Facts;
 use super::inventory::Item;
 use super::request::Request;
 
@@ -12,6 +13,8 @@ pub(crate) struct Context {
     pub(crate) now: i64,
     pub(crate) account: String,
     pub(crate) region: String,
+    /// In what the account is not as an account usually is.
+    pub(crate) facts: Facts,
 }
 
 /// A service: synchronous, alone with its state, and able to write that state down.

@@ -4,7 +4,7 @@
 
 use super::syntax::Table;
 use super::{Data, Entry, Spanned};
-use crate::diagnostic::{Code, Problem, Problems, closest, codes};
+use crate::diagnostic::{Code, Problem, Problems, Span, closest, codes};
 
 /// Reports every key of `table` that is not in `known`; `place` is how a person calls the table, `[environment]`.
 pub(crate) fn unknown_keys(table: &Table, known: &[&str], place: &str, code: Code, problems: &mut Problems) {
@@ -13,8 +13,25 @@ pub(crate) fn unknown_keys(table: &Table, known: &[&str], place: &str, code: Cod
             continue;
         }
         let problem = Problem::error(code, format!("{place} has no key `{name}`")).at(entry.key.clone(), "");
-        problems.push(with_suggestion(problem, name, known.iter().copied(), "it has"));
+        let problem = match look_alike(name) {
+            Some(note) => problem.note(note),
+            None => problem,
+        };
+        problems.push(if name == "extends" {
+            problem.hint("`extends` stands at the top of the file, above the first [table]")
+        } else {
+            with_suggestion(problem, name, known.iter().copied(), "it has")
+        });
     }
+}
+
+/// A letter that looks like a Latin one and is none: pasted text, or another keyboard.
+fn look_alike(name: &str) -> Option<String> {
+    let strange = name.chars().find(|c| c.is_alphabetic() && !c.is_ascii())?;
+    Some(format!(
+        "`{strange}` is U+{:04X}, not a Latin letter",
+        u32::from(strange)
+    ))
 }
 
 /// Adds "did you mean", or else the list of what there is.
@@ -81,36 +98,67 @@ pub(crate) fn strings(table: &Table, key: &str, problems: &mut Problems) -> Vec<
     let Some(entry) = table.get(key) else {
         return Vec::new();
     };
-    let one = |value: &super::Value| match &value.value {
-        Data::String(text) => Some(Spanned {
-            value: text.clone(),
-            span: value.span.clone(),
-        }),
-        _ => None,
+    let (whole, items) = match &entry.value.value {
+        Data::Array(items) => (false, items.as_slice()),
+        _ => (true, std::slice::from_ref(&entry.value)),
     };
-    let found = match &entry.value.value {
-        Data::Array(items) => items.iter().map(one).collect(),
-        _ => one(&entry.value).map(|text| vec![text]),
-    };
+    let mut found = Vec::new();
+    for item in items {
+        match &item.value {
+            Data::String(text) => found.push(Spanned {
+                value: text.clone(),
+                span: item.span.clone(),
+            }),
+            _ if whole => wrong_value(key, item, "a string or an array of strings", problems),
+            _ => wrong_value(&format!("each item of `{key}`"), item, "a string", problems),
+        }
+    }
     found
-        .or_else(|| wrong_type(key, entry, "a string or an array of strings", problems))
-        .unwrap_or_default()
 }
 
 fn wrong_type<T>(key: &str, entry: &Entry, expected: &str, problems: &mut Problems) -> Option<T> {
-    let problem = Problem::error(
-        codes::WRONG_TYPE,
-        format!("`{key}` must be {expected}, this is {}", entry.value.value.kind()),
-    )
-    .at(entry.value.span.clone(), "");
-    problems.push(match (&entry.value.value, expected) {
+    wrong_value(key, &entry.value, expected, problems);
+    None
+}
+
+fn wrong_value(key: &str, value: &super::Value, expected: &str, problems: &mut Problems) {
+    let is_item = key.contains('`');
+    let what = if is_item { key.to_owned() } else { format!("`{key}`") };
+    let assign = if is_item { String::new() } else { format!("{key} = ") };
+    let message = format!("{what} must be {expected}, this is {}", value.value.kind());
+    let problem = Problem::error(codes::WRONG_TYPE, message).at(first_line(&value.span), "");
+    let written = value.span.text();
+    problems.push(match (&value.value, expected) {
         (Data::Integer(_) | Data::Float(_) | Data::Boolean(_), "a string") => {
-            problem.hint(format!("put it in quotes: {key} = \"{}\"", entry.value.span.text()))
+            problem.hint(format!("put it in quotes: {assign}\"{written}\""))
         }
-        (Data::String(text), "true or false") if text == "true" || text == "false" => {
-            problem.hint(format!("without quotes: {key} = {text}"))
+        (Data::String(text), "true or false") => match text.to_lowercase().as_str() {
+            "true" | "yes" | "on" => problem.hint(format!("without quotes: {assign}true")),
+            "false" | "no" | "off" => problem.hint(format!("without quotes: {assign}false")),
+            _ => problem,
+        },
+        (Data::Integer(0), "true or false") => problem.hint(format!("write: {assign}false")),
+        (Data::Integer(1), "true or false") => problem.hint(format!("write: {assign}true")),
+        (Data::Array(_), "a table") if written.starts_with("[[") => {
+            problem.hint(format!("single brackets make a table: {}", single(written, key)))
         }
+        (_, "a table") => problem.hint(format!("a table is written [{key}], its keys below it")),
+        (Data::Array(_), "a string") => problem.hint("give one value, without brackets"),
         _ => problem,
     });
-    None
+}
+
+/// `[stacks.NAME]` for `[[stacks]]`: what names tables by their keys takes no list of them.
+fn single(written: &str, key: &str) -> String {
+    let header = written.trim_matches(['[', ']', ' ']);
+    match key {
+        "stacks" | "workloads" => format!("[{header}.NAME]"),
+        _ => format!("[{header}]"),
+    }
+}
+
+/// A table's span may run over many lines, too much to underline.
+fn first_line(span: &Span) -> Span {
+    let length = span.text().lines().next().map_or(0, str::len);
+    Span::new(&span.source, span.bytes.start..span.bytes.start + length)
 }

@@ -68,12 +68,16 @@ impl Files<'_> {
             Err(reason) => {
                 let problem = Problem::error(codes::FILE_UNREADABLE, format!("cannot read {path}: {reason}"));
                 self.problems.push(match from {
-                    Some(from) => problem
-                        .at(from.span.clone(), "extended here")
-                        .note("`extends` is relative to the folder environments/"),
-                    None => {
-                        problem.hint("`mlinfra init` makes a project; run this in the folder that holds environments/")
+                    Some(from) => {
+                        let problem = problem
+                            .at(from.span.clone(), "extended here")
+                            .note("`extends` is relative to the folder environments/");
+                        match from.value.strip_prefix("environments/") {
+                            Some(name) => problem.hint(format!("write: \"{name}\"")),
+                            None => problem,
+                        }
                     }
+                    None => problem,
                 });
                 self.tables.insert(path.to_owned(), None);
                 return None;
@@ -110,14 +114,20 @@ impl Files<'_> {
     }
 
     fn base(&mut self, base: &Spanned<String>, chain: &mut Vec<String>) -> Option<Table> {
-        let Some(path) = base_path(&base.value) else {
-            self.problems.push(
-                Problem::error(codes::EXTENDS_INVALID, format!("cannot extend `{}`", base.value))
+        let path = match base_path(&base.value) {
+            Ok(path) => path,
+            Err((reason, hint)) => {
+                self.problems.push(
+                    Problem::error(
+                        codes::EXTENDS_INVALID,
+                        format!("`extends` cannot name \"{}\": {reason}", base.value),
+                    )
                     .at(base.span.clone(), "")
-                    .note("`extends` takes TOML files of this project, relative to the folder environments/")
-                    .hint("for example: extends = \"common.toml\""),
-            );
-            return None;
+                    .note("it takes TOML files of this project, relative to the folder environments/")
+                    .hint(hint),
+                );
+                return None;
+            }
         };
         if let Some(start) = chain.iter().position(|earlier| *earlier == path) {
             let cycle = chain
@@ -139,20 +149,43 @@ impl Files<'_> {
     }
 }
 
-/// `common.toml` to `environments/common.toml`; none for what is not a TOML file inside the project.
-fn base_path(written: &str) -> Option<String> {
-    if !written.ends_with(".toml") || written.starts_with('/') || written.contains(['\\', ':']) {
-        return None;
+/// `common.toml` to `environments/common.toml`; else why not, and what to write.
+fn base_path(written: &str) -> Result<String, (&'static str, String)> {
+    let example = || "for example: extends = \"common.toml\"".to_owned();
+    if written.trim().is_empty() {
+        return Err(("it is empty", "remove the line, or name a file".to_owned()));
     }
+    if written.contains("://") {
+        return Err(("it is a URL", "keep the file in this project".to_owned()));
+    }
+    if written.starts_with(['/', '~']) || written.contains(':') {
+        return Err(("it is not relative", example()));
+    }
+    if written.contains('\\') {
+        let mended = written.replace('\\', "/");
+        return Err(("folders are separated by `/`", format!("write: \"{mended}\"")));
+    }
+    let Some(stem) = written.strip_suffix(".toml") else {
+        let hint = match written.rsplit_once('.') {
+            None => format!("did you mean \"{written}.toml\"?"),
+            Some(_) => example(),
+        };
+        return Err(("it does not end in .toml", hint));
+    };
     let mut parts = vec!["environments"];
     for part in written.split('/') {
         match part {
             "" | "." => {}
-            ".." => {
-                parts.pop()?;
+            ".." if parts.pop().is_none() => {
+                let name = stem.rsplit('/').next().unwrap_or(stem);
+                return Err((
+                    "it lies outside of the project",
+                    format!("copy the file to environments/{name}.toml"),
+                ));
             }
+            ".." => {}
             part => parts.push(part),
         }
     }
-    Some(parts.join("/"))
+    Ok(parts.join("/"))
 }

@@ -84,6 +84,8 @@ pub struct Environment {
     pub stacks: IndexMap<String, StackSpec>,
     /// `[workloads.*]`, kept for shipping.
     pub workloads: IndexMap<String, WorkloadSpec>,
+    /// `[[waivers]]`: findings of the policy that are accepted for a while.
+    pub waivers: Vec<Waiver>,
     /// Every text that was read, the environment's own file first.
     pub sources: Vec<Arc<Source>>,
 }
@@ -121,11 +123,27 @@ pub struct WorkloadSpec {
     pub settings: IndexMap<String, Entry>,
 }
 
+/// One of `[[waivers]]`: a rule of the policy that does not hold somewhere, why, and until when.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Waiver {
+    /// The rule, by its id or by its code.
+    pub rule: Spanned<String>,
+    /// The stack; every stack if none.
+    pub stack: Option<Spanned<String>>,
+    /// The logical id of the resource, in which `*` stands for anything; every resource if none.
+    pub resource: Option<Spanned<String>>,
+    /// Why.
+    pub reason: Spanned<String>,
+    /// The last day on which it holds.
+    pub expires: Spanned<jiff::civil::Date>,
+}
+
 mod check;
 pub(crate) mod field;
 pub mod format;
 pub mod keys;
 mod load;
+mod mistakes;
 pub(crate) mod syntax;
 #[cfg(test)]
 mod tests;

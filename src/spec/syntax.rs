@@ -5,7 +5,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use toml::de::{DeTable, DeValue};
 
-use super::{Data, Entry, Value};
+use super::{Data, Entry, Value, mistakes};
 use crate::diagnostic::{Problem, Problems, Source, Span, codes};
 
 /// The keys of a table in the order of the text.
@@ -14,52 +14,17 @@ pub(crate) type Table = IndexMap<String, Entry>;
 /// Reads a whole file; every syntax error in it is reported, duplicate keys included.
 pub(crate) fn parse(source: &Arc<Source>) -> Result<Table, Problems> {
     let (root, errors) = DeTable::parse_recoverable(&source.text);
-    let mut problems = Problems::default();
-    let mut repeated_table: Option<usize> = None;
-    for error in &errors {
-        let problem = syntax_problem(source, error);
-        let Some(span) = problem.labels.first().map(|label| &label.span) else {
-            continue;
-        };
-        // A table that stands twice repeats all of its keys too: its header says enough.
-        if repeated_table.is_some_and(|from| !has_header(source, from..span.bytes.start)) {
-            continue;
-        }
-        repeated_table = is_header(source, span).then_some(span.bytes.end);
-        problems.push(problem);
+    let mut problems = mistakes::problems(source, &errors);
+    let mut misread = Problems::default();
+    let table = table(source, root.get_ref(), &mut misread);
+    // What could be saved of a broken text may hold numbers that nobody wrote.
+    if problems.is_empty() {
+        problems.extend(misread);
     }
-    let table = table(source, root.get_ref(), &mut problems);
     if problems.has_errors() {
         Err(problems)
     } else {
         Ok(table)
-    }
-}
-
-fn is_header(source: &Source, span: &Span) -> bool {
-    let before = source.text.get(..span.bytes.start).unwrap_or_default();
-    before
-        .rsplit('\n')
-        .next()
-        .unwrap_or_default()
-        .trim_start()
-        .starts_with('[')
-}
-
-fn has_header(source: &Source, bytes: std::ops::Range<usize>) -> bool {
-    let between = source.text.get(bytes).unwrap_or_default();
-    between.lines().skip(1).any(|line| line.trim_start().starts_with('['))
-}
-
-fn syntax_problem(source: &Arc<Source>, error: &toml::de::Error) -> Problem {
-    let message = error.message().lines().map(str::trim).collect::<Vec<_>>().join(", ");
-    let span = error.span().unwrap_or(source.text.len()..source.text.len());
-    let problem =
-        Problem::error(codes::TOML_SYNTAX, format!("not valid TOML: {message}")).at(Span::new(source, span), "");
-    if message.contains("duplicate key") {
-        problem.hint("keep one of the two; a file that `extends` another may set the key again")
-    } else {
-        problem
     }
 }
 

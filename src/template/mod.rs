@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Source, Span};
 
-pub mod baseline;
 mod canonical;
 mod capabilities;
 pub mod check;

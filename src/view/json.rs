@@ -9,11 +9,12 @@ use super::View;
 use super::printer::Printer;
 use super::progress::Progress;
 use super::report::{
-    Formatted, Initialised, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
+    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
 };
 use crate::diagnostic::Problems;
 use crate::engine::event::{Event, Outcome};
 use crate::plan::Plan;
+use crate::preflight::Preflight;
 
 /// The version of every document; it grows when something is removed or changes its meaning.
 pub const VERSION: u32 = 1;
@@ -41,8 +42,13 @@ impl View for Json {
         }
     }
 
-    fn plan(&self, plan: &Plan, _: &[String]) {
-        self.document("plan", &json!({ "changes": plan.changes_anything(), "plan": plan }));
+    fn plan(&self, plan: &Plan, preflight: Option<&Preflight>, _: &[String]) {
+        let mut body = json!({ "changes": plan.changes_anything(), "plan": plan });
+        if let (Some(preflight), Some(body)) = (preflight, body.as_object_mut()) {
+            body.insert("preflight".to_owned(), json!(preflight.problems));
+            body.insert("checks".to_owned(), json!(preflight.checks));
+        }
+        self.document("plan", &body);
     }
 
     fn validated(&self, validated: &Validated, warnings: &Problems) {
@@ -50,6 +56,10 @@ impl View for Json {
             "validated",
             &json!({ "environments": validated.environments, "problems": warnings }),
         );
+    }
+
+    fn linted(&self, linted: &Linted, problems: &Problems) {
+        self.document("linted", &json!({ "files": linted.files, "problems": problems }));
     }
 
     fn formatted(&self, formatted: &Formatted) {
@@ -78,6 +88,14 @@ impl View for Json {
 
     fn module(&self, module: &ModuleReport) {
         self.document("module", module);
+    }
+
+    fn explanations(&self, found: &[Explained]) {
+        self.document("explanations", &json!({ "explanations": found }));
+    }
+
+    fn codes(&self, list: &CodeList) {
+        self.document("codes", list);
     }
 
     fn sandbox(&self, report: &SandboxReport) {

@@ -12,11 +12,10 @@ pub mod trace;
 
 use crate::diagnostic::Problems;
 use crate::plan::Plan;
+use crate::preflight::Preflight;
 
 use progress::Progress;
-use report::{
-    Formatted, Initialised, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
-};
+use report::{CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated};
 
 pub use human::Human;
 pub use json::Json;
@@ -25,10 +24,12 @@ pub use json::Json;
 pub trait View: Send + Sync {
     /// What is wrong. For people on stderr; for machines a document on stdout.
     fn problems(&self, problems: &Problems);
-    /// A plan, with what to type next.
-    fn plan(&self, plan: &Plan, next: &[String]);
+    /// A plan, what the preflight of it found (none if there was none), and what to type next.
+    fn plan(&self, plan: &Plan, preflight: Option<&Preflight>, next: &[String]);
     /// The environments that were found valid, and warnings about them.
     fn validated(&self, validated: &Validated, warnings: &Problems);
+    /// The templates that were checked, and all their problems.
+    fn linted(&self, linted: &Linted, problems: &Problems);
     /// What `fmt` changed or would change.
     fn formatted(&self, formatted: &Formatted);
     /// An environment's stacks, lock and last operation.
@@ -43,6 +44,10 @@ pub trait View: Send + Sync {
     fn modules(&self, modules: &ModuleList);
     /// One module.
     fn module(&self, module: &ModuleReport);
+    /// Codes at length.
+    fn explanations(&self, found: &[Explained]);
+    /// Codes with their titles.
+    fn codes(&self, list: &CodeList);
     /// The sandbox's stacks.
     fn sandbox(&self, report: &SandboxReport);
     /// What `init` wrote.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde::Serialize;
 
+use crate::diagnostic::Code;
+
 use crate::diagnostic::Problems;
 
 /// What `validate` found in environments without errors.
@@ -21,6 +23,29 @@ pub struct ValidatedEnvironment {
     pub stacks: usize,
     /// How many resources in all of them.
     pub resources: usize,
+}
+
+/// What `lint` looked at.
+#[derive(Debug, Serialize)]
+pub struct Linted {
+    /// The templates, in the order of the command line.
+    pub files: Vec<LintedFile>,
+}
+
+/// One template that was to be checked.
+#[derive(Debug, Serialize)]
+pub struct LintedFile {
+    /// As it was named; `(stdin)` for `-`.
+    pub path: String,
+    /// How many resources it declares; none if it could not be read.
+    pub resources: Option<usize>,
+}
+
+impl Linted {
+    /// How many resources all templates declare together.
+    pub fn resources(&self) -> usize {
+        self.files.iter().filter_map(|file| file.resources).sum()
+    }
 }
 
 /// What `fmt` changed or would change.
@@ -342,4 +367,37 @@ pub fn outcome_name(outcome: &crate::engine::event::Outcome) -> &'static str {
         Outcome::NotStarted { .. } => "not_started",
         Outcome::LeftRunning => "left_running",
     }
+}
+
+/// A code at length; the texts are Markdown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explained {
+    /// The code.
+    pub code: Code,
+    /// Its title.
+    pub title: &'static str,
+    /// What is wrong and why it matters.
+    pub cause: &'static str,
+    /// The smallest thing that trips it.
+    pub example: &'static str,
+    /// What to do.
+    pub fix: &'static str,
+}
+
+/// Codes with their titles, in the order to be shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CodeList {
+    /// One line a code.
+    pub codes: Vec<CodeLine>,
+}
+
+/// One code in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CodeLine {
+    /// The code.
+    pub code: Code,
+    /// Its title.
+    pub title: &'static str,
+    /// What its hundred is about.
+    pub area: &'static str,
 }

@@ -4,12 +4,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bin=$(tests/external/setup.sh)
+MLINFRA_CHECKOV=$(tests/external/setup.sh checkov)/checkov
 if [ -z "${MLINFRA_BINARY:-}" ]; then
   MLINFRA_BINARY=${CARGO_TARGET_DIR:-$PWD/target}/release/mlinfra
   [ -x "$MLINFRA_BINARY" ] || cargo build --release --quiet
 fi
-export PATH="$bin:$PATH" MLINFRA_BINARY
-for suite in templates schemas ministack clients; do
+export PATH="$bin:$PATH" MLINFRA_BINARY MLINFRA_CHECKOV
+for suite in templates schemas policy ministack clients; do
   printf -- '-- %s\n' "$suite"
   "$bin/python" "tests/external/$suite.py"
 done

@@ -4,6 +4,7 @@ mod budget;
 mod died;
 mod journal;
 mod life;
+mod preflight;
 mod record;
 mod stage;
 mod waits;

@@ -37,7 +37,6 @@ when = "domain"
     assert_eq!(
         told(found),
         [
-            "MLI0201 modules/app.toml:1:2 [module] has no `summary`",
             "MLI0201 modules/app.toml:2:8 this file is modules/app.toml, its module is called `other` | give both the same \
              name",
             "MLI0202 modules/app.toml:3:1 [module] has no key `sumary` | did you mean `summary`?",

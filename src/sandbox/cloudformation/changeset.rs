@@ -209,7 +209,16 @@ pub(super) fn settle(service: &mut CloudFormation, stack: &mut Stack, index: usi
                 .map(|change| change.logical_id.as_str())
                 .collect();
             let failure = if validate && !comparison.findings.is_empty() {
-                Some("The following hook(s)/validation failed: [AWS::EarlyValidation::PropertyValidation]. To troubleshoot Early Validation errors, use the DescribeEvents API for detailed failure information.".to_owned())
+                let checks = [("PropertyValidation", false), ("ResourceExistenceCheck", true)];
+                let failed: Vec<String> = checks
+                    .into_iter()
+                    .filter(|(_, conflict)| comparison.findings.iter().any(|one| one.conflict == *conflict))
+                    .map(|(check, _)| format!("AWS::EarlyValidation::{check}"))
+                    .collect();
+                Some(format!(
+                    "The following hook(s)/validation failed: [{}]. To troubleshoot Early Validation errors, use the DescribeEvents API for detailed failure information.",
+                    failed.join(", ")
+                ))
             } else if !strangers.is_empty() {
                 Some(format!(
                     "As part of the import operation, you cannot modify or add [{}]",

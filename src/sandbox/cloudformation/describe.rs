@@ -147,7 +147,14 @@ pub(super) fn operation_events(service: &CloudFormation, form: &Form<'_>) -> Ans
                         .text("ResourceType", &finding.resource_type)
                         .time("Timestamp", change_set.created)
                         .text("ValidationFailureMode", "FAIL")
-                        .text("ValidationName", "PROPERTY_VALIDATION")
+                        .text(
+                            "ValidationName",
+                            if finding.conflict {
+                                "NAME_CONFLICT_VALIDATION"
+                            } else {
+                                "PROPERTY_VALIDATION"
+                            },
+                        )
                         .text("ValidationStatus", "FAILED")
                         .text("ValidationStatusReason", &finding.message)
                         .text("ValidationPath", &finding.path),

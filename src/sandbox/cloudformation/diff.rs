@@ -10,7 +10,7 @@ use super::function::{UNKNOWN, scalar};
 use super::resource_types::{self, Recreation};
 use super::state::{Change, Configuration, Detail, Finding, ImportedResource, Resource, Stack};
 use super::template::{dependencies, references, resource_type, resources, section};
-use super::world::World;
+use super::world::{ResourceRequest, World};
 use super::{properties, submit};
 
 /// The comparison of a stack with what is submitted.
@@ -52,6 +52,7 @@ pub(super) fn compare(
     let conditions = scope.conditions.clone();
     let wanted: Vec<(&str, &Value)> = in_order(resources(&after.template, &conditions).collect());
     let mut comparison = Comparison::default();
+    let mut named = Vec::new();
     for (logical_id, declaration) in &wanted {
         let kind = resource_type(declaration);
         let empty = json!({});
@@ -63,12 +64,22 @@ pub(super) fn compare(
                 resource_type: kind.to_owned(),
                 path: format!("/Resources/{logical_id}/Properties{}", wrong.path),
                 message: wrong.message,
+                conflict: false,
             });
         }
         let change = match stack.resources.get(*logical_id).filter(|old| old.physical_id.is_some()) {
             None => {
                 unsettled.borrow_mut().insert((*logical_id).to_owned());
                 let import = imports.get(*logical_id);
+                if let (Some((property, name)), None) = (given_name(kind, &evaluated), import) {
+                    named.push((
+                        (*logical_id).to_owned(),
+                        kind.to_owned(),
+                        property,
+                        name,
+                        evaluated.clone(),
+                    ));
+                }
                 Some(Change {
                     action: if import.is_some() { "Import" } else { "Add" }.to_owned(),
                     physical_id: import.and_then(|import| import.identifier.values().next().cloned()),
@@ -99,7 +110,48 @@ pub(super) fn compare(
         }
     }
     mask(&mut comparison.changes, after);
+    for (logical_id, kind, property, name, properties) in named {
+        let request = ResourceRequest {
+            stack_id: &stack.id,
+            stack_name: &stack.name,
+            logical_id: &logical_id,
+            resource_type: &kind,
+            physical_id: Some(&name),
+            properties: &properties,
+            previous: &Value::Null,
+            attributes: &BTreeMap::new(),
+            tags: &[],
+            account: place.account,
+            region: place.region,
+            partition: super::evaluate::partition(place.region),
+            at: 0,
+            seed: "",
+        };
+        if matches!(world.observe(&request), Some(Some(_))) {
+            comparison.findings.push(Finding {
+                path: format!("/Resources/{logical_id}/Properties/{property}"),
+                message: format!("Resource of type '{kind}' with identifier '{name}' already exists."),
+                logical_id,
+                resource_type: kind,
+                conflict: true,
+            });
+        }
+    }
     Ok(comparison)
+}
+
+/// The name that a template gives to a resource whose service refuses a second one of that name.
+fn given_name(kind: &str, properties: &Value) -> Option<(&'static str, String)> {
+    let property = match kind {
+        "AWS::S3::Bucket" => "BucketName",
+        "AWS::Logs::LogGroup" => "LogGroupName",
+        "AWS::DynamoDB::Table" => "TableName",
+        "AWS::ECR::Repository" => "RepositoryName",
+        "AWS::IAM::Role" => "RoleName",
+        "AWS::EKS::Cluster" => "Name",
+        _ => return None,
+    };
+    Some((property, properties.get(property)?.as_str()?.to_owned()))
 }
 
 /// What a resource answers to Ref and GetAtt.

@@ -142,6 +142,9 @@ pub(super) struct Finding {
     pub resource_type: String,
     pub path: String,
     pub message: String,
+    /// The name is taken; otherwise a property is wrong.
+    #[serde(default)]
+    pub conflict: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -11,6 +11,7 @@ fn context() -> Context {
         now: 1_800_000_000_000,
         account: "111122223333".to_owned(),
         region: "us-east-1".to_owned(),
+        facts: super::super::faults::Facts::default(),
     }
 }
 

@@ -49,6 +49,13 @@ impl S3 {
                 "The specified bucket is not valid.",
             ));
         }
+        if context.facts.is_foreign(name) {
+            return Err(ApiError::new(
+                409,
+                "BucketAlreadyExists",
+                "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.",
+            ));
+        }
         let body = String::from_utf8_lossy(&request.body);
         let constraint = xml::texts(&body, "LocationConstraint").into_iter().next();
         let home_is_default = context.region == "us-east-1";

@@ -93,6 +93,7 @@ impl S3 {
             "ListBuckets" => Ok(self.list_buckets(context)),
             "CreateBucket" => self.create_bucket(bucket, request, context),
             "DeleteBucket" => self.delete_bucket(bucket),
+            _ if context.facts.is_foreign(bucket) && request.action != "CreateBucket" => Err(forbidden()),
             "HeadBucket" => self
                 .bucket(bucket)
                 .map(|_| with_headers(200, [("x-amz-bucket-region", &context.region)])),
@@ -183,6 +184,11 @@ impl Service for S3 {
             }
         }
     }
+}
+
+/// What a bucket of another account says to everything.
+fn forbidden() -> ApiError {
+    ApiError::new(403, "AccessDenied", "Access Denied")
 }
 
 fn no_such_bucket() -> ApiError {

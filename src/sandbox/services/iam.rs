@@ -1,10 +1,13 @@
-//! IAM, with AWS's own managed policies: the emulator has none, and refuses to attach what it does not have.
+//! IAM, with AWS's own managed policies (the emulator has none, and refuses to attach what it does not have) and the
+//! policy simulator.
 
 use serde_json::json;
 use winterbaume_core::{MockResponse, StatefulService as _, default_account_id};
 use winterbaume_iam::{IamService, IamStateView};
 
+use super::super::faults::DeniedBy;
 use super::super::inventory::Item;
+use super::super::reply;
 use super::super::request::Request;
 use super::super::service::{Context, Service};
 use super::emulated::{Emulated, at_once};
@@ -47,9 +50,60 @@ impl Iam {
     }
 }
 
+/// Allows everything that no fault denies: nobody's policies are evaluated ("IAM policy testing with the policy
+/// simulator" has what the answers look like).
+fn simulate(form: &[(String, String)], context: &Context) -> MockResponse {
+    let listed = |name: &str| -> Vec<&str> {
+        let prefix = format!("{name}.member.");
+        let entries = form.iter().filter(|(key, _)| key.starts_with(&prefix));
+        entries.map(|(_, value)| value.as_str()).collect()
+    };
+    let resources = listed("ResourceArns");
+    let resource = resources.first().copied().unwrap_or("*");
+    let results: String = listed("ActionNames")
+        .into_iter()
+        .map(|action| {
+            let denied = context.facts.denies(action, resource);
+            let decision = match denied {
+                None => "allowed",
+                Some(Some(DeniedBy::Policy)) => "explicitDeny",
+                Some(_) => "implicitDeny",
+            };
+            let missing = match denied {
+                Some(Some(DeniedBy::Condition)) => "<member>aws:RequestTag/owner</member>",
+                _ => "",
+            };
+            let by = |who: DeniedBy| denied == Some(Some(who));
+            format!(
+                "<member><EvalActionName>{action}</EvalActionName><EvalResourceName>{resource}</EvalResourceName>\
+                 <EvalDecision>{decision}</EvalDecision><MatchedStatements/>\
+                 <MissingContextValues>{missing}</MissingContextValues>\
+                 <OrganizationsDecisionDetail><AllowedByOrganizations>{}</AllowedByOrganizations></OrganizationsDecisionDetail>\
+                 <PermissionsBoundaryDecisionDetail><AllowedByPermissionsBoundary>{}</AllowedByPermissionsBoundary></PermissionsBoundaryDecisionDetail>\
+                 </member>",
+                !by(DeniedBy::Organisation),
+                !by(DeniedBy::Boundary),
+            )
+        })
+        .collect();
+    reply::xml(
+        200,
+        format!(
+            "<SimulatePrincipalPolicyResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\">\
+             <SimulatePrincipalPolicyResult><IsTruncated>false</IsTruncated>\
+             <EvaluationResults>{results}</EvaluationResults></SimulatePrincipalPolicyResult>\
+             <ResponseMetadata><RequestId>00000000-0000-4000-8000-000000000000</RequestId></ResponseMetadata>\
+             </SimulatePrincipalPolicyResponse>"
+        ),
+    )
+}
+
 impl Service for Iam {
     fn handle(&mut self, request: &Request, context: &Context) -> MockResponse {
         let form = request.form();
+        if request.action == "SimulatePrincipalPolicy" {
+            return simulate(&form, context);
+        }
         let named = form
             .iter()
             .find(|(key, _)| key == "PolicyArn")

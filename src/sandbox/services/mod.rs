@@ -1,16 +1,17 @@
 //! The services that are not written here, and the small ones that are.
 
+mod ec2;
+mod eks;
 mod emulated;
 mod iam;
+mod service_quotas;
 mod ssm;
 mod sts;
 
 use std::path::Path;
 
 use winterbaume_cloudwatchlogs::CloudWatchLogsService;
-use winterbaume_ec2::Ec2Service;
 use winterbaume_ecr::EcrService;
-use winterbaume_eks::EksService;
 use winterbaume_kms::KmsService;
 use winterbaume_sagemaker::SageMakerService;
 
@@ -31,10 +32,11 @@ pub(crate) fn new(name: Name, folder: Option<&Path>) -> Option<Box<dyn Service>>
             folder.map_or_else(Blobs::default, |folder| Blobs::Folder(folder.join("bodies"))),
         )),
         Name::Sts => Box::new(sts::Sts),
+        Name::ServiceQuotas => Box::new(service_quotas::ServiceQuotas::default()),
         Name::Ssm => Box::new(ssm::Ssm),
-        Name::Ec2 => Box::new(Emulated::new("ec2", Ec2Service::new)),
+        Name::Ec2 => Box::new(ec2::Ec2::new()),
         Name::Ecr => Box::new(Emulated::new("ecr", EcrService::new)),
-        Name::Eks => Box::new(Emulated::new("eks", EksService::new)),
+        Name::Eks => Box::new(eks::Eks::new()),
         Name::Iam => Box::new(iam::Iam::new()),
         Name::Kms => Box::new(Emulated::new("kms", KmsService::new)),
         Name::Logs => Box::new(Emulated::new("logs", CloudWatchLogsService::new)),

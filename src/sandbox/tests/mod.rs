@@ -1,5 +1,6 @@
 //! The sandbox through the real SDK clients.
 
+mod account;
 mod faults;
 mod port;
 mod sharing;

@@ -5,22 +5,33 @@
 
 use std::collections::HashMap;
 
-use super::{Document, Node, NodeValue, baseline, intrinsic};
+use super::{Document, Node, NodeValue, intrinsic};
 use crate::diagnostic::{Problems, Span, closest};
 
 mod combinations;
 mod cycles;
 mod declarations;
+mod deployment;
+mod dynamic;
+mod formats;
 mod functions;
+mod names;
+mod network;
+mod pattern;
+mod policies;
 mod properties;
 mod references;
+mod retired;
+mod schedule;
 mod sections;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod values;
+mod verdict;
 
-/// Checks `document` offline: sections, limits, resource types and properties against the embedded schemas, references,
-/// cycles and the security baseline. Problems come in the order of the text.
+/// Checks `document` offline for what CloudFormation would refuse: sections, limits, resource types and properties
+/// against the embedded schemas, references and cycles. Problems come in the order of the text.
 pub fn check(document: &Document) -> Problems {
     let template = Template::of(document);
     let mut problems = Problems::default();
@@ -31,8 +42,15 @@ pub fn check(document: &Document) -> Problems {
     cycles::check(&template, &mut problems);
     if template.transforms != Transforms::Macros {
         properties::check(&template, &mut problems);
+        deployment::check(&template, &mut problems);
+        dynamic::check(&template, &mut problems);
+        names::check(&template, &mut problems);
+        schedule::check(&template, &mut problems);
+        tags::check(&template, &mut problems);
+        network::check(&template, &mut problems);
+        policies::check(&template, &mut problems);
+        retired::check(&template, &mut problems);
     }
-    baseline::check(document, &mut problems);
     problems
         .0
         .sort_by_key(|problem| problem.labels.first().map_or(0, |label| label.span.bytes.start));

@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use super::super::read::describe;
 use super::super::schema::ResourceSchema;
 use super::super::{Node, NodeValue, intrinsic, schema};
-use super::{Template, Transforms, combinations, did_you_mean, is_unknown, values};
+use super::verdict::{Presence, presence, value_presence};
+use super::{Template, Transforms, did_you_mean, formats, is_unknown, pattern, values};
 use crate::diagnostic::{Problem, Problems, Span, codes};
 
 pub(super) fn check(template: &Template, problems: &mut Problems) {
@@ -31,12 +32,16 @@ pub(super) fn check(template: &Template, problems: &mut Problems) {
                 };
                 if intrinsic::call(properties).is_none() && matches!(properties.value, NodeValue::Map(_)) {
                     let mut walk = Walk {
+                        template,
                         schema: &schema,
                         path: Vec::new(),
                         owner: name,
-                        problems,
+                        found: Problems::default(),
+                        within: Within::Declaration,
                     };
-                    walk.object(schema.json(), properties, holder);
+                    walk.value(schema.json(), properties, holder);
+                    walk.rules(properties, holder);
+                    problems.extend(walk.found);
                 }
             }
         }
@@ -64,17 +69,47 @@ fn unknown_type(template: &Template, type_name: &str, kind: &Node, problems: &mu
     problems.push(problem);
 }
 
-struct Walk<'a> {
-    schema: &'a ResourceSchema,
+/// A walk over one resource's properties.
+pub(super) struct Walk<'a> {
+    pub(super) template: &'a Template<'a>,
+    pub(super) schema: &'a ResourceSchema,
     /// Where the walk is, `["BucketEncryption", "0", "SSEAlgorithm"]`.
-    path: Vec<String>,
+    pub(super) path: Vec<String>,
     /// The logical id.
     owner: &'a str,
-    problems: &'a mut Problems,
+    pub(super) found: Problems,
+    pub(super) within: Within,
+}
+
+/// What part of the schema the walk is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Within {
+    /// What the type declares about its properties.
+    Declaration,
+    /// An alternative, a conditional part or a rule: the properties have been looked at already.
+    Condition,
 }
 
 impl<'a> Walk<'a> {
-    fn value(&mut self, given: &'a Value, node: &Node, holder: &Span) {
+    /// A walk over an attribute of the resource `owner`, beside its properties.
+    pub(super) fn of_attribute(
+        template: &'a Template<'a>,
+        schema: &'a ResourceSchema,
+        owner: &'a str,
+        attribute: &str,
+    ) -> Self {
+        Self {
+            template,
+            schema,
+            path: vec![attribute.to_owned()],
+            owner,
+            found: Problems::default(),
+            within: Within::Condition,
+        }
+    }
+
+    pub(super) fn value(&mut self, given: &'a Value, node: &Node, holder: &Span) {
+        let given = self.schema.resolve(given);
         if let Some(("Fn::If", argument)) = intrinsic::call(node) {
             if let [_, yes, no] = argument.items() {
                 self.value(given, yes, holder);
@@ -82,10 +117,13 @@ impl<'a> Walk<'a> {
             }
             return;
         }
+        if let Some(problem) = formats::check(self.template, given, node, || self.name()) {
+            self.push(problem);
+            return;
+        }
         if is_unknown(node) || node.value == NodeValue::Null {
             return;
         }
-        let given = self.schema.resolve(given);
         let types = types(given);
         match &node.value {
             NodeValue::Map(_) if types.contains(&"object") || types.is_empty() => self.object(given, node, holder),
@@ -94,15 +132,34 @@ impl<'a> Walk<'a> {
                 if given.get("format").and_then(Value::as_str) != Some("json") {
                     self.wrong_type(&types, node, holder);
                 }
+                return;
             }
             _ if types.is_empty() || types.iter().any(|name| !matches!(*name, "object" | "array")) => {
                 if let Some(problem) = values::check(given, &types, node, &self.name()) {
-                    self.problems.push(problem);
+                    self.push(problem);
+                    return;
                 }
             }
             // A mapping without declared keys is JSON, which CloudFormation also takes as text.
-            NodeValue::String(_) if types.contains(&"object") && given.get("properties").is_none() => {}
-            _ => self.wrong_type(&types, node, holder),
+            NodeValue::String(_) if types.contains(&"object") && given.get("properties").is_none() => return,
+            _ => {
+                self.wrong_type(&types, node, holder);
+                return;
+            }
+        }
+        self.combinations(given, node, holder);
+    }
+
+    /// Problems of one place are told once, whichever part of the schema finds them.
+    pub(super) fn push(&mut self, problem: Problem) {
+        let place = |problem: &Problem| problem.labels.first().map(|label| label.span.bytes.clone());
+        let told = self
+            .found
+            .0
+            .iter()
+            .any(|known| place(known) == place(&problem) && known.message == problem.message);
+        if !told {
+            self.found.push(problem);
         }
     }
 
@@ -115,11 +172,12 @@ impl<'a> Walk<'a> {
         for (key, span, value) in node.entries() {
             self.path.push(key.clone());
             match declared.find(key) {
+                Found::Schema(Value::Bool(false)) => self.not_allowed(key, value, span),
                 Found::Schema(inner) => {
                     self.read_only(value, span);
                     self.value(inner, value, span);
                 }
-                Found::Ambiguous => {}
+                Found::Elsewhere => {}
                 Found::Nothing if closed => self.unknown(key, span, &declared),
                 Found::Nothing => {
                     if let Some(inner @ Value::Object(_)) = given.get("additionalProperties") {
@@ -131,18 +189,25 @@ impl<'a> Walk<'a> {
         }
         let where_to = self.place();
         for name in strings(given.get("required")) {
-            if !node
-                .entries()
-                .iter()
-                .any(|(key, _, value)| key == name && !intrinsic::is_no_value(value))
-            {
-                self.problems.push(
+            if presence(node, name) == Presence::Absent {
+                self.push(
                     Problem::error(codes::MISSING_PROPERTY, format!("{where_to} needs `{name}`"))
                         .at(holder.clone(), format!("`{name}` is missing here")),
                 );
             }
         }
-        combinations::check(self.schema, given, node, holder, &where_to, self.problems);
+    }
+
+    fn not_allowed(&mut self, key: &str, value: &Node, span: &Span) {
+        let given = value_presence(value);
+        if given == Presence::Certain {
+            let message = format!("`{}` is not allowed", self.name());
+            self.push(
+                Problem::error(codes::PROPERTY_COMBINATION, message)
+                    .at(span.clone(), "")
+                    .hint(format!("take `{key}` out")),
+            );
+        }
     }
 
     fn list(&mut self, given: &'a Value, node: &Node, holder: &Span) {
@@ -156,7 +221,7 @@ impl<'a> Walk<'a> {
         let fewest = given.get("minItems").and_then(Value::as_u64);
         let name = self.name();
         if let Some(most) = most.filter(|most| certain as u64 > *most) {
-            self.problems.push(
+            self.push(
                 Problem::error(
                     codes::PROPERTY_RANGE,
                     format!("`{name}` has {certain} items; at most {most} are allowed"),
@@ -165,7 +230,7 @@ impl<'a> Walk<'a> {
             );
         }
         if let Some(fewest) = fewest.filter(|fewest| !open && (items.len() as u64) < *fewest) {
-            self.problems.push(
+            self.push(
                 Problem::error(
                     codes::PROPERTY_RANGE,
                     format!("`{name}` has {} items; at least {fewest} are needed", items.len()),
@@ -196,12 +261,15 @@ impl<'a> Walk<'a> {
             }
             None => problem,
         };
-        self.problems.push(problem);
+        self.push(problem);
     }
 
     /// What only AWS sets cannot be given. Some schemas list a property both as read-only and as create-only or
     /// required; those can.
     fn read_only(&mut self, value: &Node, span: &Span) {
+        if self.within == Within::Condition {
+            return;
+        }
         let here = |key: &str| {
             self.schema
                 .pointers(key)
@@ -214,7 +282,7 @@ impl<'a> Walk<'a> {
         let required = matches!(self.path.as_slice(), [name] if self.schema.required().contains(name));
         if read_only && !required && !intrinsic::is_no_value(value) {
             let name = self.name();
-            self.problems.push(
+            self.push(
                 Problem::error(
                     codes::READ_ONLY_PROPERTY,
                     format!("`{name}` cannot be given: AWS sets it"),
@@ -240,18 +308,18 @@ impl<'a> Walk<'a> {
         };
         let problem = Problem::error(codes::PROPERTY_TYPE, message).at(at.clone(), "");
         let wants_list = types == ["array"] && !matches!(node.value, NodeValue::Map(_));
-        self.problems.push(if wants_list {
+        self.push(if wants_list {
             problem.hint("put `- ` before it to make it a list")
         } else {
             problem
         });
     }
 
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         self.path.join(".")
     }
 
-    fn place(&self) -> String {
+    pub(super) fn place(&self) -> String {
         self.describe(&self.path)
     }
 
@@ -272,8 +340,8 @@ struct Declared<'a> {
 
 enum Found<'a> {
     Schema(&'a Value),
-    /// Known, but which of several schemas holds is open.
-    Ambiguous,
+    /// Known, and looked at where its alternative or part is, or open which schema holds.
+    Elsewhere,
     Nothing,
 }
 
@@ -296,17 +364,14 @@ impl<'a> Declared<'a> {
         if let Some(inner) = self.own.and_then(|own| own.get(key)) {
             return Found::Schema(inner);
         }
-        let mut inner = self.alternatives.iter().filter_map(|properties| properties.get(key));
-        match (inner.next(), inner.next()) {
-            (Some(only), None) => return Found::Schema(only),
-            (Some(_), Some(_)) => return Found::Ambiguous,
-            _ => {}
+        if self.alternatives.iter().any(|properties| properties.contains_key(key)) {
+            return Found::Elsewhere;
         }
-        for (pattern, inner) in self.patterns.into_iter().flatten() {
-            match values::matches(pattern, key) {
+        for (form, inner) in self.patterns.into_iter().flatten() {
+            match pattern::matches(form, key) {
                 Some(true) => return Found::Schema(inner),
                 Some(false) => {}
-                None => return Found::Ambiguous,
+                None => return Found::Elsewhere,
             }
         }
         Found::Nothing
@@ -320,7 +385,7 @@ impl<'a> Declared<'a> {
 }
 
 /// The names under `type`, or what the other keywords imply.
-fn types(given: &Value) -> Vec<&str> {
+pub(super) fn types(given: &Value) -> Vec<&str> {
     match given.get("type") {
         Some(Value::String(name)) => vec![name.as_str()],
         Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
@@ -348,7 +413,7 @@ fn article(type_name: &str) -> &str {
 }
 
 /// The place of a list item: its first line, since the whole may be long.
-fn first_line(item: &Node) -> Span {
+pub(super) fn first_line(item: &Node) -> Span {
     let length = item.span.text().lines().next().unwrap_or_default().len();
     Span::new(&item.span.source, item.span.bytes.start..item.span.bytes.start + length)
 }

@@ -17,7 +17,7 @@ fn problems(text: &str) -> Problems {
     }
 }
 
-/// `0421 5:7 message; hint`, one a problem, the security baseline left out.
+/// `0421 5:7 message; hint`, one a problem.
 fn found(text: &str) -> Vec<String> {
     let listed = problems(text).0.into_iter().filter(|problem| problem.code.0 < 500);
     listed

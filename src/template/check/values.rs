@@ -3,8 +3,6 @@
 //! CloudFormation turns strings into numbers and booleans and back, so `"5"` is an integer and `true` a string.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
-use std::collections::HashMap;
-use std::sync::{Mutex, OnceLock, PoisonError};
 
 use regex::{Regex, RegexBuilder};
 use serde_json::Value;
@@ -131,7 +129,7 @@ fn string(schema: &Value, text: &str, wrong: &dyn Fn(Code, String) -> Problem, n
         ));
     }
     if let Some(pattern) = schema.get("pattern").and_then(Value::as_str)
-        && matches(pattern, text) == Some(false)
+        && super::pattern::matches(pattern, text) == Some(false)
     {
         let problem = wrong(
             codes::PROPERTY_PATTERN,
@@ -165,24 +163,11 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// Whether `text` contains a match of the schema's `pattern` (JSON Schema patterns are not anchored); none if this
-/// regular-expression engine cannot say.
-pub(super) fn matches(pattern: &str, text: &str) -> Option<bool> {
-    static COMPILED: OnceLock<Mutex<HashMap<String, Option<Regex>>>> = OnceLock::new();
-    let mut compiled = COMPILED
-        .get_or_init(Mutex::default)
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    if !compiled.contains_key(pattern) {
-        compiled.insert(pattern.to_owned(), compile(pattern));
-    }
-    compiled.get(pattern)?.as_ref().map(|regex| regex.is_match(text))
-}
-
 /// Bounds both the memory and the time of one pattern.
 const MAXIMUM_COMPILED_BYTES: usize = 1 << 21;
 
-fn compile(pattern: &str) -> Option<Regex> {
+/// Compiled without look-around; none if the pattern needs it or is not understood.
+pub(super) fn compile(pattern: &str) -> Option<Regex> {
     RegexBuilder::new(&translate(pattern)?)
         .size_limit(MAXIMUM_COMPILED_BYTES)
         .build()
@@ -194,7 +179,7 @@ fn compile(pattern: &str) -> Option<Regex> {
 /// Inside of `[…]` JavaScript takes `[`, `&` and `~` as themselves; here they mean sets of sets. A count such as
 /// `{1,2048}` multiplies the size of the compiled pattern, and the length is checked by `maxLength` anyway: large ones
 /// become `+` or `*`, which lets more through, never less.
-fn translate(pattern: &str) -> Option<String> {
+pub(super) fn translate(pattern: &str) -> Option<String> {
     let mut translated = String::with_capacity(pattern.len());
     let mut in_class = false;
     let mut rest = pattern.chars().peekable();
@@ -262,7 +247,8 @@ fn counted(count: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{matches, translate};
+    use super::super::pattern::matches;
+    use super::translate;
 
     #[test]
     fn patterns_mean_here_what_they_mean_in_javascript() {
@@ -276,7 +262,6 @@ mod tests {
             Some(true)
         );
         assert_eq!(matches("b", "abc"), Some(true));
-        assert_eq!(matches("^(?!aws)", "aws"), None, "no lookahead: cannot say");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::super::{Node, NodeValue};
-use super::{Entries, MAXIMUM_DEPTH, number, too_deep};
-use crate::diagnostic::{Problem, Problems, Source, Span, codes};
+use super::{Entries, MAXIMUM_DEPTH, mistakes, number, too_deep};
+use crate::diagnostic::{Problem, Problems, Source, Span};
 
 /// Reads the only value of `source`. There is no node after a syntax error; duplicate keys are gathered.
 pub(super) fn read(source: &Arc<Source>) -> (Option<Node>, Problems) {
@@ -181,13 +181,6 @@ impl Reader<'_> {
     }
 
     fn fail<T>(&self, what: &str) -> Read<T> {
-        let span = Span::new(self.source, self.at..self.at + 1);
-        Err(Box::new(
-            Problem::error(
-                codes::TEMPLATE_SYNTAX,
-                format!("the template is not valid JSON: {what}"),
-            )
-            .at(span, ""),
-        ))
+        Err(Box::new(mistakes::json(self.source, self.at, what)))
     }
 }

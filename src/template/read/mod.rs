@@ -10,6 +10,7 @@ use super::{Document, Node, NodeValue};
 use crate::diagnostic::{Problem, Problems, Source, Span, codes};
 
 mod json;
+mod mistakes;
 mod tags;
 #[cfg(test)]
 mod tests;

@@ -147,7 +147,7 @@ fn depth_and_size_are_bounded() {
 fn syntax_errors_say_where() {
     assert_eq!(place("a: 1\n b: 2\n")[0].0, 3);
     assert_eq!(place("a: [1, 2\nb: 3\n")[0].0, 3);
-    assert_eq!(place("{\"a\": 1,}"), [(3, 1, 9)]);
+    assert_eq!(place("{\"a\": 1,}"), [(3, 1, 8)]);
     assert_eq!(place("{\"a\": 01}"), [(3, 1, 7)]);
     assert_eq!(place("{\"a\": \"x}"), [(3, 1, 7)]);
     assert_eq!(place(""), [(3, 1, 1)]);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, StrInput, Tag};
 
 use super::super::{Node, NodeValue};
-use super::{Entries, MAXIMUM_DEPTH, number, tags, too_deep};
+use super::{Entries, MAXIMUM_DEPTH, mistakes, number, tags, too_deep};
 use crate::diagnostic::{Problem, Problems, Source, Span, codes};
 
 /// Reads the only document of `source`. There is no node after a syntax error; other problems are gathered.
@@ -45,7 +45,8 @@ impl<'a> Reader<'a> {
                             codes::UNSUPPORTED_YAML,
                             "a template is one YAML document; here a second one begins",
                         )
-                        .at(span, ""),
+                        .at(span, "")
+                        .hint("put it into a file of its own"),
                     );
                 }
                 event => root = Some(self.node(event, span, 0)?),
@@ -93,8 +94,13 @@ impl<'a> Reader<'a> {
                     }
                     let (key, at) = self.key(event, at)?;
                     let (event, value_at) = self.next()?;
+                    let aliases = matches!(event, Event::Alias(_));
                     let node = self.node(event, value_at, depth + 1)?;
                     if key == "<<" {
+                        if aliases {
+                            // One mistake: what is merged is an alias nearly always.
+                            self.problems.0.pop();
+                        }
                         self.problems.push(
                             Problem::error(
                                 codes::UNSUPPORTED_YAML,
@@ -134,12 +140,23 @@ impl<'a> Reader<'a> {
         match event {
             Event::Scalar(text, _, _, None) => Ok((text.into_owned(), span)),
             Event::Scalar(text, _, _, Some(tag)) if is_string_tag(&tag) => Ok((text.into_owned(), span)),
+            _ if self.is_expression(&span) => self.stop(
+                Problem::error(codes::TEMPLATE_SYNTAX, "`{{ … }}` is no CloudFormation")
+                    .at(span, "")
+                    .hint("this is a module's template: check the stacks that use it with `mlinfra validate`"),
+            ),
             _ => self.stop(
                 Problem::error(codes::TEMPLATE_SYNTAX, "a key must be a plain or quoted string")
                     .at(span, "")
                     .hint("quote it if it begins with one of `! & * [ {`"),
             ),
         }
+    }
+
+    /// Whether a mapping begins here inside of another one, as in `{{ name }}`.
+    fn is_expression(&self, span: &Span) -> bool {
+        let before = self.source.text.get(..span.bytes.start).unwrap_or_default();
+        span.text().starts_with('{') && before.ends_with('{')
     }
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>, span: Span) -> Node {
@@ -206,12 +223,15 @@ impl<'a> Reader<'a> {
     }
 
     fn unknown_tag(&mut self, tag: &Tag, span: Span) {
-        let mut problem = Problem::error(
-            codes::UNKNOWN_TAG,
-            format!("CloudFormation does not know the tag `{}{}`", tag.handle, tag.suffix),
-        )
-        .at(span, "");
-        if let Some(name) = tags::suggest(&tag.suffix) {
+        let written = if tag.is_yaml_core_schema() {
+            format!("!!{}", tag.suffix)
+        } else {
+            format!("{}{}", tag.handle, tag.suffix)
+        };
+        let message = format!("CloudFormation does not know the tag `{written}`");
+        let mut problem = Problem::error(codes::UNKNOWN_TAG, message).at(span, "");
+        let suffix = tag.suffix.strip_prefix("Fn::").unwrap_or(&tag.suffix);
+        if let Some(name) = tags::suggest(suffix) {
             problem = problem.hint(format!("did you mean `!{name}`?"));
         }
         self.problems.push(problem);
@@ -243,15 +263,10 @@ impl<'a> Reader<'a> {
         match self.parser.next_event() {
             Some(Ok((event, at))) => Ok((event, self.span(&at.start, &at.end))),
             Some(Err(error)) => {
-                let at = error.marker();
-                let span = self.span(at, at);
-                self.stop(
-                    Problem::error(
-                        codes::TEMPLATE_SYNTAX,
-                        format!("the template is not valid YAML: {}", error.info()),
-                    )
-                    .at(span, "reading stopped here"),
-                )
+                let at = self.offsets.byte(error.marker().index());
+                let problem = mistakes::merge_conflict(self.source)
+                    .unwrap_or_else(|| mistakes::yaml(self.source, at, error.info()));
+                self.stop(problem)
             }
             None => Err(Stop),
         }

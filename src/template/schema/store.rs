@@ -44,7 +44,7 @@ pub fn type_names() -> impl Iterator<Item = &'static str> {
         .flat_map(|store| store.names.iter().map(String::as_str))
 }
 
-/// What the schemas were derived from: `cfn-lint 1.51.0`.
+/// What the schemas were derived from: `cfn-lint 1.58.0`.
 pub fn origin() -> &'static str {
     store().map_or("", |store| store.origin)
 }

@@ -1,45 +1,77 @@
 //! How results read for people. The functions below this file go from data to text; the printer decides about colours.
 
+mod explain;
 mod formatted;
 mod modules;
 mod plan;
+mod preflight;
 mod problems;
 mod status;
 mod summary;
 mod values;
 
+use std::sync::{Mutex, PoisonError};
+
 use super::View;
 use super::printer::Printer;
 use super::progress::{Bars, Lines, Progress};
 use super::report::{
-    Formatted, Initialised, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
+    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
 };
 use super::text::{ADD, CHANGE, COMMAND, NAME, count, paint};
-use crate::diagnostic::Problems;
+use crate::diagnostic::{Problems, Severity};
 use crate::plan::{Kind, Plan};
+use crate::preflight::Preflight;
 
 /// Text for people.
 pub struct Human {
     printer: Printer,
     verbose: u8,
+    /// The worst that a line on `mlinfra explain` was shown for: it comes once, and again only if worse follows.
+    explained: Mutex<Option<Severity>>,
 }
 
 impl Human {
     /// Text through `printer`; `verbose` counts `-v`.
     pub fn new(printer: Printer, verbose: u8) -> Self {
-        Self { printer, verbose }
+        Self {
+            printer,
+            verbose,
+            explained: Mutex::new(None),
+        }
+    }
+
+    /// Where the problems are explained, unless that was said already.
+    fn more(&self, problems: &Problems) -> String {
+        let Some(worst) = problems.0.iter().map(|problem| problem.severity).min() else {
+            return String::new();
+        };
+        let mut explained = self.explained.lock().unwrap_or_else(PoisonError::into_inner);
+        if explained.is_some_and(|earlier| earlier <= worst) {
+            return String::new();
+        }
+        *explained = Some(worst);
+        problems::more(problems)
     }
 }
 
 impl View for Human {
     fn problems(&self, problems: &Problems) {
-        self.printer
-            .say(&problems::problems(problems, self.printer.terminal().width));
+        let mut text = problems::problems(problems, self.printer.terminal().width);
+        text.push_str(&self.more(problems));
+        self.printer.say(&text);
     }
 
-    fn plan(&self, plan: &Plan, next: &[String]) {
+    fn plan(&self, plan: &Plan, preflight: Option<&Preflight>, next: &[String]) {
         self.printer
             .data(&plan::plan(plan, next, self.printer.terminal().width));
+        if let Some(preflight) = preflight.filter(|preflight| !preflight.checks.is_empty()) {
+            self.printer.say(&preflight::line(preflight));
+            if !preflight.problems.is_empty() {
+                self.printer.say("");
+                self.problems(&preflight.problems);
+            }
+        }
     }
 
     fn validated(&self, validated: &Validated, warnings: &Problems) {
@@ -51,6 +83,18 @@ impl View for Human {
                 paint(NAME, name),
                 count(found.stacks, "stack"),
                 count(found.resources, "resource")
+            ));
+        }
+    }
+
+    fn linted(&self, linted: &Linted, problems: &Problems) {
+        self.problems(problems);
+        if problems.is_empty() {
+            self.printer.say(&format!(
+                "{} {}, {}: no problems",
+                paint(ADD, "✓"),
+                count(linted.files.len(), "template"),
+                count(linted.resources(), "resource")
             ));
         }
     }
@@ -88,6 +132,15 @@ impl View for Human {
     fn module(&self, module: &ModuleReport) {
         self.printer
             .data(&modules::module(module, self.printer.terminal().width));
+    }
+
+    fn explanations(&self, found: &[Explained]) {
+        self.printer
+            .data(&explain::explanations(found, self.printer.terminal().width));
+    }
+
+    fn codes(&self, list: &CodeList) {
+        self.printer.data(&explain::codes(list));
     }
 
     fn sandbox(&self, report: &SandboxReport) {

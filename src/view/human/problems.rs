@@ -2,8 +2,8 @@
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
-use crate::diagnostic::{Label, Problem, Problems, Severity};
-use crate::view::text::{CHANGE, REMOVE, count, one_line, paint};
+use crate::diagnostic::{Code, Label, Problem, Problems, Severity, codes};
+use crate::view::text::{CHANGE, COMMAND, REMOVE, count, one_line, paint};
 
 /// All of `problems`, errors last (where a terminal leaves the eye), and a line that counts them if there are several.
 pub fn problems(problems: &Problems, width: usize) -> String {
@@ -23,6 +23,35 @@ pub fn problems(problems: &Problems, width: usize) -> String {
         text.push('\n');
     }
     text
+}
+
+/// What the reader did on purpose needs no page.
+const OWN_DOING: [Code; 3] = [codes::DECLINED, codes::INTERRUPTED, codes::LEFT_AT_ONCE];
+
+/// The one line below all problems of a run: where they are explained, the most frequent ones first, errors before
+/// warnings; empty if there is nothing to explain.
+pub fn more(problems: &Problems) -> String {
+    const NAMED: usize = 3;
+    let mut found: Vec<(Severity, Code, usize)> = Vec::new();
+    for problem in &problems.0 {
+        if OWN_DOING.contains(&problem.code) {
+            continue;
+        }
+        match found.iter_mut().find(|(_, code, _)| *code == problem.code) {
+            Some((severity, _, times)) => {
+                *severity = problem.severity.min(*severity);
+                *times += 1;
+            }
+            None => found.push((problem.severity, problem.code, 1)),
+        }
+    }
+    found.sort_by_key(|(severity, _, times)| (*severity, std::cmp::Reverse(*times)));
+    let named: Vec<String> = found.iter().take(NAMED).map(|(_, code, _)| code.to_string()).collect();
+    if named.is_empty() {
+        return String::new();
+    }
+    let command = format!("mlinfra explain {}", named.join(" "));
+    format!("{}   says more\n", paint(COMMAND, command))
 }
 
 /// One problem.
@@ -94,7 +123,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::diagnostic::{Code, Source, Span};
+    use crate::diagnostic::{Source, Span};
 
     fn shown(found: Vec<Problem>) -> String {
         anstream::adapter::strip_str(&problems(&Problems(found), 80)).to_string()
@@ -140,6 +169,24 @@ mod tests {
 
         1 error, 1 warning
         "#);
+    }
+
+    #[test]
+    fn the_line_below_names_the_most_frequent_errors_first() {
+        let error = |code| Problem::error(code, "x");
+        let found = vec![
+            Problem::warning(codes::UNUSED_DECLARATION, "x"),
+            error(codes::UNKNOWN_KEY),
+            error(codes::UNKNOWN_INPUT),
+            error(codes::UNKNOWN_INPUT),
+            error(codes::WRONG_TYPE),
+        ];
+        let line = more(&Problems(found));
+        assert_eq!(
+            anstream::adapter::strip_str(&line).to_string(),
+            "mlinfra explain MLI0204 MLI0104 MLI0105   says more\n"
+        );
+        assert_eq!(more(&Problems(vec![error(codes::DECLINED)])), "");
     }
 
     #[test]

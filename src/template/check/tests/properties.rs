@@ -61,7 +61,7 @@ fn scalars_are_converted_as_cloudformation_does_and_what_cannot_be_is_wrong() {
     assert_eq!(
         resource(
             "AWS::SQS::Queue",
-            "DelaySeconds: '5'\nFifoQueue: 'true'\nQueueName: 12345"
+            "DelaySeconds: '5'\nFifoQueue: 'false'\nQueueName: 12345"
         ),
         Vec::<String>::new()
     );
@@ -106,14 +106,14 @@ fn values_are_checked_against_enumeration_pattern_length_and_range() {
     assert_eq!(
         resource(
             "AWS::SageMaker::NotebookInstance",
-            "InstanceType: ml.t3.medium\nRoleArn: x\nNotebookInstanceName: a_b"
+            "InstanceType: ml.t3.medium\nRoleArn: arn:aws:iam::123456789012:role/x\nNotebookInstanceName: a-b"
         ),
         Vec::<String>::new(),
     );
     assert_eq!(
         resource(
             "AWS::EC2::SecurityGroup",
-            "GroupDescription: é\nSecurityGroupIngress: [{IpProtocol: tcp, CidrIp: 10.0.0.0/64, FromPort: -2}]"
+            "GroupDescription: é\nSecurityGroupIngress: [{IpProtocol: tcp, CidrIp: 10.0.0.0/64, FromPort: -2, ToPort: 3}]"
         ),
         [
             "0425 5:25 `GroupDescription` cannot be `é`",
@@ -168,7 +168,7 @@ fn properties_that_need_or_exclude_each_other() {
     assert_eq!(
         resource(
             "AWS::EC2::SecurityGroup",
-            "GroupDescription: x\nSecurityGroupIngress:\n  - {IpProtocol: tcp, CidrIp: 10.0.0.0/8, CidrIpv6: 'fd00::/8'}\n  - {IpProtocol: tcp}"
+            "GroupDescription: x\nSecurityGroupIngress:\n  - {IpProtocol: -1, CidrIp: 10.0.0.0/8, CidrIpv6: 'fd00::/8'}\n  - {IpProtocol: -1}"
         ),
         [
             "0428 7:11 `SecurityGroupIngress.0` of `AWS::EC2::SecurityGroup` takes only one of `CidrIp`, `CidrIpv6`",
@@ -204,10 +204,10 @@ fn nearly_every_pattern_of_every_type_compiles() {
     }
     let refused = patterns
         .iter()
-        .filter(|pattern| super::super::values::matches(pattern, "x").is_none())
+        .filter(|pattern| super::super::pattern::matches(pattern, "x").is_none())
         .count();
     assert!(patterns.len() > 2_000, "{}", patterns.len());
-    assert!(refused * 10 < patterns.len(), "{refused} of {}", patterns.len());
+    assert!(refused * 50 < patterns.len(), "{refused} of {}", patterns.len());
 }
 
 fn collect(value: &serde_json::Value, patterns: &mut std::collections::BTreeSet<String>) {

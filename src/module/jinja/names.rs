@@ -1,0 +1,142 @@
+//! What the template language knows by name: so that a misspelt one gets a suggestion.
+
+use crate::diagnostic::closest;
+
+/// Filters and functions that templates may use, and the statements; for suggestions.
+const NAMES: &[(&str, &[&str])] = &[
+    (
+        "filter ",
+        &[
+            "abs",
+            "attr",
+            "batch",
+            "bool",
+            "capitalize",
+            "chain",
+            "count",
+            "default",
+            "dictsort",
+            "first",
+            "float",
+            "groupby",
+            "indent",
+            "int",
+            "items",
+            "join",
+            "last",
+            "length",
+            "lines",
+            "list",
+            "lower",
+            "map",
+            "max",
+            "min",
+            "pascal",
+            "reject",
+            "rejectattr",
+            "replace",
+            "reverse",
+            "round",
+            "select",
+            "selectattr",
+            "slice",
+            "sort",
+            "split",
+            "string",
+            "sum",
+            "title",
+            "trim",
+            "unique",
+            "upper",
+            "zip",
+        ],
+    ),
+    (
+        "test ",
+        &[
+            "boolean",
+            "defined",
+            "divisibleby",
+            "endingwith",
+            "eq",
+            "even",
+            "false",
+            "float",
+            "ge",
+            "gt",
+            "in",
+            "integer",
+            "iterable",
+            "le",
+            "lower",
+            "lt",
+            "mapping",
+            "ne",
+            "none",
+            "number",
+            "odd",
+            "sequence",
+            "startingwith",
+            "string",
+            "true",
+            "undefined",
+            "upper",
+        ],
+    ),
+    (
+        "function ",
+        &[
+            "cidr_size",
+            "cidr_subnet",
+            "dict",
+            "fail",
+            "getatt",
+            "join",
+            "namespace",
+            "range",
+            "ref",
+            "select",
+            "sub",
+        ],
+    ),
+    (
+        "unknown statement ",
+        &[
+            "call",
+            "elif",
+            "else",
+            "endcall",
+            "endfilter",
+            "endfor",
+            "endif",
+            "endmacro",
+            "endset",
+            "endwith",
+            "filter",
+            "for",
+            "if",
+            "macro",
+            "set",
+            "with",
+        ],
+    ),
+];
+
+/// The nearest name, for an error that says that one is unknown.
+pub(in crate::module) fn suggestion(detail: &str) -> Option<String> {
+    // Functions are told without saying that they are functions: "cidr_subnt is unknown".
+    let function;
+    let detail = match detail.strip_suffix(" is unknown") {
+        Some(name) if !name.contains(' ') => {
+            function = format!("function {name}");
+            &function
+        }
+        _ => detail,
+    };
+    NAMES.iter().find_map(|(lead, names)| {
+        let (_, rest) = detail.split_once(lead)?;
+        let typed = rest.split(|c: char| !(c.is_alphanumeric() || c == '_')).next()?;
+        let near = closest(typed, names.iter().copied()).filter(|near| *near != typed)?;
+        Some(format!("did you mean `{near}`?"))
+    })
+}

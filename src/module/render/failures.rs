@@ -1,0 +1,164 @@
+//! What the template language refuses, told at the author's line with the inputs that led there.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::super::lines::{self, Marked};
+use super::super::origin::{input_labels, line_span};
+use super::super::parts::{self, Part};
+use super::super::typing::Resolved;
+use super::super::wiring::WiredStack;
+use super::super::{Origins, blocks, jinja, read};
+use crate::diagnostic::{Problem, Problems, Source, Span, closest, codes};
+
+pub(super) fn unreadable(error: &minijinja::Error, template: &Arc<Source>, marked: &Marked) -> Problem {
+    let detail = detail(error);
+    let open = blocks::open_at(&template.text, &marked.tags, template.text.len());
+    if let (true, Some(block)) = (detail.contains("unexpected end of input"), open.last())
+        && let Some(tag) = block.tags.first()
+    {
+        let (keyword, end) = (block.keyword, block.end);
+        let message = format!("the template cannot be read: this `{keyword}` is never closed");
+        return Problem::error(codes::TEMPLATE_SYNTAX, message)
+            .at(Span::new(template, tag.bytes.clone()), "")
+            .hint(format!("write {{% {end} %}} where it is to end"));
+    }
+    let problem = Problem::error(codes::TEMPLATE_SYNTAX, format!("the template cannot be read: {detail}"))
+        .at(place(error, template, marked), "");
+    match jinja::suggestion(&detail) {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    }
+}
+
+/// Comparing with a value that is not known yet would silently be false, so it is found before rendering.
+pub(super) fn comparisons(stack: &WiredStack<'_>, marked: &Marked, origins: &Origins) -> Problems {
+    let template = &stack.contract.template;
+    let is_deferred = |word: &str| matches!(stack.values.get(word), Some(Resolved::Deferred(_)));
+    lines::uses(&template.text, &marked.tags, &is_deferred)
+        .into_iter()
+        .filter(|found| found.compared)
+        .map(|found| deferred_problem(stack, &found.input, Span::new(template, found.bytes), origins))
+        .collect()
+}
+
+pub(super) fn render_problem(
+    error: &minijinja::Error,
+    stack: &WiredStack<'_>,
+    marked: &Marked,
+    origins: &Origins,
+) -> Problem {
+    let template = &stack.contract.template;
+    let span = place(error, template, marked);
+    // An error raised inside of a filter or function arrives as the source of another.
+    let mut details = vec![detail(error)];
+    let mut inner = std::error::Error::source(error);
+    while let Some(cause) = inner {
+        details.push(cause.to_string());
+        inner = cause.source();
+    }
+    if let Some(text) = details.iter().find(|text| text.contains(jinja::DEFERRED)) {
+        // Filters may have changed the name on its way here: `vpc_id|upper`.
+        let named = jinja::deferred_input(text).unwrap_or_default();
+        let line = span.line_column().0.saturating_sub(1);
+        let here = origins.inputs.get(&line).into_iter().flatten();
+        let is_deferred = |name: &&String| stack.values.get(*name).is_some_and(Resolved::is_deferred);
+        let mut candidates = here.chain(stack.values.keys()).filter(is_deferred);
+        let input = candidates
+            .clone()
+            .find(|name| name.eq_ignore_ascii_case(named))
+            .or_else(|| candidates.next());
+        return deferred_problem(stack, input.map_or(named, String::as_str), span, origins);
+    }
+    let name = &stack.spec.name.value;
+    let refused = details
+        .iter()
+        .find_map(|text| text.split_once(jinja::REFUSED).map(|(_, message)| message));
+    let problem = if let Some(message) = refused {
+        let message = message.split(" (in ").next().unwrap_or(message);
+        Problem::error(codes::REFUSED_BY_TEMPLATE, format!("`{name}`: {message}"))
+    } else if error.kind() == minijinja::ErrorKind::UndefinedError {
+        let expression = span.text().trim().to_owned();
+        let message = format!("`{name}`: the template uses `{expression}`, which is not defined");
+        let problem = Problem::error(codes::RENDER_UNDEFINED, message);
+        let known = stack.contract.inputs.keys().map(String::as_str).chain(read::CONTEXT);
+        match closest(expression.split(['.', '[', ' ']).next().unwrap_or_default(), known) {
+            Some(near) if !expression.starts_with(near) => problem.hint(format!("did you mean `{near}`?")),
+            _ => problem,
+        }
+    } else {
+        let problem = Problem::error(
+            codes::RENDER_FAILED,
+            format!("`{name}` cannot be rendered: {}", details.join(": ")),
+        );
+        match details.iter().find_map(|detail| jinja::suggestion(detail)) {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        }
+    };
+    if refused.is_none() {
+        return with_inputs(problem.at(span.clone(), ""), &span, origins);
+    }
+    // The message says what the call would show again; what led to it are the conditions round it.
+    let call = span
+        .text()
+        .find('(')
+        .map_or(span.bytes.end, |open| span.bytes.start + open);
+    let mut problem = problem.at(Span::new(template, span.bytes.start..call), "");
+    let line_of = |at: usize| Span::new(template, at..at).line_column().0.saturating_sub(1);
+    let open = blocks::open_at(&template.text, &marked.tags, span.bytes.start);
+    let deciding = open.iter().flat_map(|block| &block.tags);
+    let mut lines: BTreeSet<usize> = deciding
+        .flat_map(|tag| line_of(tag.bytes.start)..=line_of(tag.bytes.end))
+        .collect();
+    lines.insert(line_of(span.bytes.start));
+    let words: Vec<String> = problem
+        .message
+        .split(|c: char| c.is_whitespace() || "`\",:".contains(c))
+        .map(str::to_owned)
+        .collect();
+    let part_of = |parts: &[Part]| parts::by_name(parts, &words).cloned();
+    let (labels, _) = input_labels(origins, &lines, &part_of);
+    problem.labels.extend(labels);
+    problem
+}
+
+fn deferred_problem(stack: &WiredStack<'_>, input: &str, span: Span, origins: &Origins) -> Problem {
+    let wire = stack.values.get(input).into_iter().flat_map(Resolved::wires).next();
+    let from = wire.map_or("another stack", |wire| wire.stack.as_str());
+    let message = format!("the template needs the value of `{input}`, which is known only after `{from}` is deployed");
+    let problem = Problem::error(codes::DEFERRED_VALUE, message)
+        .at(span.clone(), "")
+        .note("such a value can be written out whole and tested for being there, not compared, taken apart or looped over")
+        .hint("in the template: sub(\"...${x}...\", x=value), select(0, list) and join(\",\", list) work with it")
+        .hint(format!("or give `{input}` in the environment file a value that is known"));
+    with_inputs(problem, &span, origins)
+}
+
+fn with_inputs(mut problem: Problem, span: &Span, origins: &Origins) -> Problem {
+    let line = span.line_column().0.saturating_sub(1);
+    let (labels, _) = input_labels(origins, &BTreeSet::from([line]), &|_| None);
+    problem.labels.extend(labels);
+    problem
+}
+
+fn detail(error: &minijinja::Error) -> String {
+    match error.detail() {
+        Some(detail) => detail.to_owned(),
+        None => error.kind().to_string(),
+    }
+}
+
+/// Where a template failed, in the author's text.
+fn place(error: &minijinja::Error, template: &Arc<Source>, marked: &Marked) -> Span {
+    let line = error.line().map_or(0, |line| line.saturating_sub(1));
+    let whole = line_span(template, line);
+    match error.range() {
+        Some(range) if !range.is_empty() => {
+            let span = Span::new(template, marked.original(range.start)..marked.original(range.end));
+            // Some errors carry the range of a whole block: the line says more then.
+            if span.text().contains('\n') { whole } else { span }
+        }
+        _ => whole,
+    }
+}

@@ -1,0 +1,127 @@
+//! Strings, networks and ARNs; ranges, choices and patterns.
+
+use std::net::IpAddr;
+
+use super::reference::{is_account, is_secret_reference, secret_problem};
+use super::{Place, Resolved, head, plain};
+use crate::diagnostic::{Problem, codes};
+use crate::spec::{Value, field};
+
+impl Place<'_> {
+    pub(super) fn text(&mut self, text: &str, value: &Value) -> Option<Resolved> {
+        if self.field.secret && !is_secret_reference(text) {
+            self.problems.push(secret_problem(&self.path, value));
+            return None;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "no string here has 2^53 characters")]
+        let length = text.chars().count() as f64;
+        let fits = self.in_range(length, " characters long", value) && self.is_choice(value);
+        if let Some(pattern) = self
+            .field
+            .pattern
+            .as_ref()
+            .filter(|pattern| !pattern.regex.is_match(text))
+        {
+            return self.refuse(
+                value,
+                format!("`{}` must match `{}`, \"{text}\" does not", self.path, pattern.text),
+            );
+        }
+        fits.then(|| Resolved::String(text.to_owned()))
+    }
+
+    pub(super) fn cidr(&mut self, text: &str, value: &Value) -> Option<Resolved> {
+        let Ok(net) = text.parse::<ipnet::IpNet>() else {
+            let hint = match text.parse::<IpAddr>() {
+                Ok(_) => format!("write how many bits name the network: \"{text}/16\""),
+                Err(_) => "for example \"10.0.0.0/16\"".into(),
+            };
+            return self.refuse_with(value, format!("`{}`: \"{text}\" is not a network", self.path), hint);
+        };
+        if net.trunc() != net {
+            let message = format!("`{}`: {text} is an address inside a network, not a network", self.path);
+            return self.refuse_with(value, message, format!("the network is {}", net.trunc()));
+        }
+        let length = f64::from(net.prefix_len());
+        let fits = self.in_range(length, " bits of prefix", value) && self.is_choice(value);
+        fits.then(|| Resolved::String(text.to_owned()))
+    }
+
+    pub(super) fn arn(&mut self, text: &str, value: &Value) -> Option<Resolved> {
+        let parts: Vec<_> = text.splitn(6, ':').collect();
+        let is_arn = match parts.as_slice() {
+            ["arn", partition, service, _, account, resource] => {
+                partition.starts_with("aws")
+                    && !service.is_empty()
+                    && (account.is_empty() || *account == "aws" || is_account(account))
+                    && !resource.is_empty()
+            }
+            _ => false,
+        };
+        if !is_arn {
+            let message = format!("`{}`: \"{text}\" is not an ARN", self.path);
+            return self.refuse_with(value, message, "for example arn:aws:iam::111122223333:role/name".into());
+        }
+        self.text(text, value)
+    }
+
+    pub(super) fn in_range(&mut self, number: f64, unit: &str, value: &Value) -> bool {
+        let (min, max) = (self.field.min, self.field.max);
+        if min.is_none_or(|min| number >= min) && max.is_none_or(|max| number <= max) {
+            return true;
+        }
+        let range = match (min, max) {
+            (Some(min), Some(max)) if (min - max).abs() < f64::EPSILON => format!("{min}"),
+            (Some(min), Some(max)) => format!("{min} to {max}"),
+            (Some(min), None) => format!("at least {min}"),
+            (_, Some(max)) => format!("at most {max}"),
+            (None, None) => return true,
+        };
+        let message = match unit {
+            "" => format!("`{}` must be {range}, {number} is not", self.path),
+            " characters long" => format!("`{}` must be {range}{unit}, this is {number}", self.path),
+            _ => {
+                let unit = if max.or(min) == Some(1.0) {
+                    unit.trim_end_matches('s')
+                } else {
+                    unit
+                };
+                format!("`{}` must have {range}{unit}, this has {number}", self.path)
+            }
+        };
+        self.refuse(value, message);
+        false
+    }
+
+    pub(super) fn is_choice(&mut self, value: &Value) -> bool {
+        let choices = &self.field.values;
+        if choices.is_empty() || choices.iter().any(|choice| choice.value == value.value) {
+            return true;
+        }
+        let names: Vec<String> = choices.iter().map(|choice| plain(&choice.value)).collect();
+        let typed = plain(&value.value);
+        let problem = Problem::error(codes::INPUT_VALUE, format!("`{}` cannot be `{typed}`", self.path))
+            .at(value.span.clone(), "");
+        let problem = self.explain(problem);
+        let names = names.iter().map(String::as_str);
+        self.problems
+            .push(field::with_suggestion(problem, &typed, names, "it can be"));
+        false
+    }
+
+    pub(super) fn refuse(&mut self, value: &Value, message: String) -> Option<Resolved> {
+        let problem = Problem::error(codes::INPUT_VALUE, message).at(head(&value.span), "");
+        let problem = self.explain(problem);
+        self.problems.push(problem);
+        None
+    }
+
+    pub(super) fn refuse_with(&mut self, value: &Value, message: String, hint: String) -> Option<Resolved> {
+        let problem = Problem::error(codes::INPUT_VALUE, message)
+            .at(value.span.clone(), "")
+            .hint(hint);
+        let problem = self.explain(problem);
+        self.problems.push(problem);
+        None
+    }
+}

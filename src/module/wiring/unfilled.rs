@@ -1,0 +1,166 @@
+//! Inputs that nothing fills. Inputs of a stack that lack the same thing are one problem, not one each.
+
+use indexmap::IndexMap;
+
+use super::super::contract::Field;
+use super::super::typing::first_line;
+use super::TypedStack;
+use crate::diagnostic::{Problem, Problems, codes};
+use crate::spec::Environment;
+
+/// Why an input has no value.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Lack {
+    /// The file must give it.
+    Value,
+    /// Several stacks could provide it, through these outputs.
+    Choice(Vec<(String, String)>),
+    /// There is no stack of these modules.
+    Stack(Vec<String>),
+    /// The stack does not make the output as it is configured.
+    Output { stack: String, output: String },
+}
+
+/// One problem for each thing that is lacking; `lacks` in the order of the contract.
+pub(super) fn report(
+    stack: &TypedStack<'_>,
+    lacks: Vec<(&Field, Lack)>,
+    environment: &Environment,
+    problems: &mut Problems,
+) {
+    let mut groups: IndexMap<Lack, Vec<&Field>> = IndexMap::new();
+    for (input, lack) in lacks {
+        // Each choice names outputs of its own; what is one question is between which stacks.
+        let same = groups.iter_mut().find(|(other, _)| lack.is_same_question(other));
+        match same {
+            Some((_, inputs)) => inputs.push(input),
+            None => drop(groups.insert(lack, vec![input])),
+        }
+    }
+    for (lack, inputs) in &groups {
+        match lack {
+            Lack::Value => inputs.iter().for_each(|input| problems.push(missing(stack, input))),
+            Lack::Choice(candidates) => problems.push(ambiguous(stack, inputs, candidates, environment)),
+            Lack::Stack(modules) => problems.push(no_stack(stack, inputs, modules)),
+            Lack::Output { stack: from, output } => {
+                problems.push(absent(stack, inputs, from, output, environment));
+            }
+        }
+    }
+}
+
+impl Lack {
+    fn is_same_question(&self, other: &Self) -> bool {
+        let stacks = |candidates: &[(String, String)]| -> Vec<String> {
+            candidates.iter().map(|(stack, _)| stack.clone()).collect()
+        };
+        match (self, other) {
+            (Self::Choice(one), Self::Choice(other)) => stacks(one) == stacks(other),
+            _ => self == other,
+        }
+    }
+}
+
+fn missing(stack: &TypedStack<'_>, input: &Field) -> Problem {
+    let spec = stack.typed.spec;
+    Problem::error(
+        codes::MISSING_INPUT,
+        format!("the stack `{}` has no `{}`", spec.name.value, input.name),
+    )
+    .at(spec.name.span.clone(), "")
+    .note(about(input))
+    .hint(format!("for example: {} = {}", input.name, input.sample()))
+}
+
+fn no_stack(stack: &TypedStack<'_>, inputs: &[&Field], modules: &[String]) -> Problem {
+    let quoted: Vec<String> = modules.iter().map(|module| format!("`{module}`")).collect();
+    let first = modules.first().map_or("", String::as_str);
+    let message = format!(
+        "{} of `{}` {} from a stack of module {}, and there is none",
+        names(inputs),
+        stack.typed.spec.name.value,
+        if inputs.len() == 1 { "comes" } else { "come" },
+        quoted.join(" or ")
+    );
+    let mut problem = Problem::error(codes::WIRE_NO_STACK, message).at(stack.typed.spec.name.span.clone(), "");
+    for input in inputs {
+        problem = problem.note(about(input));
+    }
+    problem = problem.hint(format!(
+        "add one:  [stacks.{}]  module = \"{first}\"",
+        if first == "vpc" { "network" } else { first }
+    ));
+    let values: Vec<String> = inputs
+        .iter()
+        .map(|input| format!("{} = {}", input.name, input.sample()))
+        .collect();
+    let what = if inputs.len() == 1 { "the value" } else { "the values" };
+    problem.hint(format!("or give {what} here: {}", values.join("  ")))
+}
+
+fn absent(stack: &TypedStack<'_>, inputs: &[&Field], from: &str, output: &str, environment: &Environment) -> Problem {
+    let message = format!(
+        "{} of `{}` {} {from}.{output}, which `{from}` does not make as it is configured",
+        names(inputs),
+        stack.typed.spec.name.value,
+        if inputs.len() == 1 { "needs" } else { "need" },
+    );
+    let problem =
+        Problem::error(codes::WIRE_OUTPUT_ABSENT, message).at(stack.typed.spec.name.span.clone(), "needed here");
+    match environment.stacks.get(from) {
+        Some(other) => problem.at(other.name.span.clone(), "not made here"),
+        None => problem,
+    }
+}
+
+fn ambiguous(
+    stack: &TypedStack<'_>,
+    inputs: &[&Field],
+    candidates: &[(String, String)],
+    environment: &Environment,
+) -> Problem {
+    let stacks: Vec<String> = candidates.iter().map(|(stack, _)| format!("`{stack}`")).collect();
+    let message = format!(
+        "{} of `{}` could come from {}",
+        names(inputs),
+        stack.typed.spec.name.value,
+        stacks.join(" or ")
+    );
+    let mut problem =
+        Problem::error(codes::WIRE_AMBIGUOUS, message).at(stack.typed.spec.name.span.clone(), "needed here");
+    for (name, output) in candidates {
+        if let Some(other) = environment.stacks.get(name) {
+            problem = problem.at(other.name.span.clone(), format!("has `{output}`"));
+        }
+    }
+    for (name, _) in candidates {
+        let lines: Vec<String> = inputs
+            .iter()
+            .filter_map(|input| {
+                let output = output_of(input, name, environment)?;
+                Some(format!("{} = \"${{{name}.{output}}}\"", input.name))
+            })
+            .collect();
+        problem = problem.hint(format!("to take `{name}`: {}", lines.join("  ")));
+    }
+    problem
+}
+
+/// The output of the stack `name` that `input` would be wired to.
+fn output_of<'a>(input: &'a Field, name: &str, environment: &Environment) -> Option<&'a str> {
+    let module = &environment.stacks.get(name)?.module.value;
+    let from = input.from.iter().find(|from| from.module == *module)?;
+    Some(&from.output)
+}
+
+fn names(inputs: &[&Field]) -> String {
+    let quoted: Vec<String> = inputs.iter().map(|input| format!("`{}`", input.name)).collect();
+    match quoted.as_slice() {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        _ => quoted.concat(),
+    }
+}
+
+fn about(input: &Field) -> String {
+    format!("`{}` ({}): {}", input.name, input.ty, first_line(&input.doc))
+}

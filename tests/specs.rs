@@ -1,0 +1,148 @@
+//! The corpus below `tests/specs`: what is refused, with the words that a user reads, and what must pass in silence.
+//!
+//! `tests/specs/README.md` describes the files. `MLINFRA_BLESS=1` writes the `.out` files anew; the difference in git
+//! is then read as prose before it is committed.
+
+mod case;
+mod difference;
+mod prepared;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use mlinfra::diagnostic::codes;
+
+use self::case::Case;
+use self::difference::difference;
+
+/// Codes that no input trips, each with the reason.
+const BEYOND_REACH: &[(&str, &str)] = &[(
+    "MLI1011",
+    "the operating system has to refuse a thread or a descriptor at the start",
+)];
+
+#[test]
+fn every_bad_input_is_refused_in_the_words_that_were_reviewed() {
+    let faults = over(&Case::all("bad"), |case| {
+        let out = case.run()?;
+        if out.contains("panicked") {
+            return Err(format!("panics:\n{out}"));
+        }
+        if !out.contains(&case.code()) {
+            return Err(format!("does not trip {}:\n{out}", case.code()));
+        }
+        let reviewed = std::fs::read_to_string(case.out()).ok();
+        if reviewed.as_deref() == Some(out.as_str()) {
+            return Ok(());
+        }
+        if std::env::var_os("MLINFRA_BLESS").is_some() {
+            std::fs::write(case.out(), &out).map_err(|error| error.to_string())?;
+            return Ok(());
+        }
+        Err(match reviewed {
+            Some(reviewed) => difference(&reviewed, &out),
+            None => format!("has no .out yet; MLINFRA_BLESS=1 writes it:\n{out}"),
+        })
+    });
+    assert_none(&faults);
+}
+
+#[test]
+fn every_good_input_passes_in_silence() {
+    let faults = over(&Case::all("good"), |case| {
+        let out = case.run()?;
+        let exit = out.lines().last().unwrap_or_default();
+        let speaks =
+            out.contains("MLI") || out.contains("warning") || out.contains("error") || out.contains("panicked");
+        if exit == "[exit 0]" && !speaks {
+            Ok(())
+        } else {
+            Err(format!("does not pass in silence:\n{out}"))
+        }
+    });
+    assert_none(&faults);
+}
+
+#[test]
+fn every_code_is_tripped() {
+    let known: BTreeSet<String> = codes::ALL.iter().map(|(code, _)| code.to_string()).collect();
+    let tripped: BTreeSet<String> = Case::all("bad").iter().map(Case::code).collect();
+    let prepared: BTreeSet<String> = prepared::TRIPPED.iter().map(ToString::to_string).collect();
+    let excused: BTreeSet<String> = BEYOND_REACH.iter().map(|(code, _)| (*code).to_owned()).collect();
+    let missing: Vec<String> = codes::ALL
+        .iter()
+        .filter(|(code, _)| {
+            let code = code.to_string();
+            !tripped.contains(&code) && !prepared.contains(&code) && !excused.contains(&code)
+        })
+        .map(|(code, title)| format!("{code} ({title}) has no bad input"))
+        .chain(tripped.difference(&known).map(|code| format!("{code} is no code")))
+        .chain(
+            excused
+                .intersection(&tripped)
+                .map(|code| format!("{code} is tripped, and needs no excuse")),
+        )
+        .collect();
+    assert_none(&missing);
+}
+
+#[test]
+fn every_file_of_the_corpus_is_named_as_it_should_be_and_says_something_of_its_own() {
+    let bad = regex::Regex::new(r"^MLI\d{4}(-[a-z0-9]+)+\.(toml|yaml|json|case)$").unwrap();
+    let good = regex::Regex::new(r"^[a-z0-9]+(-[a-z0-9]+)*\.(toml|yaml|json|case)$").unwrap();
+    let mut faults = Vec::new();
+    for (folder, form) in [("bad", bad), ("good", good)] {
+        let cases = Case::all(folder);
+        let mut seen: BTreeMap<&[u8], &str> = BTreeMap::new();
+        for case in &cases {
+            if !form.is_match(&case.file) {
+                faults.push(format!("{folder}/{}: the name should match {form}", case.file));
+            }
+            if let Some(other) = seen.insert(&case.input, &case.file) {
+                faults.push(format!("{folder}/{}: the same input as {other}", case.file));
+            }
+        }
+        let outs: BTreeSet<_> = cases.iter().map(Case::out).collect();
+        for out in case::files(folder, "out") {
+            if !outs.contains(&out) || folder == "good" {
+                faults.push(format!("{}: belongs to no input", out.display()));
+            }
+        }
+        if outs.len() != cases.len() {
+            faults.push(format!(
+                "{folder}: two inputs differ in their ending only and share an .out"
+            ));
+        }
+    }
+    assert_none(&faults);
+}
+
+/// What `check` finds wrong with the cases, on as many threads as there are cores, in the order of the names.
+fn over(cases: &[Case], check: impl Fn(&Case) -> Result<(), String> + Sync) -> Vec<String> {
+    let next = AtomicUsize::new(0);
+    let faults = Mutex::new(BTreeMap::new());
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(fault) = check(case) {
+                        let told = format!("{}: {}", case.file, fault.replace('\n', "\n    "));
+                        faults.lock().unwrap().insert(case.file.clone(), told);
+                    }
+                }
+            });
+        }
+    });
+    faults.into_inner().unwrap().into_values().collect()
+}
+
+fn assert_none(faults: &[String]) {
+    assert!(
+        faults.is_empty(),
+        "{} of them:\n\n  {}\n",
+        faults.len(),
+        faults.join("\n\n  ")
+    );
+}
