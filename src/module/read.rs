@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::contract::{Contract, Field, Origin, Output, Pattern, Provider, Record, pascal, whole};
 use super::types::{Type, is_identifier};
 use super::{keys, typing};
-use crate::diagnostic::{Problem, Problems, Source, Span, closest, codes};
+use crate::diagnostic::{Problem, Problems, Source, Span, codes};
 use crate::spec::keys::names;
 use crate::spec::syntax::{self, Table};
 use crate::spec::{Data, Entry, Spanned, Value, field, is_name};
@@ -48,7 +48,7 @@ pub(super) fn contract(name: &str, source: &Arc<Source>, origin: Origin) -> Resu
     field::unknown_keys(header, &names(keys::MODULE), "[module]", unknown, &mut problems);
     let mut required = |key: &str| {
         let found = field::string(header, key, &mut problems);
-        if found.is_none() && lacks(header, key, &names(keys::MODULE)) {
+        if found.is_none() && field::lacks(header, key, &names(keys::MODULE)) {
             problems.push(invalid(&header_span, format!("[module] has no `{key}`")));
         }
         found
@@ -116,13 +116,6 @@ pub(super) fn contract(name: &str, source: &Arc<Source>, origin: Origin) -> Resu
         template_path,
         template_span,
     })
-}
-
-/// Whether `key` is absent, and no misspelt key was meant to be it.
-fn lacks(table: &Table, key: &str, known: &[&str]) -> bool {
-    let meant =
-        |written: &String| !known.contains(&written.as_str()) && closest(written, known.iter().copied()) == Some(key);
-    !table.contains_key(key) && !table.keys().any(meant)
 }
 
 fn invalid(span: &Span, message: impl Into<String>) -> Problem {
@@ -228,10 +221,10 @@ fn one_field(
     problems: &mut Problems,
 ) -> Option<Field> {
     let doc = field::string(body, "doc", problems);
-    if lacks(body, "doc", &names(keys::INPUT)) {
+    if field::lacks(body, "doc", &names(keys::INPUT)) {
         problems.push(invalid(&entry.key, format!("`{name}` has no `doc`")).hint("say in one sentence what it is for"));
     }
-    if lacks(body, "type", &names(keys::INPUT)) {
+    if field::lacks(body, "type", &names(keys::INPUT)) {
         problems.push(invalid(&entry.key, format!("`{name}` has no `type`")));
     }
     let written = field::string(body, "type", problems)?;
@@ -375,6 +368,7 @@ fn provider(text: &Spanned<String>, problems: &mut Problems) -> Option<Provider>
         Some((module, output)) if is_name(module) && is_identifier(output) => Some(Provider {
             module: module.to_owned(),
             output: output.to_owned(),
+            span: text.span.clone(),
         }),
         _ => {
             problems.push(
@@ -407,7 +401,7 @@ fn outputs(root: &Table, inputs: &IndexMap<String, Field>, problems: &mut Proble
             problems,
         );
         for key in ["type", "doc"] {
-            if lacks(body, key, &names(keys::OUTPUT)) {
+            if field::lacks(body, key, &names(keys::OUTPUT)) {
                 problems.push(invalid(&entry.key, format!("the output `{name}` has no `{key}`")));
             }
         }

@@ -34,6 +34,13 @@ fn look_alike(name: &str) -> Option<String> {
     ))
 }
 
+/// Whether `key` is absent, and no misspelt key was meant to be it: one mistake is one message.
+pub(crate) fn lacks(table: &Table, key: &str, known: &[&str]) -> bool {
+    let meant =
+        |written: &String| !known.contains(&written.as_str()) && closest(written, known.iter().copied()) == Some(key);
+    !table.contains_key(key) && !table.keys().any(meant)
+}
+
 /// Adds "did you mean", or else the list of what there is.
 pub(crate) fn with_suggestion<'a>(
     problem: Problem,

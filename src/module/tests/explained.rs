@@ -20,7 +20,8 @@ fn every_example_of_an_explanation_trips_its_code_and_no_mended_text_does() {
     let mut wrong = Vec::new();
     let mut tried = 0;
     for (code, _) in codes::ALL.iter().filter(|(code, _)| code.0 < 500) {
-        let text = explain(*code).unwrap();
+        // That every code has an explanation is claimed elsewhere.
+        let Some(text) = explain(*code) else { continue };
         let (example, mended) = (blocks(text.example), blocks(text.fix));
         if !example.is_empty() {
             tried += 1;
@@ -77,7 +78,9 @@ fn blocks(text: &str) -> Vec<Block> {
     }
     // A fragment of a template cannot be tried by itself.
     let whole = |block: &Block| block.text.lines().any(|line| line.starts_with("Resource"));
-    blocks.retain(|block| block.path == "toml" || (block.path == "yaml" && whole(block)));
+    // Waivers are judged in another room, with the day.
+    let here = |block: &Block| !block.text.contains("[[waivers]]");
+    blocks.retain(|block| (block.path == "toml" && here(block)) || (block.path == "yaml" && whole(block)));
     for block in &mut blocks {
         let named = block.text.lines().next().and_then(|line| line.strip_prefix("# "));
         block.path = match named.filter(|path| path.contains('/')) {

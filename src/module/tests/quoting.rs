@@ -43,3 +43,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_yaml_would_take_for_something_else_comes_out_as_it_went_in() {
+    for text in ["<<", "~", "null", "yes", "1e3", "*a", "&a", "!Ref"] {
+        let stacks = format!(
+            "{NET}[stacks.app]\nmodule = \"app\"\nlabel = {0}\ntexts.{0} = {0}\n",
+            toml(text)
+        );
+        let contract = contract();
+        let changes = [
+            ("modules/app.toml", contract.as_str()),
+            ("templates/cloudformation/app.yaml", TEMPLATE),
+        ];
+        let rendered = rendered_with(&changes, &stacks).unwrap_or_else(|found| panic!("{text}: {:#?}", told(found)));
+        let properties = json(&rendered.stacks["app"])["Resources"]["App"]["Properties"].clone();
+        assert_eq!(properties["Keys"][text], text);
+    }
+}

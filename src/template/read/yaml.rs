@@ -96,7 +96,8 @@ impl<'a> Reader<'a> {
                     let (event, value_at) = self.next()?;
                     let aliases = matches!(event, Event::Alias(_));
                     let node = self.node(event, value_at, depth + 1)?;
-                    if key == "<<" {
+                    // In quotes it is a key as any other.
+                    if key == "<<" && !at.text().starts_with(['"', '\'']) {
                         if aliases {
                             // One mistake: what is merged is an alias nearly always.
                             self.problems.0.pop();

@@ -2,7 +2,7 @@
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
-use crate::diagnostic::{Code, Label, Problem, Problems, Severity, codes};
+use crate::diagnostic::{Code, Label, Problem, Problems, Severity, Span, codes};
 use crate::view::text::{CHANGE, COMMAND, REMOVE, count, one_line, paint};
 
 /// All of `problems`, errors last (where a terminal leaves the eye), and a line that counts them if there are several.
@@ -25,8 +25,13 @@ pub fn problems(problems: &Problems, width: usize) -> String {
     text
 }
 
-/// What the reader did on purpose needs no page.
-const OWN_DOING: [Code; 3] = [codes::DECLINED, codes::INTERRUPTED, codes::LEFT_AT_ONCE];
+/// What the reader did on purpose needs no page, and whoever asked for a page is not sent to another one.
+const OWN_DOING: [Code; 4] = [
+    codes::DECLINED,
+    codes::INTERRUPTED,
+    codes::LEFT_AT_ONCE,
+    codes::UNKNOWN_CODE,
+];
 
 /// The one line below all problems of a run: where they are explained, the most frequent ones first, errors before
 /// warnings; empty if there is nothing to explain.
@@ -65,11 +70,12 @@ fn problem(problem: &Problem, width: usize) -> String {
     for snippet in snippets(&problem.labels) {
         group = group.element(snippet);
     }
+    let room = width.saturating_sub(margin(&problem.labels));
     for note in &problem.notes {
-        group = group.element(Level::NOTE.message(safe(note)));
+        group = group.element(Level::NOTE.message(prose(&safe(note), room)));
     }
     for hint in &problem.hints {
-        group = group.element(Level::HELP.message(safe(hint)));
+        group = group.element(Level::HELP.message(prose(&safe(hint), room)));
     }
     Renderer::styled().term_width(width).render(&[group])
 }
@@ -113,6 +119,55 @@ fn snippets(labels: &[Label]) -> Vec<Snippet<'_, Annotation<'_>>> {
         .collect()
 }
 
+/// What stands before a note: the column of line numbers, then ` = note: `.
+fn margin(labels: &[Label]) -> usize {
+    const LEAD: usize = " = note: ".len();
+    let last_line = |label: &Label| {
+        let end = label.span.bytes.end;
+        Span::new(&label.span.source, end..end).line_column().0
+    };
+    let widest = labels.iter().map(last_line).max();
+    widest.map_or(0, |line| line.to_string().len()) + LEAD
+}
+
+/// Prose broken between words into lines of `room` columns. What could be typed stays on one line, so that it can be
+/// copied: pieces between backticks, and texts with options, assignments or columns in them.
+fn prose(text: &str, room: usize) -> String {
+    let bare = text.split('`').step_by(2).collect::<Vec<_>>().join("x");
+    if [" --", "  ", " = "].iter().any(|sign| bare.contains(sign)) {
+        return text.to_owned();
+    }
+    let lines = text.lines().map(|line| broken(line, room));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn broken(line: &str, room: usize) -> String {
+    let mut text = String::new();
+    let mut column = 0;
+    let mut quoted = false;
+    let mut words = Vec::new();
+    for word in line.split(' ') {
+        match words.last_mut() {
+            Some(last) if quoted => *last = format!("{last} {word}"),
+            _ => words.push(word.to_owned()),
+        }
+        quoted ^= word.matches('`').count() % 2 == 1;
+    }
+    for word in words {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > room {
+            text.push('\n');
+            column = 0;
+        } else if column > 0 {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(&word);
+        column += length;
+    }
+    text
+}
+
 /// `text` without control characters, its lines kept.
 fn safe(text: &str) -> String {
     text.lines().map(one_line).collect::<Vec<_>>().join("\n")
@@ -123,7 +178,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::diagnostic::{Source, Span};
+    use crate::diagnostic::Source;
 
     fn shown(found: Vec<Problem>) -> String {
         anstream::adapter::strip_str(&problems(&Problems(found), 80)).to_string()
@@ -169,6 +224,29 @@ mod tests {
 
         1 error, 1 warning
         "#);
+    }
+
+    #[test]
+    fn long_notes_are_broken_and_what_can_be_typed_is_not() {
+        let source = Arc::new(Source {
+            path: "a.toml".into(),
+            text: "a = 1\n".into(),
+        });
+        let problem = Problem::error(codes::UNKNOWN_KEY, "x")
+            .at(span(&source, "a"), "")
+            .note("a note that is longer than the eighty columns that this terminal has, with `a command in it` at the end")
+            .hint("store it once: aws secretsmanager create-secret --name NAME --secret-string file:///dev/stdin");
+        insta::assert_snapshot!(shown(vec![problem]), @r"
+        error[MLI0104]: x
+         --> a.toml:1:1
+          |
+        1 | a = 1
+          | ^
+          |
+          = note: a note that is longer than the eighty columns that this terminal has,
+                  with `a command in it` at the end
+          = help: store it once: aws secretsmanager create-secret --name NAME --secret-string file:///dev/stdin
+        ");
     }
 
     #[test]
