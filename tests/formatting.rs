@@ -52,12 +52,34 @@ fn changed_files_are_named_and_written_and_the_others_left_alone() {
 fn a_check_shows_what_would_change_and_changes_nothing() {
     let project = Project::empty();
     project.write(DEV, MESS);
-    insta::assert_snapshot!(project.mlinfra("fmt dev --check"), @r"");
+    insta::assert_snapshot!(project.mlinfra("fmt dev --check"), @r"
+    --- environments/dev.toml
+    +++ environments/dev.toml (formatted)
+    @@ -1,7 +1,6 @@
+    +[project]
+    +name = 'x'
+    +
+     [environment]
+    -region='us-east-1'   # here
+     account = '111122223333'
+    -
+    -
+    -[project]
+    -name='x'
+    \ No newline at end of file
+    +region  = 'us-east-1' # here
+    error[MLI1020]: 1 file is not formatted
+     |
+     = help: `mlinfra fmt dev` formats; only looks change, never what a file means
+
+    mlinfra explain MLI1020   says more
+    [exit 1]
+    ");
     assert_eq!(project.read(DEV), MESS);
     project
         .mlinfra("fmt --diff")
         .exits(0)
-        .says("-[environment]")
+        .says("+[project]")
         .never_says("MLI");
     assert_eq!(project.read(DEV), MESS);
 }
@@ -70,7 +92,7 @@ fn for_machines_it_is_one_document() {
     assert_eq!(checked["type"], "formatted");
     assert_eq!(checked["written"], false);
     assert_eq!(checked["files"][0]["line"], 1);
-    assert!(checked["files"][0]["diff"].as_str().unwrap().contains("+account = "));
+    assert!(checked["files"][0]["diff"].as_str().unwrap().contains("+region  = "));
     assert_eq!(checked["problems"][0]["code"], "MLI1020");
     let written = project.mlinfra("fmt --format json").exits(0).json();
     assert_eq!(written["written"], true);

@@ -55,18 +55,18 @@ fn a_module_of_the_project_is_in_its_schema_and_a_schema_without_it_is_stale() {
         "string"
     );
     project
-        .mlinfra("schema environment --out s.json")
+        .mlinfra("schema environment --out made/s.json")
         .exits(0)
-        .says("Wrote s.json");
+        .says("Wrote made/s.json");
     project
-        .mlinfra("schema environment --out s.json")
+        .mlinfra("schema environment --out made/s.json")
         .exits(0)
         .never_says("Wrote");
     project.edit("modules/store.toml", "Text kept in a parameter", "Some text");
     project
-        .mlinfra("schema environment --out s.json --check")
+        .mlinfra("schema environment --out made/s.json --check")
         .exits(1)
         .says("MLI1023")
-        .says("mlinfra schema environment --out s.json");
+        .says("mlinfra schema environment --out made/s.json");
     project.mlinfra("schema environment --check").exits(64);
 }

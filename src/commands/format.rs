@@ -86,7 +86,7 @@ fn chosen(context: &Context, project: Option<&Project>, given: &str) -> Result<V
         }
     }
     if path.is_dir() {
-        let names = super::project::toml_files(&path)
+        let names = super::project::files_in(&path, "toml")
             .map_err(|why| Problem::error(codes::FILE_UNREADABLE, format!("cannot read {given}: {why}")))?;
         return Ok(names
             .into_iter()
@@ -100,7 +100,7 @@ fn chosen(context: &Context, project: Option<&Project>, given: &str) -> Result<V
         return Err(
             Problem::error(codes::NOT_FORMATTED_HERE, format!("`{given}` is no TOML file"))
                 .note("environment files, contracts and policies are TOML; nothing else is formatted")
-                .hint("for YAML there are prettier and yamlfmt")
+                .hint("name environments, folders or TOML files: mlinfra fmt dev modules")
                 .into(),
         );
     }

@@ -89,7 +89,7 @@ impl Project {
         for folder in ["environments", "modules", "policy"] {
             let path = self.root.join(folder);
             if path.is_dir() {
-                let names = toml_files(&path)
+                let names = files_in(&path, "toml")
                     .map_err(|why| Problem::error(codes::FILE_UNREADABLE, format!("cannot read {folder}: {why}")))?;
                 found.extend(names.into_iter().map(|name| format!("{folder}/{name}")));
             }
@@ -188,15 +188,8 @@ impl Project {
         if !path.is_dir() {
             return Ok(BTreeMap::new());
         }
-        let entries = fs_err::read_dir(&path).map_err(|error| unreadable(folder, reason(&error)))?;
         let mut texts = BTreeMap::new();
-        for entry in entries {
-            let entry = entry.map_err(|error| unreadable(folder, reason(&error)))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let hidden = name.starts_with('.');
-            if hidden || Path::new(&name).extension().is_none_or(|found| found != ending) || entry.path().is_dir() {
-                continue;
-            }
+        for name in files_in(&path, ending).map_err(|why| unreadable(folder, why))? {
             if texts.len() >= files::MOST_FILES {
                 let message = format!("{folder}/ holds more than {} files", files::MOST_FILES);
                 return Err(Problem::error(codes::TOO_MANY_FILES, message)
@@ -204,7 +197,7 @@ impl Project {
                     .hint("move what does not belong there into a folder of its own"));
             }
             let relative = format!("{folder}/{name}");
-            let text = files::text(&entry.path(), most).map_err(|unread| unread.problem(&relative))?;
+            let text = files::text(&path.join(&name), most).map_err(|unread| unread.problem(&relative))?;
             texts.insert(relative, text);
         }
         Ok(texts)
@@ -227,15 +220,14 @@ pub fn judged(
     Ok((rendered, problems.sorted()))
 }
 
-/// The names of the TOML files in `folder`, hidden ones left out, sorted; else why they cannot be listed.
-pub fn toml_files(folder: &Path) -> Result<Vec<String>, String> {
-    let entries = fs_err::read_dir(folder).map_err(|error| reason(&error))?;
+/// The names of the files in `folder` with this ending, hidden ones left out, sorted; else why they cannot be listed.
+pub fn files_in(folder: &Path, ending: &str) -> Result<Vec<String>, String> {
     let mut names = Vec::new();
-    for entry in entries {
+    for entry in fs_err::read_dir(folder).map_err(|error| reason(&error))? {
         let entry = entry.map_err(|error| reason(&error))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let toml = Path::new(&name).extension().is_some_and(|ending| ending == "toml");
-        if toml && !name.starts_with('.') && entry.path().is_file() {
+        let ends = Path::new(&name).extension().is_some_and(|found| found == ending);
+        if ends && !name.starts_with('.') && entry.path().is_file() {
             names.push(name);
         }
     }

@@ -32,12 +32,13 @@ pub fn run(context: &Context, args: &SchemaArgs) -> Outcome {
             None => format!("the schema {shown} is missing"),
         };
         return Err(Problem::error(codes::SCHEMA_STALE, message)
-            .note("editors complete and check with it what has changed since")
+            .note("editors go by this file: without a current one they offer what is gone and underline what is new")
             .hint(format!("write it anew:  mlinfra schema {kind} --out {shown}"))
             .into());
     }
     if present.as_ref() != Some(&text) {
-        replace(&path, &text).map_err(|error| {
+        let folder = path.parent().map_or(Ok(()), fs_err::create_dir_all);
+        folder.and_then(|()| replace(&path, &text)).map_err(|error| {
             Problem::error(
                 codes::FILE_UNWRITABLE,
                 format!("cannot write {shown}: {}", reason(&error)),

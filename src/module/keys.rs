@@ -56,8 +56,7 @@ pub(super) const MODULE: &[Key] = &[
         Kind::Text(None),
         "A longer text in Markdown, for `mlinfra module show`.",
     ),
-    Key::new("template", Kind::Text(None), "The template, relative to templates/.")
-        .default("\"cloudformation/NAME.yaml\""),
+    Key::new("template", Kind::Text(None), "The template, relative to templates/.").default("cloudformation/NAME.yaml"),
 ];
 
 const TYPE: Key = Key::new(

@@ -23,7 +23,7 @@ const DRAFT: &str = "http://json-schema.org/draft-07/schema#";
 /// `typing::reference` decides.
 const REFERENCE: &str = r"^\$\{\s*[a-z][a-z0-9-]*\.[a-z][a-z0-9_]*\s*\}$";
 /// `typing::is_secret_reference` decides.
-const SECRET: &str = r"^(\{\{resolve:(secretsmanager|ssm-secure):[^\n{]*\}\}|arn:[^:]*:secretsmanager:[^:]*:[0-9]{12}:secret[\s\S]*|arn:[^:]*:ssm:[^:]*:[0-9]{12}:parameter[\s\S]*)$";
+pub(super) const SECRET: &str = r"^(\{\{resolve:(secretsmanager|ssm-secure):[^\n{]*\}\}|arn:[^:]*:secretsmanager:[^:]*:[0-9]{12}:secret[\s\S]*|arn:[^:]*:ssm:[^:]*:[0-9]{12}:parameter[\s\S]*)$";
 /// `Place::arn` decides.
 const ARN: &str = r"^arn:aws[^:]*:[^:]+:[^:]*:([0-9]{12}|aws)?:[\s\S]";
 /// `Place::cidr` decides, and refuses networks whose host bits are set too.

@@ -12,6 +12,8 @@ mod reference;
 mod scalars;
 
 use reference::{Reference, hidden, reference};
+#[cfg(test)]
+pub(super) use reference::is_secret_reference;
 
 /// A typed value: ready for a template, but for the outputs of other stacks.
 #[derive(Debug, Clone, PartialEq)]

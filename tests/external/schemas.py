@@ -190,7 +190,7 @@ def plain(value):
 
 
 def read(path):
-    return plain(tomllib.loads(path.read_text()))
+    return plain(tomllib.loads(path.read_text(encoding="utf-8-sig")))
 
 
 def validator(schema):
@@ -227,6 +227,23 @@ def code_of(path):
     return path.name.split("-")[0]
 
 
+def in_editors(scaffold):
+    """The language servers of TOML editors find the schema by the first line of a file, and use it."""
+    tools = pathlib.Path(sys.executable).parent
+    dev = scaffold / "environments/dev.toml"
+    slip = scaffold / "environments/slip.toml"
+    slip.write_text(dev.read_text().replace("availability_zones =", "availability_zone ="))
+    for command in (["taplo", "check"], ["tombi", "lint", "--offline"]):
+        for path, fine in ((dev, True), (slip, False)):
+            run = subprocess.run(
+                [tools / command[0], *command[1:], str(path)], cwd=scaffold, capture_output=True, text=True,
+            )
+            said = run.stdout + run.stderr
+            right = run.returncode == 0 if fine else run.returncode != 0 and "availability_zone" in said
+            check(f"{' '.join(command)} {'accepts' if fine else 'refuses'} {path.name}", right, said)
+    slip.unlink()
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         outside = pathlib.Path(folder)
@@ -239,6 +256,7 @@ def main():
         for path in sorted((scaffold / "environments").glob("*.toml")):
             accepts(general, read(path), f"{path.name} of init")
             accepts(own, read(path), f"{path.name} of init, by its own schema")
+        in_editors(scaffold)
         refuses(own, {"stacks": {"network": {"kms": True}}}, "an input of another module in a stack that is known")
         accepts(general, {"stacks": {"network": {"kms": True}}}, "the same where the stack's module is not known")
 

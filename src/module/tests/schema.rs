@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use super::super::schema::{contract, environment, stack_modules};
+use super::super::schema::{SECRET, contract, environment, stack_modules};
 use super::super::typing::{self, Resolved};
 use super::super::{Catalogue, keys, types};
 use crate::diagnostic::{Problems, Source};
@@ -153,6 +153,24 @@ fn values_of_inputs_match_wherever_the_checker_takes_them() {
             };
             assert_eq!(matches(&pattern, text), accepted, "{input} = {text}: {problems:?}");
         }
+    }
+}
+
+#[test]
+fn references_to_secrets_match_and_secrets_do_not() {
+    for text in [
+        "{{resolve:secretsmanager:acme/db}}",
+        "{{resolve:ssm-secure:/acme/db:3}}",
+        "{{resolve:ssm:/acme/db}}",
+        "{{resolve:secretsmanager:{x}}}",
+        "arn:aws:secretsmanager:us-east-1:111122223333:secret:acme/db-AbCdEf",
+        "arn:aws:ssm:us-east-1:111122223333:parameter/acme/db",
+        "arn:aws:ssm:us-east-1:111122223333:document/x",
+        "arn:aws:secretsmanager:us-east-1:1:secret:x",
+        "hunter2",
+        "",
+    ] {
+        assert_eq!(matches(SECRET, text), typing::is_secret_reference(text), "{text}");
     }
 }
 

@@ -56,7 +56,7 @@ fn is_word(text: &str) -> bool {
 
 /// References that name a secret without holding it: "Get a secret or secret value from Secrets Manager" and
 /// "Get a secure string value from Systems Manager Parameter Store", CloudFormation User Guide.
-pub(super) fn is_secret_reference(text: &str) -> bool {
+pub(in crate::module) fn is_secret_reference(text: &str) -> bool {
     let dynamic = |kind: &str| {
         text.strip_prefix("{{resolve:")
             .and_then(|rest| rest.strip_prefix(kind))
