@@ -226,10 +226,38 @@ fn an_interrupt_while_waiting_for_the_lock_leaves_at_once_and_nothing_behind() {
         .signalled("INT")
         .ended();
     assert_eq!(exit, Some(130), "{said}");
-    assert!(said.contains("no lock is held"), "{said}");
+    assert!(said.contains("MLI0705") && said.contains("no lock is held"), "{said}");
     let (exit, said) = first.signalled("INT").ended();
     assert_eq!(exit, Some(130), "{said}");
     project.mlinfra("lock status dev --sandbox").exits(0).says("free");
+}
+
+#[test]
+fn an_interrupt_before_anything_began_says_that_nothing_was_changed() {
+    let project = Project::small().with("MLINFRA_SANDBOX_FAULTS", "faults.toml");
+    project.write("faults.toml", "[[fault]]\nservice = \"sts\"\ndelay_seconds = 1e9\n");
+    let (exit, said) = Run::start(&project, "plan dev --sandbox -vv")
+        .until("beginning attempt #1")
+        .signalled("INT")
+        .ended();
+    assert_eq!(exit, Some(130), "{said}");
+    assert!(said.contains("MLI1008") && said.contains("no lock is held"), "{said}");
+}
+
+#[test]
+fn the_second_interrupt_ends_even_a_call_that_never_returns() {
+    let project = Project::small().with("MLINFRA_SANDBOX_FAULTS", "faults.toml");
+    project.write(
+        "faults.toml",
+        "[[fault]]\nservice = \"dynamodb\"\ndelay_seconds = 1e9\n",
+    );
+    let (exit, said) = Run::start(&project, "plan dev --sandbox -vv")
+        .until("dynamodb.us-east-1.amazonaws.com")
+        .signalled("INT")
+        .signalled("TERM")
+        .ended();
+    assert!(matches!(exit, Some(130 | 143)), "{exit:?} {said}");
+    assert!(said.contains("MLI1013"), "{said}");
 }
 
 /// The same things are there, each stack was made once, nothing is left to do, and the lock is free.

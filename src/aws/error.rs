@@ -166,6 +166,10 @@ impl AwsError {
                 None => problem,
             }
         };
+        if self.code.as_deref() == Some("SandboxUnusable") {
+            return Problem::error(codes::SANDBOX_UNUSABLE, self.message.clone())
+                .hint("`mlinfra sandbox reset` starts with an empty one");
+        }
         match self.kind {
             Kind::NoCredentials => base(codes::NO_CREDENTIALS, "there are no AWS credentials that work".into())
                 .hint("sign in (`aws sso login`), set AWS_PROFILE, or give the CI job a role; `aws sts get-caller-identity` shows who you are")

@@ -15,6 +15,8 @@ use super::time::Fix;
 use super::{Call, Item, SandboxError, action, progress, services};
 use crate::clock::Clock;
 
+/// What every service answers when the sandbox's own folder cannot be used.
+pub(super) const UNUSABLE: &str = "SandboxUnusable";
 /// Calls that are remembered.
 const MAX_CALLS: usize = 100_000;
 
@@ -116,7 +118,8 @@ impl House {
             let source = std::error::Error::source(&error)
                 .map(|source| format!(": {source}"))
                 .unwrap_or_default();
-            ApiError::new(500, "InternalFailure", format!("{error}{source}")).to_response(request)
+            // No service says so, and nobody tries again: a file that is broken stays broken.
+            ApiError::new(400, UNUSABLE, format!("{error}{source}")).to_response(request)
         })
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::syntax::Table;
-use super::{Entry, Environment, Spanned, StackSpec, field, keys};
+use super::{Data, Entry, Environment, Spanned, StackSpec, field, keys};
 use crate::diagnostic::{Problem, Problems, Source, Span, closest, codes};
 
 mod backend;
@@ -20,23 +20,35 @@ use target::target;
 use waivers::waivers;
 use workloads::workloads;
 
+/// The smallest environment file.
+const LEAST: &str = "[project]\nname = \"my-project\"\n\n[environment]\naccount = \"111122223333\"\nregion = \"us-east-1\"\n\n[stacks.network]\nmodule = \"vpc\"";
+
 pub(super) fn environment(name: &str, table: &Table, sources: Vec<Arc<Source>>) -> Result<Environment, Problems> {
     let mut problems = Problems::default();
     let top = keys::names(keys::FILE);
+    let mut meant = Vec::new();
     for (key, entry) in table {
         if !top.contains(&key.as_str()) {
             let problem = Problem::error(codes::UNKNOWN_KEY, format!("environment files have no key `{key}`"))
                 .at(entry.key.clone(), "");
-            let table_of = |keys: &[&str]| keys.contains(&key.as_str());
-            problems.push(if table_of(&keys::names(keys::ENVIRONMENT)) {
+            problems.push(if keys::names(keys::ENVIRONMENT).contains(&key.as_str()) {
+                meant.push(key.as_str());
                 problem.hint(format!("`{key}` belongs into the table [environment]"))
             } else {
+                meant.extend(closest(key, top.iter().copied()));
                 field::with_suggestion(problem, key, top.iter().copied(), "they have")
             });
         }
     }
     let start = sources.first().map(|source| Span::new(source, 0..0));
-    let missing = Missing { start };
+    let missing = Missing { start, meant };
+    if table.is_empty() {
+        return Err(missing
+            .problem("nothing is said about this environment".into(), None)
+            .hint(format!("the least that it needs:\n{LEAST}"))
+            .hint("`mlinfra init` writes a whole project")
+            .into());
+    }
     let project = project(table, &missing, &mut problems);
     let target = target(table, &missing, &mut problems);
     let backend = backend(table, project.as_ref(), target.as_ref(), &mut problems);
@@ -79,11 +91,17 @@ pub(crate) fn is_name(name: &str) -> bool {
 }
 
 /// Where to point when something is absent: the top of the environment's own file, or the table that lacks it.
-struct Missing {
+struct Missing<'a> {
     start: Option<Span>,
+    /// Keys that are written elsewhere or misspelt, which was told: they are not told again as missing.
+    meant: Vec<&'a str>,
 }
 
-impl Missing {
+impl Missing<'_> {
+    fn is_told(&self, key: &str) -> bool {
+        self.meant.contains(&key)
+    }
+
     fn problem(&self, message: String, table: Option<&Entry>) -> Problem {
         let problem = Problem::error(codes::MISSING_SETTING, message);
         match table.map(|entry| entry.key.clone()).or_else(|| self.start.clone()) {
@@ -93,7 +111,7 @@ impl Missing {
     }
 }
 
-fn project(table: &Table, missing: &Missing, problems: &mut Problems) -> Option<Spanned<String>> {
+fn project(table: &Table, missing: &Missing<'_>, problems: &mut Problems) -> Option<Spanned<String>> {
     let section = field::table(table, "project", problems);
     if let Some(section) = section {
         field::unknown_keys(
@@ -105,15 +123,17 @@ fn project(table: &Table, missing: &Missing, problems: &mut Problems) -> Option<
         );
     }
     let Some(name) = section.and_then(|section| field::string(section, "name", problems)) else {
-        let lacks = match section {
-            Some(section) => field::lacks(section, "name", &keys::names(keys::PROJECT)),
-            None => field::lacks(table, "project", &keys::names(keys::FILE)),
+        let lacks = match (table.get("project"), section) {
+            (None, _) => !missing.is_told("project") && field::lacks(table, "project", &keys::names(keys::FILE)),
+            (Some(_), Some(section)) => field::lacks(section, "name", &keys::names(keys::PROJECT)),
+            // What stands there is no table, and that was told.
+            (Some(_), None) => false,
         };
         if lacks {
             problems.push(
                 missing
                     .problem("the project has no name".into(), table.get("project"))
-                    .hint("add to this file or to one that it extends:  [project]  name = \"my-project\""),
+                    .hint("add to this file or to one that it extends:\n[project]\nname = \"my-project\""),
             );
         }
         return None;
@@ -125,29 +145,45 @@ fn project(table: &Table, missing: &Missing, problems: &mut Problems) -> Option<
 }
 
 fn bad_name(what: &str, name: &Spanned<String>) -> Problem {
-    let problem = Problem::error(codes::INVALID_NAME, format!("`{}` cannot be the name of a {what}", name.value))
-        .at(name.span.clone(), "")
-        .note("names are lower-case letters, digits and hyphens, and begin with a letter: they become parts of CloudFormation's");
-    let mended: String = name
-        .value
-        .to_lowercase()
-        .chars()
-        .map(|c| if c == '_' || c == ' ' || c == '.' { '-' } else { c })
-        .collect();
-    if is_name(&mended) {
-        problem.hint(format!("for example: {mended}"))
-    } else {
-        problem
+    let problem = Problem::error(
+        codes::INVALID_NAME,
+        format!("`{}` cannot be the name of a {what}", name.value),
+    )
+    .at(name.span.clone(), "")
+    .note("names are lower-case letters, digits and hyphens, begin with a letter and do not end in a hyphen")
+    .note("they become parts of the names that CloudFormation gives");
+    match mended(&name.value) {
+        Some(mended) => problem.hint(format!("for example: {mended}")),
+        None => problem,
     }
 }
 
-fn stacks(table: &Table, missing: &Missing, problems: &mut Problems) -> IndexMap<String, StackSpec> {
+/// The name that `written` was near to: `ShopML` and `shop_ml` become `shop-ml`.
+fn mended(written: &str) -> Option<String> {
+    let mut name = String::new();
+    let mut before = '-';
+    for c in written.trim().chars() {
+        let hyphen = c.is_ascii_uppercase() && before.is_ascii_lowercase();
+        if hyphen && !name.ends_with('-') {
+            name.push('-');
+        }
+        before = c;
+        match c {
+            '_' | ' ' | '.' | '/' | ':' => name.push('-'),
+            c => name.extend(c.to_lowercase()),
+        }
+    }
+    let name = name.trim_matches('-').to_owned();
+    is_name(&name).then_some(name)
+}
+
+fn stacks(table: &Table, missing: &Missing<'_>, problems: &mut Problems) -> IndexMap<String, StackSpec> {
     let Some(section) = field::table(table, "stacks", problems) else {
-        if field::lacks(table, "stacks", &keys::names(keys::FILE)) {
+        if !missing.is_told("stacks") && field::lacks(table, "stacks", &keys::names(keys::FILE)) {
             problems.push(
                 missing
                     .problem("the environment has no stacks".into(), None)
-                    .hint("add one:  [stacks.network]  module = \"vpc\"")
+                    .hint("add one:\n[stacks.network]\nmodule = \"vpc\"")
                     .hint("`mlinfra module list` shows what there is"),
             );
         }
@@ -161,6 +197,12 @@ fn stacks(table: &Table, missing: &Missing, problems: &mut Problems) -> IndexMap
         };
         if !is_name(&name.value) {
             problems.push(bad_name("stack", &name));
+        }
+        if let Data::String(module) = &entry.value.value {
+            let message = format!("the stack `{}` must be a table, this is a string", name.value);
+            let problem = Problem::error(codes::WRONG_TYPE, message).at(entry.value.span.clone(), "");
+            problems.push(problem.hint(format!("write:\n[stacks.{}]\nmodule = \"{module}\"", name.value)));
+            continue;
         }
         let Some(body) = field::table(section, &name.value, problems) else {
             continue;
@@ -189,19 +231,18 @@ fn stacks(table: &Table, missing: &Missing, problems: &mut Problems) -> IndexMap
 
 /// "CreateStack", CloudFormation API Reference: `[a-zA-Z][-a-zA-Z0-9]*`, at most 128 characters.
 fn check_stack_name(project: &Spanned<String>, environment: &str, stack: &Spanned<String>, problems: &mut Problems) {
-    let name = format!("{}-{environment}-{}", project.value, stack.value);
-    if name.len() > 128 {
+    const LONGEST: usize = 128;
+    let before = format!("{}-{environment}-", project.value);
+    let length = before.len() + stack.value.len();
+    if length > LONGEST {
         problems.push(
             Problem::error(
                 codes::INVALID_NAME,
-                format!(
-                    "the stack would be called `{name}`, which is {} characters long",
-                    name.len()
-                ),
+                format!("the name of this stack is too long: {length} characters with `{before}` before it"),
             )
             .at(stack.span.clone(), "")
             .at(project.span.clone(), "the project's name is part of it")
-            .note("CloudFormation takes 128"),
+            .note(format!("CloudFormation takes {LONGEST}")),
         );
     }
 }

@@ -231,7 +231,7 @@ on = "clustr"
 
 #[test]
 fn sections_that_are_missing_are_named_with_an_example() {
-    let found = load_files(&[("dev.toml", "")]).unwrap_err().0;
+    let found = load_files(&[("dev.toml", "[tags]\nteam = \"ml\"\n")]).unwrap_err().0;
     let messages: Vec<_> = found.iter().map(|problem| problem.message.as_str()).collect();
     assert_eq!(
         messages,
@@ -344,13 +344,59 @@ fn tags_follow_the_rules_of_aws_and_leave_room_for_ours() {
 }
 
 #[test]
+fn an_empty_file_is_one_problem_with_the_least_that_is_needed() {
+    for text in ["", "# to be written\n"] {
+        let told = the_only(text);
+        assert!(
+            told.contains("nothing is said about this environment") && told.contains("[stacks.network]"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn what_follows_from_a_mistake_is_not_told_again() {
+    for (right, wrong) in [
+        ("[environment]", "[environments]"),
+        ("[stacks.cluster]", "[stack.cluster]"),
+        ("account = \"111122223333\"", "account = \"1111-2222-3333\""),
+        ("region = \"eu-central-1\"", "region = \"N. Virginia\""),
+        ("[environment]", "project = \"Scoring\"\n[environment]"),
+    ] {
+        let dev = dev_with(right, wrong);
+        let found = load_files(&[("dev.toml", dev.trim_start_matches("extends = \"common.toml\""))]).unwrap_err();
+        let own: Vec<String> = found
+            .0
+            .iter()
+            .filter(|problem| ![codes::MISSING_SETTING, codes::WORKLOAD_TARGET].contains(&problem.code))
+            .map(tell)
+            .collect();
+        assert_eq!(own.len(), 1, "{wrong}: {own:#?}");
+    }
+}
+
+#[test]
+fn a_name_that_aws_knows_otherwise_is_suggested() {
+    for (written, meant) in [
+        ("N. Virginia", "us-east-1"),
+        ("EU (Frankfurt)", "eu-central-1"),
+        ("eu_central_1", "eu-central-1"),
+        ("useast1", "us-east-1"),
+        ("US-EAST-1", "us-east-1"),
+    ] {
+        let told = told(&dev_with("\"eu-central-1\"", &format!("\"{written}\"")));
+        assert!(told[0].ends_with(&format!("did you mean `{meant}`?")), "{told:#?}");
+    }
+}
+
+#[test]
 fn a_stack_name_that_cloudformation_refuses_is_found_before_it_does() {
     let name = "s".repeat(120);
     let told = the_only(&dev_with(
         "[stacks.cluster]",
         &format!("[stacks.{name}]\nmodule = \"s3\"\n[stacks.cluster]"),
     ));
-    assert!(told.contains("is 132 characters long"), "{told}");
+    assert!(told.contains("too long: 132 characters"), "{told}");
 }
 
 #[test]
@@ -432,4 +478,61 @@ fn what_a_misspelt_key_was_meant_to_be_is_not_missing_as_well() {
     ] {
         assert_eq!(told(&text), [expected]);
     }
+}
+
+#[test]
+fn waivers_of_an_environment_replace_those_that_it_extends() {
+    let waiver = |rule: &str| format!("\n[[waivers]]\nrule = \"{rule}\"\nreason = \"r\"\nexpires = 2027-06-30\n");
+    let common = format!("{COMMON}{}{}", waiver("a"), waiver("b"));
+    let rules = |dev: &str| -> Vec<String> {
+        let environment = load_files(&[("dev.toml", dev), ("common.toml", &common)]).unwrap();
+        environment
+            .waivers
+            .into_iter()
+            .map(|waiver| waiver.rule.value)
+            .collect()
+    };
+    assert_eq!(rules(DEV), ["a", "b"]);
+    assert_eq!(rules(&format!("{DEV}{}", waiver("c"))), ["c"]);
+}
+
+#[test]
+fn a_waiver_says_what_it_lacks_and_what_is_wrong_with_it() {
+    let head = DEV.lines().count() + 1;
+    let told: Vec<String> = told(&format!(
+        "{DEV}\n[[waivers]]\nrule = \"a\"\nexpire = 2027-06-30\n[[waivers]]\nrule = \"a\"\nstack = \"netwrok\"\nreason = \"\"\nexpires = 2027-06-30T12:00:00Z\n"
+    ))
+    .into_iter()
+    .map(|line| line.replace("environments/dev.toml:", ""))
+    .collect();
+    let at = |line: usize| head + line;
+    assert_eq!(
+        told,
+        [
+            format!(
+                "MLI0106 {}:1 a waiver has no `expires` | expires = 2027-06-30: the last day on which it holds, at most a year ahead",
+                at(2)
+            ),
+            format!(
+                "MLI0106 {}:1 a waiver has no `reason` | reason = \"...\": what somebody has to know who finds it in a year",
+                at(2)
+            ),
+            format!(
+                "MLI0104 {}:1 a waiver has no key `expire` | did you mean `expires`?",
+                at(3)
+            ),
+            format!(
+                "MLI0117 {}:9 there is no stack `netwrok` | did you mean `network`?",
+                at(6)
+            ),
+            format!(
+                "MLI0122 {}:10 a waiver gives no reason | say in one sentence why it is safe here",
+                at(7)
+            ),
+            format!(
+                "MLI0119 {}:11 `expires` must be a date, this is 2027-06-30T12:00:00Z | year, month and day: expires = 2027-06-30",
+                at(8)
+            ),
+        ]
+    );
 }

@@ -190,12 +190,33 @@ impl Line {
             ["rm", path] if project.path(path).is_dir() => done(std::fs::remove_dir_all(project.path(path))),
             ["rm", path] => done(std::fs::remove_file(project.path(path))),
             ["mkdir", path] => done(std::fs::create_dir_all(project.path(path))),
-            ["replace", path, before, after] => {
-                project.edit(path, before, after);
-                done(Ok(()))
-            }
+            ["replace", path, before, after] => done(replace(&project.path(path), before, after)),
             _ => Err(format!("`{}` is no command of a case", self.words.join(" "))),
         }
+    }
+}
+
+/// Replaces `before` in a file, or in all of the files that hold it if the path's last part has a `*`.
+fn replace(path: &Path, before: &str, after: &str) -> std::io::Result<()> {
+    let pattern = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let (first, last) = pattern.split_once('*').unwrap_or((&pattern, ""));
+    let mut replaced = 0;
+    for entry in std::fs::read_dir(path.parent().unwrap_or(path))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let meant = name == pattern || pattern.contains('*') && name.starts_with(first) && name.ends_with(last);
+        if !meant || !entry.path().is_file() {
+            continue;
+        }
+        let text = std::fs::read_to_string(entry.path())?;
+        if text.contains(before) {
+            std::fs::write(entry.path(), text.replace(before, after))?;
+            replaced += 1;
+        }
+    }
+    match replaced {
+        0 => Err(std::io::Error::other(format!("no file holds {before}"))),
+        _ => Ok(()),
     }
 }
 
@@ -225,7 +246,7 @@ fn split(text: &str) -> Result<Vec<String>, String> {
 
 /// What differs from run to run, and says nothing about the words.
 fn neutral(text: &str) -> String {
-    const FILTERS: [(&str, &str); 6] = [
+    const FILTERS: [(&str, &str); 9] = [
         // The version grows.
         (r"mlinfra \d+\.\d+\.\d+", "mlinfra [version]"),
         // Operations, change sets, leases and requests are named at random.
@@ -235,20 +256,46 @@ fn neutral(text: &str) -> String {
         ),
         // The clock: points in time, and how long something took in the sandbox's quick time.
         (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?", "[time]"),
-        (r"\b(\d+h\d\dm|\d+m\d\ds|\d+s)\b", "[duration]"),
+        (r"\[ *(\d+h\d\dm|\d+m\d\ds|\d+s)\]", "[after]"),
+        (r"\b(after|in) (\d+h\d\dm|\d+m\d\ds|\d+s)\b", "$1 [duration]"),
+        (r"(✓ \S+ +)(\d+h\d\dm|\d+m\d\ds|\d+s)\b", "$1[duration]"),
+        // Signs of life after a minute of silence: how many there are depends on how quick the machine is.
+        (r"(?m)^\[after\] \d+ of \d+ stacks? done.*\n", ""),
+        // The machine.
+        (r"\bada@[A-Za-z0-9.-]+", "ada@[host]"),
         // Digests of templates and plans change with every word of a built-in module.
         (r"\b[0-9a-f]{64}\b", "[sha256]"),
-        // A resource's physical name ends in random characters.
-        (r"-[A-Z0-9]{12,13}\b", "-[random]"),
     ];
     static COMPILED: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         FILTERS
             .map(|(pattern, with)| (Regex::new(pattern).unwrap(), with))
             .to_vec()
     });
-    COMPILED.iter().fold(text.to_owned(), |text, (pattern, with)| {
+    // A resource's physical name ends in random letters and digits; an account's number has no letters.
+    static PHYSICAL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"-[A-Z0-9]{12,13}\b").unwrap());
+    let text = COMPILED.iter().fold(text.to_owned(), |text, (pattern, with)| {
         pattern.replace_all(&text, *with).into_owned()
-    })
+    });
+    let random = |found: &regex::Captures<'_>| match &found[0] {
+        name if name.contains(|c: char| c.is_ascii_uppercase()) => "-[random]".to_owned(),
+        number => number.to_owned(),
+    };
+    PHYSICAL.replace_all(&text, random).into_owned()
+}
+
+#[test]
+fn only_what_differs_from_run_to_run_is_made_neutral() {
+    for text in [
+        "shop-mlinfra-111122223333-us-east-1",
+        "30s",
+        "write \"1.34.1\"",
+        "1 of 2 stacks done",
+    ] {
+        assert_eq!(neutral(text), text);
+    }
+    assert_eq!(neutral("[  1h02m] ✓ images 3m01s\n"), "[after] ✓ images [duration]\n");
+    assert_eq!(neutral("a\n[ 1m00s] 0 of 1 stack done, 1 waiting\nb"), "a\nb");
+    assert_eq!(neutral("CFN-Name-VWQSCJ9O1G7G"), "CFN-Name-[random]");
 }
 
 #[test]

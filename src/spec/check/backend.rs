@@ -41,17 +41,26 @@ pub(super) fn backend(
     };
     let from_file = given_bucket.is_some();
     let bucket = given_bucket.or_else(default_bucket)?;
-    if let Some(reason) = bucket_fault(&bucket.value) {
+    // A default that is made of a wrong name, account or region is wrong with it, which was told.
+    let told = problems
+        .0
+        .iter()
+        .any(|problem| [codes::INVALID_NAME, codes::INVALID_ACCOUNT, codes::INVALID_REGION].contains(&problem.code));
+    if let Some(reason) = bucket_fault(&bucket.value).filter(|_| from_file || !told) {
         let problem = Problem::error(
             codes::INVALID_BACKEND,
             format!("`{}` cannot be the name of a bucket: {reason}", bucket.value),
         );
         problems.push(if from_file {
-            problem.at(bucket.span.clone(), "")
+            let problem = problem.at(bucket.span.clone(), "");
+            match mended(&bucket.value) {
+                Some(mended) => problem.hint(format!("for example: \"{mended}\"")),
+                None => problem,
+            }
         } else {
             problem
                 .at(bucket.span.clone(), "the default name is made of the project's")
-                .hint("give the bucket a name of its own:  [backend]  bucket = \"...\"")
+                .hint("shorten it, or give the bucket a name of its own:\n[backend]\nbucket = \"my-state\"")
         });
     }
     let table = given_table.or_else(default_table)?;
@@ -63,13 +72,22 @@ pub(super) fn backend(
                 format!("`{}` cannot be the name of a table", table.value),
             )
             .at(table.span.clone(), "")
-            .note("DynamoDB takes 3 to 255 letters, digits, `_`, `.` and `-`"),
+            .note("DynamoDB takes 3 to 255 letters, digits, `_`, `.` and `-`")
+            .hint("without [backend] table, it is called PROJECT-mlinfra-locks"),
         );
     }
     Some(Backend {
         bucket: bucket.value,
         table: table.value,
     })
+}
+
+/// The bucket's name that `written` was near to: without the URL round it, in lower case, with hyphens.
+fn mended(written: &str) -> Option<String> {
+    let name = written.trim_start_matches("s3://").trim_start_matches("arn:aws:s3:::");
+    let name = name.split('/').next().unwrap_or(name);
+    let name = name.to_lowercase().replace(['_', '.', ' '], "-");
+    (name != written && bucket_fault(&name).is_none()).then_some(name)
 }
 
 /// "General purpose buckets naming rules", Amazon S3 User Guide. Dots are refused too: TLS certificates and

@@ -23,25 +23,41 @@ pub(super) fn tags(table: &Table, problems: &mut Problems) -> BTreeMap<String, S
     let mut tags = BTreeMap::new();
     for (key, entry) in section {
         if let Some(reason) = tag_key_fault(key) {
-            problems.push(
+            problems.push(curable(
                 Problem::error(codes::INVALID_TAG, format!("the tag `{key}` is refused: {reason}"))
                     .at(entry.key.clone(), ""),
-            );
+                key,
+            ));
         }
         if let Some(value) = field::string(section, key, problems) {
             if let Some(reason) = tag_text_fault(&value.value, 256) {
-                problems.push(
-                    Problem::error(
-                        codes::INVALID_TAG,
-                        format!("the value of tag `{key}` is refused: {reason}"),
-                    )
-                    .at(value.span.clone(), ""),
-                );
+                let message = format!("the value of tag `{key}` is refused: {reason}");
+                let problem = Problem::error(codes::INVALID_TAG, message).at(value.span.clone(), "");
+                problems.push(if value.value.is_empty() {
+                    problem.hint("give it a value, or remove the tag")
+                } else {
+                    curable(problem, &value.value)
+                });
             }
             tags.insert(key.clone(), value.value);
         }
     }
     tags
+}
+
+/// Adds what may be written, if it is a character that is refused, and how the text would pass.
+fn curable(problem: Problem, text: &str) -> Problem {
+    if text.chars().all(is_allowed) {
+        return problem;
+    }
+    let mended: String = text.chars().map(|c| if is_allowed(c) { c } else { '-' }).collect();
+    problem
+        .note("tags hold letters, digits, spaces and _ . : / = + - @")
+        .hint(format!("for example: \"{mended}\""))
+}
+
+fn is_allowed(c: char) -> bool {
+    c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c)
 }
 
 fn tag_key_fault(key: &str) -> Option<String> {
@@ -63,8 +79,7 @@ fn tag_text_fault(text: &str, longest: usize) -> Option<String> {
     if length > longest {
         return Some(format!("it has {length} characters, AWS takes {longest}"));
     }
-    let allowed = |c: &char| c.is_alphanumeric() || *c == ' ' || "_.:/=+-@".contains(*c);
     text.chars()
-        .find(|c| !allowed(c))
+        .find(|c| !is_allowed(*c))
         .map(|bad| format!("`{}` is not allowed in tags", bad.escape_default()))
 }

@@ -13,12 +13,12 @@ pub(super) struct Target {
     pub(super) on_failure: OnFailure,
 }
 
-pub(super) fn target(table: &Table, missing: &Missing, problems: &mut Problems) -> Option<Target> {
+pub(super) fn target(table: &Table, missing: &Missing<'_>, problems: &mut Problems) -> Option<Target> {
     let entry = table.get("environment");
     let Some(section) = field::table(table, "environment", problems) else {
-        if field::lacks(table, "environment", &keys::names(keys::FILE)) {
+        if !missing.is_told("environment") && field::lacks(table, "environment", &keys::names(keys::FILE)) {
             problems.push(missing.problem("the section [environment] is missing".into(), None).hint(
-                "it says where everything goes:  [environment]  account = \"111122223333\"  region = \"us-east-1\"",
+                "it says where everything goes:\n[environment]\naccount = \"111122223333\"\nregion = \"us-east-1\"",
             ));
         }
         return None;
@@ -26,7 +26,7 @@ pub(super) fn target(table: &Table, missing: &Missing, problems: &mut Problems) 
     let known = keys::names(keys::ENVIRONMENT);
     field::unknown_keys(section, &known, "[environment]", codes::UNKNOWN_KEY, problems);
     for key in ["account", "region"] {
-        if field::lacks(section, key, &known) {
+        if !missing.is_told(key) && field::lacks(section, key, &known) {
             problems.push(
                 missing
                     .problem(format!("[environment] has no `{key}`"), entry)
@@ -80,18 +80,35 @@ pub(super) fn target(table: &Table, missing: &Missing, problems: &mut Problems) 
 
 fn check_account(account: &Spanned<String>, problems: &mut Problems) {
     let text = &account.value;
-    if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+    if is_account(text) {
         return;
     }
     let problem = Problem::error(codes::INVALID_ACCOUNT, format!("`{text}` is not an account id"))
         .at(account.span.clone(), "")
         .note("an account id is twelve digits");
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    problems.push(match digits.len() {
-        12 => problem.hint(format!("without anything between the digits: \"{digits}\"")),
-        11 => problem.hint("did a leading zero get lost?"),
-        _ => problem,
+    let alike: String = text
+        .chars()
+        .map(|c| match c {
+            'O' | 'o' => '0',
+            'I' | 'l' => '1',
+            c => c,
+        })
+        .collect();
+    let in_an_arn = text.split(':').nth(4).filter(|part| is_account(part));
+    problems.push(match (in_an_arn, digits.len()) {
+        (Some(part), _) => problem.hint(format!("the account of this ARN is \"{part}\"")),
+        _ if is_account(&alike) => {
+            problem.hint(format!("with digits for the letters that look like them: \"{alike}\""))
+        }
+        (None, 12) => problem.hint(format!("without anything between the digits: \"{digits}\"")),
+        (None, 11) => problem.hint("did a leading zero get lost?"),
+        _ => problem.hint("`aws sts get-caller-identity` shows the account that you are in"),
     });
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// What stands before the number in the name of every region.
@@ -109,35 +126,80 @@ const DIRECTIONS: [&str; 9] = [
 
 /// `us-east-1`, `ap-southeast-2`, `us-gov-west-1`: words and a number, as in "AWS Regions", AWS General Reference.
 fn check_region(region: &Spanned<String>, problems: &mut Problems) {
-    let mut parts: Vec<_> = region.value.split('-').collect();
+    let written = region.value.as_str();
+    if is_region(written) {
+        return;
+    }
+    let problem = Problem::error(
+        codes::INVALID_REGION,
+        format!("`{written}` is not the name of a region"),
+    )
+    .at(region.span.clone(), "");
+    let zone = written.trim_end_matches(|c: char| c.is_ascii_lowercase());
+    if zone != written && is_region(zone) {
+        problems.push(problem.hint(format!("that looks like an availability zone; its region is {zone}")));
+        return;
+    }
+    let plain = written.trim().to_lowercase().replace(['_', ' '], "-");
+    let place = written.to_lowercase();
+    let near = PLACES
+        .iter()
+        .find(|(_, name)| place.contains(name))
+        .map(|(region, _)| *region)
+        .or_else(|| is_region(&plain).then_some(plain.as_str()))
+        .or_else(|| closest(&plain, PLACES.iter().map(|(region, _)| *region)));
+    problems.push(match near {
+        Some(near) => problem.hint(format!("did you mean `{near}`?")),
+        None => problem.hint("for example \"us-east-1\" or \"eu-central-1\""),
+    });
+}
+
+fn is_region(name: &str) -> bool {
+    let mut parts: Vec<_> = name.split('-').collect();
     let number = parts.pop().unwrap_or_default();
     let words = parts
         .iter()
         .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase()));
     let numbered = !number.is_empty() && number.len() <= 2 && number.bytes().all(|byte| byte.is_ascii_digit());
     let direction = parts.last().copied().unwrap_or_default();
-    if words && numbered && (2..=3).contains(&parts.len()) && DIRECTIONS.contains(&direction) {
-        return;
-    }
-    let problem = Problem::error(
-        codes::INVALID_REGION,
-        format!("`{}` is not the name of a region", region.value),
-    )
-    .at(region.span.clone(), "");
-    let zone = number.trim_end_matches(|c: char| c.is_ascii_lowercase());
-    let near = closest(direction, DIRECTIONS).filter(|near| *near != direction && words && numbered);
-    problems.push(if let Some(near) = near {
-        parts.pop();
-        problem.hint(format!("did you mean `{}-{near}-{number}`?", parts.join("-")))
-    } else if zone != number && !zone.is_empty() && words {
-        problem.hint(format!(
-            "that looks like an availability zone; its region is {}-{zone}",
-            parts.join("-")
-        ))
-    } else {
-        problem.hint("for example \"us-east-1\" or \"eu-central-1\"")
-    });
+    words && numbered && (2..=3).contains(&parts.len()) && DIRECTIONS.contains(&direction)
 }
+
+/// Regions and what the console calls them ("AWS Regions", AWS General Reference), for suggestions only: a region that
+/// is newer than this list is accepted.
+const PLACES: &[(&str, &str)] = &[
+    ("us-east-1", "virginia"),
+    ("us-east-2", "ohio"),
+    ("us-west-1", "california"),
+    ("us-west-2", "oregon"),
+    ("af-south-1", "cape town"),
+    ("ap-east-1", "hong kong"),
+    ("ap-northeast-1", "tokyo"),
+    ("ap-northeast-2", "seoul"),
+    ("ap-northeast-3", "osaka"),
+    ("ap-south-1", "mumbai"),
+    ("ap-south-2", "hyderabad"),
+    ("ap-southeast-1", "singapore"),
+    ("ap-southeast-2", "sydney"),
+    ("ap-southeast-3", "jakarta"),
+    ("ap-southeast-4", "melbourne"),
+    ("ca-central-1", "canada"),
+    ("ca-west-1", "calgary"),
+    ("cn-north-1", "beijing"),
+    ("cn-northwest-1", "ningxia"),
+    ("eu-central-1", "frankfurt"),
+    ("eu-central-2", "zurich"),
+    ("eu-north-1", "stockholm"),
+    ("eu-south-1", "milan"),
+    ("eu-south-2", "spain"),
+    ("eu-west-1", "ireland"),
+    ("eu-west-2", "london"),
+    ("eu-west-3", "paris"),
+    ("il-central-1", "tel aviv"),
+    ("me-central-1", "uae"),
+    ("me-south-1", "bahrain"),
+    ("sa-east-1", "paulo"),
+];
 
 fn check_role(
     role: &Spanned<String>,
@@ -153,14 +215,29 @@ fn check_role(
             (*found_partition, *found_account)
         }
         _ => {
-            problems.push(
-                Problem::error(
-                    codes::INVALID_ROLE,
-                    format!("`{}` is not the ARN of a role", role.value),
-                )
-                .at(role.span.clone(), "")
-                .hint("for example: role_arn = \"arn:aws:iam::111122223333:role/mlinfra-dev\""),
-            );
+            let message = format!("`{}` is not the ARN of a role", role.value);
+            let problem = Problem::error(codes::INVALID_ROLE, message).at(role.span.clone(), "");
+            let here = account.map_or("111122223333", |account| account.value.as_str());
+            let here = if is_account(here) { here } else { "111122223333" };
+            let name = match parts.as_slice() {
+                ["arn", _, "sts", "", _, session] => session
+                    .strip_prefix("assumed-role/")
+                    .and_then(|rest| rest.split('/').next()),
+                [name] if is_role_name(name) => Some(*name),
+                _ => None,
+            };
+            problems.push(if role.value.contains("${") {
+                problem.hint("variables are not replaced here: write the account's digits")
+            } else if let Some(name) = name {
+                let partition = region.map_or("aws", |region| partition(&region.value));
+                problem.hint(format!("write: role_arn = \"arn:{partition}:iam::{here}:role/{name}\""))
+            } else {
+                problem
+                    .note("the ARN of a role is arn:PARTITION:iam::ACCOUNT:role/NAME")
+                    .hint(format!(
+                        "for example: role_arn = \"arn:aws:iam::{here}:role/mlinfra-dev\""
+                    ))
+            });
             return;
         }
     };
@@ -188,7 +265,11 @@ fn check_role(
                     format!("the role is in partition {found_partition}, the region in {expected}"),
                 )
                 .at(role.span.clone(), "this role")
-                .at(region.span.clone(), "this region"),
+                .at(region.span.clone(), "this region")
+                .hint(format!(
+                    "write: \"{}\"",
+                    role.value.replacen(found_partition, expected, 1)
+                )),
             );
         }
     }

@@ -9,8 +9,6 @@ use super::super::syntax::Table;
 use super::super::{Data, Spanned, StackSpec, Value, Waiver, field, keys};
 use crate::diagnostic::{Problem, Problems, codes};
 
-
-
 pub(super) fn waivers(table: &Table, stacks: &IndexMap<String, StackSpec>, problems: &mut Problems) -> Vec<Waiver> {
     let Some(entry) = table.get("waivers") else {
         return Vec::new();
@@ -44,7 +42,13 @@ pub(super) fn waivers(table: &Table, stacks: &IndexMap<String, StackSpec>, probl
 }
 
 fn waiver(body: &Table, item: &Value, stacks: &IndexMap<String, StackSpec>, problems: &mut Problems) -> Option<Waiver> {
-    field::unknown_keys(body, &keys::names(keys::WAIVER), "a waiver", codes::UNKNOWN_KEY, problems);
+    field::unknown_keys(
+        body,
+        &keys::names(keys::WAIVER),
+        "a waiver",
+        codes::UNKNOWN_KEY,
+        problems,
+    );
     for (key, hint) in [
         ("rule", "rule = \"s3-access-logging\"; `mlinfra policy list` shows them"),
         (
@@ -53,7 +57,7 @@ fn waiver(body: &Table, item: &Value, stacks: &IndexMap<String, StackSpec>, prob
         ),
         (
             "expires",
-            "expires = 2027-06-30: the day from which it counts again, at most a year ahead",
+            "expires = 2027-06-30: the last day on which it holds, at most a year ahead",
         ),
     ] {
         if !body.contains_key(key) {

@@ -63,12 +63,22 @@ pub(super) fn workloads(
         {
             let problem = Problem::error(codes::WORKLOAD_TARGET, format!("there is no stack `{}`", on.value))
                 .at(on.span.clone(), "");
-            problems.push(field::with_suggestion(
-                problem,
-                &on.value,
-                written_stacks.iter().copied(),
-                "there are",
-            ));
+            let of_module = stacks.values().find(|stack| stack.module.value == on.value);
+            let referred = on
+                .value
+                .strip_prefix("${")
+                .and_then(|rest| rest.split(['.', '}']).next());
+            problems.push(match (of_module, referred) {
+                (Some(stack), _) => {
+                    let name = &stack.name.value;
+                    problem.hint(format!(
+                        "`{}` is a module; the stack of that module is `{name}`",
+                        on.value
+                    ))
+                }
+                (None, Some(name)) if written_stacks.contains(&name) => problem.hint(format!("write: on = \"{name}\"")),
+                _ => field::with_suggestion(problem, &on.value, written_stacks.iter().copied(), "there are"),
+            });
         }
         if let (Some(kind), Some(on)) = (kind, on) {
             let settings = without(body, &["kind", "on"]);
