@@ -76,8 +76,10 @@ fn blocks(text: &str) -> Vec<Block> {
             (None, None) => {}
         }
     }
-    // A fragment of a template cannot be tried by itself.
-    let whole = |block: &Block| block.text.lines().any(|line| line.starts_with("Resource"));
+    // A fragment of a template cannot be tried by itself, nor what is cut short for the reader.
+    let whole = |block: &Block| {
+        block.text.lines().any(|line| line.starts_with("Resource")) && !block.text.contains("more lines")
+    };
     // Waivers are judged in another room, with the day.
     let here = |block: &Block| !block.text.contains("[[waivers]]");
     blocks.retain(|block| (block.path == "toml" && here(block)) || (block.path == "yaml" && whole(block)));

@@ -425,7 +425,8 @@ mod tests {
         insta::assert_snapshot!(shown(vec![problem]), @r"
         error[MLI0901]: no credentials for account 111122223333
          |
-         = note: looked at the environment, the profile `default` and the instance metadata
+         = note: looked at the environment, the profile `default` and the instance
+                 metadata
          = help: aws sso login --profile dev, then add --profile dev
                  or try it without an account: --sandbox
         ");
