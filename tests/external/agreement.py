@@ -198,7 +198,9 @@ def explanations():
 
 def explained(explanation, case, finder, findings):
     """Whether the explanation is about this disagreement."""
+    templates = explanation.get("templates")
     return (case.kind in explanation["kinds"] and explanation["finds"] == finder
+            and (not templates or case.name.split()[0] in templates)
             and all(any(finding.code.startswith(code) for code in explanation["codes"]) for finding in findings))
 
 

@@ -25,6 +25,7 @@ impl<'a> Walk<'a> {
                 "not" => self.not(value, node, holder),
                 "if" => self.conditional(value, keywords, node, holder),
                 "propertyNames" => self.names(value, node),
+                "cfnGather" => self.gather(value, node, holder),
                 "minProperties" | "maxProperties" => self.counted(key, value, given, node, holder),
                 // Whole items that are the same have the same keys, too, and are told about once.
                 "uniqueItems" if keywords.contains_key("uniqueKeys") => {}

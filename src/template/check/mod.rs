@@ -19,6 +19,7 @@ mod embedded;
 mod facts;
 mod formats;
 mod functions;
+mod gather;
 mod metadata;
 mod names;
 mod network;

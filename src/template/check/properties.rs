@@ -77,7 +77,7 @@ pub(super) struct Walk<'a> {
     /// Where the walk is, `["BucketEncryption", "0", "SSEAlgorithm"]`.
     pub(super) path: Vec<String>,
     /// The logical id.
-    owner: &'a str,
+    pub(super) owner: &'a str,
     pub(super) found: Problems,
     pub(super) within: Within,
 }

@@ -158,3 +158,26 @@ fn update_and_creation_policies_belong_to_their_types() {
         Vec::<String>::new()
     );
 }
+
+#[test]
+fn rules_about_two_resources_name_both() {
+    let text = |visibility: &str| {
+        format!(
+            "Resources:\n  Jobs: {{Type: AWS::SQS::Queue, Properties: {{VisibilityTimeout: {visibility}}}}}\n  Work:\n    Type: AWS::Lambda::Function\n    Properties: {{Role: 'arn:aws:iam::123456789012:role/x', Code: {{ImageUri: x}}, PackageType: Image, Timeout: 60}}\n  Feed:\n    Type: AWS::Lambda::EventSourceMapping\n    Properties: {{FunctionName: !Ref Work, EventSourceArn: !GetAtt Jobs.Arn}}\n"
+        )
+    };
+    assert_eq!(
+        super::found(&text("30")),
+        ["0428 2:65 `Jobs.VisibilityTimeout` must be at least 60, not 30 when `Work.Timeout` is `60`"]
+    );
+    assert_eq!(super::found(&text("60")), Vec::<String>::new());
+    assert_eq!(super::found(&text("!Ref AWS::Region")), Vec::<String>::new());
+    let group = |most: &str| {
+        resource(
+            "AWS::AutoScaling::AutoScalingGroup",
+            &format!("MinSize: '3'\nMaxSize: '{most}'\nAvailabilityZones: [us-east-1a]\nLaunchConfigurationName: x"),
+        )
+    };
+    assert_eq!(group("3"), Vec::<String>::new());
+    assert_eq!(group("2"), ["0428 6:16 `R.MaxSize` must be at least 3, not 2"]);
+}
