@@ -9,7 +9,7 @@ if [ -z "${MLINFRA_BINARY:-}" ]; then
   [ -x "$MLINFRA_BINARY" ] || cargo build --release --quiet
 fi
 export PATH="$bin:$PATH" MLINFRA_BINARY
-for suite in templates ministack clients; do
+for suite in templates agreement ministack clients; do
   printf -- '-- %s\n' "$suite"
   "$bin/python" "tests/external/$suite.py"
 done
