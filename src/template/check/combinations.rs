@@ -169,7 +169,14 @@ impl<'a> Walk<'a> {
             self.within(Within::Condition, |walk| walk.value(nearest, node, holder));
         }
         let count = alternatives.len();
+        let inside = |problem: &Problem| {
+            let at = problem.labels.first().map(|label| label.span.bytes.start);
+            at.is_some_and(|at| node.span.bytes.contains(&at))
+        };
         if self.found.0.len() == before {
+            if self.found.0.iter().any(inside) {
+                return;
+            }
             let message = format!("{} fits none of its {count} forms", self.place());
             self.report(message, holder);
         } else if count > 1 {

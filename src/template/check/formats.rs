@@ -279,7 +279,7 @@ fn from_resource(wanted: &[&Known], type_name: &str, attribute: Option<&str>) ->
             let is_text = source.get("type").and_then(Value::as_str) == Some("string");
             is_text.then(|| match attribute {
                 Some(_) => format!("something else of {type_name}"),
-                None => format!("what names an {type_name}"),
+                None => format!("the name or id of an {type_name}"),
             })
         }
         _ => None,

@@ -3,6 +3,8 @@
 //! `{"gather": {NAME: {"reference": "/Queue", "filter": {"type": T}, "properties": {P: "/P"}}}, "schema": …}`; a name
 //! without a reference is the resource itself. A value in the schema may be `{"$data": "/NAME/P"}`.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use super::super::{Node, NodeValue, intrinsic};
@@ -49,6 +51,7 @@ impl Walk<'_> {
             path: Vec::new(),
             owner: self.owner,
             found: Problems::default(),
+            told: HashSet::new(),
             within: Within::Condition,
         };
         walk.value(&schema, &beside, holder);

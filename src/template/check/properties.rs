@@ -3,6 +3,8 @@
 //! A call of an intrinsic function has a value that only AWS knows: it fits everything, and its references are checked
 //! elsewhere. Both branches of `Fn::If` are checked.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::super::read::describe;
@@ -38,6 +40,7 @@ pub(super) fn check(template: &Template, problems: &mut Problems) {
                         path: Vec::new(),
                         owner: name,
                         found: Problems::default(),
+                        told: HashSet::new(),
                         within: Within::Declaration,
                     };
                     walk.value(schema.json(), properties, holder);
@@ -79,6 +82,8 @@ pub(super) struct Walk<'a> {
     /// The logical id.
     pub(super) owner: &'a str,
     pub(super) found: Problems,
+    /// Where something begins that was told about, with what was told.
+    pub(super) told: HashSet<(usize, String)>,
     pub(super) within: Within,
 }
 
@@ -105,6 +110,7 @@ impl<'a> Walk<'a> {
             path: vec![attribute.to_owned()],
             owner,
             found: Problems::default(),
+            told: HashSet::new(),
             within: Within::Condition,
         }
     }
@@ -159,13 +165,8 @@ impl<'a> Walk<'a> {
 
     /// Problems of one place are told once, whichever part of the schema finds them.
     pub(super) fn push(&mut self, problem: Problem) {
-        let place = |problem: &Problem| problem.labels.first().map(|label| label.span.bytes.clone());
-        let told = self
-            .found
-            .0
-            .iter()
-            .any(|known| place(known) == place(&problem) && known.message == problem.message);
-        if !told {
+        let at = problem.labels.first().map_or(0, |label| label.span.bytes.start);
+        if self.told.insert((at, problem.message.clone())) {
             self.found.push(problem);
         }
     }

@@ -115,8 +115,10 @@ fn subnets(template: &Template, problems: &mut Problems) {
             })
         })
         .collect();
+    let vpcs = of_type(&template.resources, "AWS::EC2::VPC");
+    let added = of_type(&template.resources, "AWS::EC2::VPCCidrBlock");
     for subnet in &subnets {
-        outside(template, subnet, problems);
+        outside(template, subnet, &vpcs, &added, problems);
     }
     let mut sorted: Vec<(String, &Subnet)> = subnets
         .iter()
@@ -132,9 +134,9 @@ fn subnets(template: &Template, problems: &mut Problems) {
     // Sorted by address, an overlapping block comes before anything that lies behind the one it overlaps.
     for (index, (vpc, subnet)) in sorted.iter().enumerate() {
         let behind = sorted.iter().skip(index + 1);
-        let overlapping =
+        let mut overlapping =
             behind.take_while(|(other_vpc, other)| other_vpc == vpc && overlap(subnet.block, other.block));
-        for (_, other) in overlapping.filter(|(_, other)| subnet.resource.stands_with(&other.resource)) {
+        if let Some((_, other)) = overlapping.find(|(_, other)| subnet.resource.stands_with(&other.resource)) {
             problems.push(overlaps(subnet, other));
         }
     }
@@ -160,12 +162,11 @@ fn overlaps(left: &Subnet, right: &Subnet) -> Problem {
 }
 
 /// Known only if all blocks of the VPC are: its own, and those that are added to it.
-fn outside(template: &Template, subnet: &Subnet, problems: &mut Problems) {
+fn outside(template: &Template, subnet: &Subnet, vpcs: &[Resource], added: &[Resource], problems: &mut Problems) {
     let Some(("Ref", target)) = intrinsic::call(subnet.vpc) else {
         return;
     };
     let Some(name) = target.as_str() else { return };
-    let vpcs = of_type(&template.resources, "AWS::EC2::VPC");
     let Some(vpc) = vpcs.iter().find(|vpc| vpc.name == name) else {
         return;
     };
@@ -173,14 +174,14 @@ fn outside(template: &Template, subnet: &Subnet, problems: &mut Problems) {
         return;
     };
     let mut blocks = vec![own];
-    for added in of_type(&template.resources, "AWS::EC2::VPCCidrBlock") {
+    for added in added {
         if added.property("VpcId").map(Node::to_json) != Some(subnet.vpc.to_json()) {
             continue;
         }
         if added.property("AmazonProvidedIpv6CidrBlock").is_some() && added.property("CidrBlock").is_none() {
             continue;
         }
-        match block(template, &added, "CidrBlock") {
+        match block(template, added, "CidrBlock") {
             Some((_, block)) => blocks.push(block),
             None => return,
         }

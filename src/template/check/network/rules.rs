@@ -1,5 +1,7 @@
 //! Rules of security groups and network ACLs, and routes: ports, protocols, numbers.
 
+use std::collections::HashMap;
+
 use super::super::super::{Node, intrinsic};
 use super::super::properties::first_line;
 use super::super::{Template, did_you_mean, is_unknown};
@@ -81,7 +83,7 @@ fn ports(template: &Template, rule: &Node, problems: &mut Problems) {
 
 /// EC2: "the same permission must not appear multiple times"; descriptions do not tell rules apart.
 fn repeated(rules: &[Node], problems: &mut Problems) {
-    let mut seen: Vec<(String, &Node)> = Vec::new();
+    let mut seen: HashMap<String, &Node> = HashMap::new();
     for rule in rules
         .iter()
         .filter(|rule| intrinsic::call(rule).is_none() && !rule.entries().is_empty())
@@ -97,13 +99,13 @@ fn repeated(rules: &[Node], problems: &mut Problems) {
             .collect();
         parts.sort();
         let text = parts.join("\n");
-        match seen.iter().find(|(known, _)| *known == text) {
-            Some((_, first)) => problems.push(
+        match seen.get(&text) {
+            Some(first) => problems.push(
                 Problem::error(codes::PORT_RANGE, "a security group has the same rule twice")
                     .at(first_line(rule), "again here")
                     .at(first_line(first), "first here"),
             ),
-            None => seen.push((text, rule)),
+            None => drop(seen.insert(text, rule)),
         }
     }
 }

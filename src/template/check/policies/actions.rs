@@ -33,10 +33,12 @@ pub(super) fn check(policy: Policy, action: &Node, problems: &mut Problems) {
             codes::POLICY_ACTION,
             format!("an action is `service:Action` or `*`, not `{text}`"),
         );
-        problems.push(match services_of(text).as_slice() {
-            [only] => problem.hint(format!("did you mean `{only}:{text}`?")),
-            _ => problem,
-        });
+        problems.push(
+            match services_of(text).into_iter().min_by_key(|service| service.len()) {
+                Some(service) => problem.hint(format!("did you mean `{service}:{text}`?")),
+                None => problem,
+            },
+        );
         return;
     };
     let (service, name) = (service.to_ascii_lowercase(), name.to_ascii_lowercase());

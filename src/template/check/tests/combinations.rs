@@ -130,6 +130,23 @@ fn update_and_creation_policies_belong_to_their_types() {
         with("AWS::SNS::Topic", "UpdatePolicy: {UseOnlineResharding: true}"),
         ["0453 4:5 `AWS::SNS::Topic` has no `UpdatePolicy`; take it out"]
     );
+    let severity = |attribute: &str| {
+        let all = problems(&format!(
+            "Resources:\n  R:\n    Type: AWS::SNS::Topic\n    {attribute}\n"
+        ));
+        all.0
+            .iter()
+            .find(|problem| problem.code.0 == 453)
+            .map(|problem| problem.severity)
+    };
+    assert_eq!(
+        severity("UpdatePolicy: {UseOnlineResharding: true}"),
+        Some(Severity::Error)
+    );
+    assert_eq!(
+        severity("CreationPolicy: {ResourceSignal: {Count: 1}}"),
+        Some(Severity::Warning)
+    );
     assert_eq!(
         with(
             "AWS::ElastiCache::ReplicationGroup",

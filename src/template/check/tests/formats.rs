@@ -42,7 +42,7 @@ fn a_reference_gives_what_the_property_takes() {
     assert_eq!(
         references("!Ref Role", "!Ref Net"),
         [
-            "0438 9:65 `Role` must be the ARN of a role, but `!Ref Role` gives what names an AWS::IAM::Role; write `!GetAtt Role.Arn`",
+            "0438 9:65 `Role` must be the ARN of a role, but `!Ref Role` gives the name or id of an AWS::IAM::Role; write `!GetAtt Role.Arn`",
             "0438 12:49 `VpcId` must be the id of a VPC, but `!Ref Net` gives the id of a subnet",
         ]
     );

@@ -1,6 +1,6 @@
 //! What single keywords say about scalars, lists and mappings.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
@@ -104,18 +104,16 @@ pub(super) fn list(schema: &ResourceSchema, key: &str, value: &Value, items: &[N
 
 /// The first item that stands twice: the same text, or the same call of a function.
 pub(in super::super) fn repeated(items: &[Node]) -> Option<(&Node, &Node)> {
-    let mut seen: Vec<(String, &Node)> = Vec::with_capacity(items.len());
-    let mut known = HashSet::new();
+    let mut seen: HashMap<String, &Node> = HashMap::new();
     for item in items {
         if intrinsic::is_no_value(item) || item.value == NodeValue::Null {
             continue;
         }
         let text = item.to_json().to_string();
-        if !known.insert(text.clone()) {
-            let first = seen.iter().find(|(earlier, _)| *earlier == text)?;
-            return Some((first.1, item));
+        if let Some(first) = seen.get(&text) {
+            return Some((first, item));
         }
-        seen.push((text, item));
+        seen.insert(text, item);
     }
     None
 }
@@ -123,7 +121,7 @@ pub(in super::super) fn repeated(items: &[Node]) -> Option<(&Node, &Node)> {
 /// The first two items whose keys named in `keys` have the same scalars.
 pub(in super::super) fn repeated_keys<'a>(keys: &Value, items: &'a [Node]) -> Option<(&'a Node, &'a Node)> {
     let keys: Vec<&str> = strings(Some(keys)).collect();
-    let mut seen: Vec<(Vec<String>, &Node)> = Vec::with_capacity(items.len());
+    let mut seen: HashMap<Vec<String>, &Node> = HashMap::new();
     for item in items {
         let texts: Option<Vec<String>> = keys
             .iter()
@@ -132,10 +130,10 @@ pub(in super::super) fn repeated_keys<'a>(keys: &Value, items: &'a [Node]) -> Op
         let Some(texts) = texts.filter(|texts| !texts.is_empty()) else {
             continue;
         };
-        if let Some((_, first)) = seen.iter().find(|(earlier, _)| *earlier == texts) {
+        if let Some(first) = seen.get(&texts) {
             return Some((first, item));
         }
-        seen.push((texts, item));
+        seen.insert(texts, item);
     }
     None
 }
