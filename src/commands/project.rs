@@ -227,7 +227,7 @@ pub fn files_in(folder: &Path, ending: &str) -> Result<Vec<String>, String> {
         let entry = entry.map_err(|error| reason(&error))?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let ends = Path::new(&name).extension().is_some_and(|found| found == ending);
-        if ends && !name.starts_with('.') && entry.path().is_file() {
+        if ends && !name.starts_with('.') && !entry.path().is_dir() {
             names.push(name);
         }
     }

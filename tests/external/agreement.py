@@ -147,21 +147,15 @@ def cfn_lint_all(texts, cache):
 
 def mlinfra_lint(paths):
     """The errors that `mlinfra lint` finds, by file, from one call."""
-    done = subprocess.run([mlinfra(), "lint", "--no-policy", "--format", "json", "--", *map(str, paths)],
+    done = subprocess.run([mlinfra(), "lint", "--no-policy", "--format", "json", "--", *(path.name for path in paths)],
                           cwd=paths[0].parent, capture_output=True, text=True)
     if done.returncode not in (0, 1) or not done.stdout:
         raise SystemExit(f"mlinfra lint: exit {done.returncode}\n{done.stderr}")
     found = {path.name: [] for path in paths}
-    for problem in problems(json.loads(done.stdout)):
+    for problem in json.loads(done.stdout)["problems"]:
         if problem["severity"] == "error":
-            place = problem.get("place") or (problem.get("labels") or [{}])[0]
-            name = pathlib.Path(place.get("path") or place.get("file")).name
-            found[name].append(Finding(problem["code"], place.get("line"), None, problem["message"]))
+            found[problem["at"]["file"]].append(Finding(problem["code"], problem["at"]["line"], None, problem["message"]))
     return found
-
-
-def problems(document):
-    return document["problems"]
 
 
 # The comparison.
@@ -198,7 +192,9 @@ def explanations():
 
 def explained(explanation, case, finder, findings):
     """Whether the explanation is about this disagreement."""
+    templates = explanation.get("templates")
     return (case.kind in explanation["kinds"] and explanation["finds"] == finder
+            and (not templates or case.name.split()[0] in templates)
             and all(any(finding.code.startswith(code) for code in explanation["codes"]) for finding in findings))
 
 

@@ -10,7 +10,7 @@ if [ -z "${MLINFRA_BINARY:-}" ]; then
   [ -x "$MLINFRA_BINARY" ] || cargo build --release --quiet
 fi
 export PATH="$bin:$PATH" MLINFRA_BINARY MLINFRA_CHECKOV
-for suite in templates schemas policy ministack clients; do
+for suite in templates agreement schemas policy ministack clients; do
   printf -- '-- %s\n' "$suite"
   "$bin/python" "tests/external/$suite.py"
 done

@@ -227,6 +227,7 @@ fn output(template: &Template, name: &str, span: &Span, node: &Node, problems: &
     }
     if let Some(description) = node.get("Description")
         && !is_scalar(description)
+        && description.value != NodeValue::Null
     {
         let problem = Problem::error(
             code,

@@ -16,13 +16,12 @@ type Rule = fn(&Template, &Node, &mut Problems);
 
 /// Type, rule. Sources stand at the rules.
 const RULES: &[(&str, Rule)] = &[
-    ("AWS::AutoScaling::AutoScalingGroup", together::group_sizes),
+    ("AWS::AutoScaling::AutoScalingGroup", together::desired_capacity),
     ("AWS::Backup::BackupPlan", together::cold_storage),
     ("AWS::CloudFront::Distribution", together::origins),
     ("AWS::CodePipeline::Pipeline", together::stages),
     ("AWS::DynamoDB::GlobalTable", tables::keys),
     ("AWS::DynamoDB::Table", tables::keys),
-    ("AWS::ECS::Service", together::task_network),
     ("AWS::Route53::RecordSet", records::addresses),
     ("AWS::Route53::RecordSetGroup", records::group),
     ("AWS::StepFunctions::StateMachine", states::machine),

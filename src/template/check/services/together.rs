@@ -1,6 +1,6 @@
 //! Values that have to go together, a few lines each.
 
-use super::super::super::{Node, NodeValue, intrinsic};
+use super::super::super::{Node, NodeValue};
 use super::super::{Template, did_you_mean};
 use super::{apart, literal, written_out};
 use crate::diagnostic::Problems;
@@ -14,14 +14,10 @@ fn number(node: &Node) -> Option<i64> {
     }
 }
 
-/// "CreateAutoScalingGroup": the desired capacity lies between the least and the most.
-pub(super) fn group_sizes(_: &Template, properties: &Node, problems: &mut Problems) {
+/// "CreateAutoScalingGroup": the desired capacity lies between the least and the most. That these are the right way round
+/// is a rule of the schemas.
+pub(super) fn desired_capacity(_: &Template, properties: &Node, problems: &mut Problems) {
     let size = |key: &str| properties.get(key).and_then(|node| Some((number(node)?, node)));
-    if let (Some((least, _)), Some((most, at))) = (size("MinSize"), size("MaxSize"))
-        && least > most
-    {
-        problems.push(apart(format!("`MaxSize`, {most}, is below `MinSize`, {least}"), at));
-    }
     let Some((desired, at)) = size("DesiredCapacity") else {
         return;
     };
@@ -121,34 +117,5 @@ pub(super) fn stages(_: &Template, properties: &Node, problems: &mut Problems) {
                 _ => {}
             }
         }
-    }
-}
-
-/// "CreateService", `networkConfiguration`: needed by tasks whose network mode is `awsvpc`.
-pub(super) fn task_network(template: &Template, properties: &Node, problems: &mut Problems) {
-    let Some(task) = properties.get("TaskDefinition") else {
-        return;
-    };
-    if properties.get("NetworkConfiguration").is_some() {
-        return;
-    }
-    let mode = intrinsic::call(task)
-        .filter(|(name, _)| *name == "Ref")
-        .and_then(|(_, name)| {
-            template
-                .resources
-                .get(name.as_str()?)?
-                .get("Properties")?
-                .get("NetworkMode")
-        });
-    if mode.and_then(literal) == Some("awsvpc") {
-        problems.push(
-            apart(
-                "the service has no `NetworkConfiguration`, which its tasks need".to_owned(),
-                task,
-            )
-            .note("the network mode of the task definition is `awsvpc`")
-            .hint("add `NetworkConfiguration: {AwsvpcConfiguration: {Subnets: […]}}`"),
-        );
     }
 }
