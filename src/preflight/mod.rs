@@ -17,6 +17,7 @@ mod judge;
 mod literal;
 mod machine;
 mod needs;
+mod subject;
 #[cfg(test)]
 mod tests;
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::diagnostic::{Code, Problem, Severity, codes};
 use crate::module::{Catalogue, RenderedEnvironment, render};
-use crate::plan::{About, Deployed, Inputs, Kind, Plan};
+use crate::plan::{About, Deployed, Inputs, Kind, Plan, PropertyChange, Replacement, ResourceAction, ResourceChange};
 
 const FILE: &str = r#"[project]
 name = "shop"
@@ -625,4 +625,57 @@ fn what_validation_finds_points_at_the_value_that_it_is_about() {
     assert_eq!(case.problem(&answers(false)).severity, Severity::Warning);
     let refusal = refusal(&case.environment.stacks["own"], &[found(true)]);
     assert_eq!(refusal.labels.len(), 2, "{refusal:#?}");
+}
+
+fn change(logical_id: &str, resource_type: &str, action: ResourceAction) -> ResourceChange {
+    ResourceChange {
+        logical_id: logical_id.to_owned(),
+        physical_id: None,
+        resource_type: resource_type.to_owned(),
+        action,
+        replacement: Replacement::Never,
+        properties: Vec::new(),
+    }
+}
+
+#[test]
+fn an_update_asks_for_what_changes_and_by_the_names_that_are_there() {
+    let mut case = case(CLUSTER);
+    let stack = &mut case.plan.stacks[0];
+    stack.action = crate::plan::Action::Update;
+    let mut version = change("Cluster", "AWS::EKS::Cluster", ResourceAction::Modify);
+    version.properties.push(PropertyChange {
+        path: "Version".to_owned(),
+        before: Some("1.30".to_owned()),
+        after: Some("1.31".to_owned()),
+        after_unknown: None,
+        replacement: Replacement::Never,
+        cause: None,
+    });
+    let mut endpoint = change("Endpoint", "AWS::SageMaker::Endpoint", ResourceAction::Remove);
+    endpoint.physical_id = Some("arn:aws:sagemaker:us-east-1:111122223333:endpoint/scorer".to_owned());
+    stack.changes = vec![version, endpoint];
+    let needs = needs(&case.environment, &case.plan, at());
+    let of_resources = needs.actions.iter().filter(|action| action.place.is_some());
+    let asked: Vec<(&str, &str)> = of_resources
+        .map(|action| (action.action.as_str(), action.resource.as_deref().unwrap_or("*")))
+        .collect();
+    assert_eq!(
+        asked,
+        [
+            (
+                "sagemaker:DeleteEndpoint",
+                "arn:aws:sagemaker:us-east-1:111122223333:endpoint/scorer"
+            ),
+            (
+                "eks:UpdateClusterVersion",
+                "arn:aws:eks:us-east-1:111122223333:cluster/shop"
+            ),
+        ]
+    );
+    assert_eq!(needs.versions[0].before.as_deref(), Some("1.30"));
+    assert!(
+        needs.names.is_empty() && needs.counted.is_empty(),
+        "what is there is not made"
+    );
 }
