@@ -16,6 +16,8 @@ mod formatting;
 mod interrupted;
 mod invariants;
 mod lint;
+mod policy;
+mod preflight;
 mod project;
 mod protection;
 mod sandbox_book;

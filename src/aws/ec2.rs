@@ -227,3 +227,64 @@ pub async fn addresses(session: &Session) -> Result<u64, AwsError> {
         .map_err(|error| AwsError::of("EC2", "DescribeAddresses", error))?;
     Ok(answer.addresses().len() as u64)
 }
+
+/// How many NAT gateways each zone has. A gateway tells its subnet only, and the subnet its zone.
+pub async fn nat_gateways(session: &Session) -> Result<BTreeMap<String, u64>, AwsError> {
+    let (gateways, zones) = tokio::try_join!(nat_subnets(session), subnet_zones(session))?;
+    let mut found = BTreeMap::new();
+    for zone in gateways.iter().filter_map(|subnet| zones.get(subnet)) {
+        *found.entry(zone.clone()).or_default() += 1;
+    }
+    Ok(found)
+}
+
+/// The subnet of each NAT gateway that is there.
+async fn nat_subnets(session: &Session) -> Result<Vec<String>, AwsError> {
+    let there = Filter::builder()
+        .name("state")
+        .values("pending")
+        .values("available")
+        .build();
+    let mut found = Vec::new();
+    let mut token = None;
+    loop {
+        let page = session
+            .ec2()
+            .describe_nat_gateways()
+            .filter(there.clone())
+            .set_next_token(token)
+            .send()
+            .await
+            .map_err(|error| AwsError::of("EC2", "DescribeNatGateways", error))?;
+        token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
+        let gateways = page.nat_gateways.unwrap_or_default();
+        found.extend(gateways.into_iter().filter_map(|gateway| gateway.subnet_id));
+        if token.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+async fn subnet_zones(session: &Session) -> Result<BTreeMap<String, String>, AwsError> {
+    let mut found = BTreeMap::new();
+    let mut token = None;
+    loop {
+        let page = session
+            .ec2()
+            .describe_subnets()
+            .set_next_token(token)
+            .send()
+            .await
+            .map_err(|error| AwsError::of("EC2", "DescribeSubnets", error))?;
+        token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
+        let subnets = page.subnets.unwrap_or_default();
+        found.extend(
+            subnets
+                .into_iter()
+                .filter_map(|one| Some((one.subnet_id?, one.availability_zone?))),
+        );
+        if token.is_none() {
+            return Ok(found);
+        }
+    }
+}

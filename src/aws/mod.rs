@@ -14,6 +14,7 @@ pub mod error;
 pub mod iam;
 pub mod retry;
 pub mod s3;
+pub mod sagemaker;
 pub mod service_quotas;
 pub mod session;
 pub mod sts;

@@ -1,9 +1,11 @@
 //! Service Quotas: how much an account may have.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::error::{AwsError, Kind};
 use super::session::Session;
+use crate::clock::Clock;
 use crate::preflight::Quota;
 
 /// The applied value of a quota; where none was applied, AWS's default.
@@ -41,23 +43,26 @@ pub async fn quota(session: &Session, service: &str, code: &str) -> Result<Quota
     })
 }
 
-/// The quotas of `service` by name, page by page until all of `wanted` are there.
+/// The quotas of `service` by name, page by page until all of `wanted` are there; each page `within` that long, real time.
 pub async fn quotas(
     session: &Session,
     service: &str,
     wanted: &BTreeSet<String>,
+    within: Duration,
 ) -> Result<BTreeMap<String, Quota>, AwsError> {
     let mut found = BTreeMap::new();
     let mut token = None;
     loop {
-        let page = session
+        let call = session
             .service_quotas()
             .list_service_quotas()
             .service_code(service)
             .max_results(100)
-            .set_next_token(token)
-            .send()
+            .set_next_token(token);
+        let page = Clock::real()
+            .timeout(within, call.send())
             .await
+            .map_err(|late| AwsError::deadline("Service Quotas", "ListServiceQuotas", late.0))?
             .map_err(|error| AwsError::of("Service Quotas", "ListServiceQuotas", error))?;
         token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
         let quotas = page.quotas.unwrap_or_default();

@@ -8,6 +8,7 @@ mod lint;
 mod lock;
 mod module;
 mod plan;
+mod policy;
 mod project;
 mod sandbox;
 mod shell;
@@ -25,6 +26,7 @@ pub use lint::LintArgs;
 pub use lock::{LockCommand, LockReleaseArgs, LockStatusArgs};
 pub use module::{ModuleCommand, ModuleListArgs, ModuleShowArgs};
 pub use plan::PlanArgs;
+pub use policy::{PolicyCommand, PolicyListArgs, PolicyShowArgs};
 pub use project::{BootstrapArgs, InitArgs, OutputsArgs, RenderArgs, StatusArgs, ValidateArgs};
 pub use sandbox::{SandboxCommand, SandboxListArgs, SandboxResetArgs, SandboxServeArgs};
 pub use shell::{CompletionsArgs, ManArgs};
@@ -92,6 +94,9 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Print a JSON Schema of the project's files, for editors
     Schema(SchemaArgs),
+    /// List the rules of the policy, or show one
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Serve, list or reset the embedded AWS
     #[command(subcommand)]
     Sandbox(SandboxCommand),

@@ -71,7 +71,7 @@ pub struct BootstrapArgs {
 /// Check environment files, modules and templates without touching AWS
 ///
 /// Resolves and renders every stack and checks the result against the resource schemas, CloudFormation's limits and
-/// the security baseline. Lists all problems at once, each with its place. Needs no credentials and no network.
+/// the policy. Lists all problems at once, each with its place. Needs no credentials and no network.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -5,6 +5,7 @@ use super::{CommandError, Done, Kind, Outcome};
 use crate::cli::ExplainArgs;
 use crate::diagnostic::explain::{area, search};
 use crate::diagnostic::{Code, Problem, Problems, closest, codes, explain};
+use crate::policy;
 use crate::view::report::{CodeLine, CodeList, Explained};
 
 /// Explains the codes that are named, or lists those that the words find.
@@ -41,7 +42,7 @@ fn asked(arguments: &[String]) -> Result<Asked, CommandError> {
             Ok(Asked::List(found))
         };
     }
-    let read: Vec<Option<Code>> = arguments.iter().map(|argument| Code::parse(argument)).collect();
+    let read: Vec<Option<Code>> = arguments.iter().map(|argument| code(argument)).collect();
     if read.iter().any(Option::is_some) {
         return texts(arguments, &read);
     }
@@ -50,6 +51,11 @@ fn asked(arguments: &[String]) -> Result<Asked, CommandError> {
         [only] => Ok(Asked::Texts(text(*only).into_iter().collect())),
         found => Ok(Asked::List(found.to_vec())),
     }
+}
+
+/// What is written as a code, or the code of the rule of that id.
+fn code(argument: &str) -> Option<Code> {
+    Code::parse(argument).or_else(|| policy::find(argument).map(|rule| rule.code))
 }
 
 fn texts(arguments: &[String], read: &[Option<Code>]) -> Result<Asked, CommandError> {
@@ -118,10 +124,11 @@ fn no_code(argument: &str, code: Option<Code>) -> Problem {
     let problem = Problem::error(codes::UNKNOWN_CODE, format!("there is no code {code}"));
     match near.first() {
         Some((known, title)) => problem.hint(format!("did you mean {known}, {title}?")),
-        None => problem.hint(format!(
+        None if codes::ALL.iter().any(|(known, _)| known.0 / 100 == code.0 / 100) => problem.hint(format!(
             "`mlinfra explain {:02}xx` lists its neighbours, `mlinfra explain` all codes",
             code.0 / 100
         )),
+        None => problem.hint("`mlinfra explain` lists all codes"),
     }
 }
 
@@ -162,6 +169,12 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_of_the_policy_is_found_by_its_id() {
+        assert_eq!(code("s3-public-access-block"), Some(codes::BUCKET_WITHOUT_ACCESS_BLOCK));
+        assert_eq!(code("bucket"), None);
+    }
+
+    #[test]
     fn words_and_hundreds_list_codes() {
         let Ok(Asked::List(found)) = asking("unknown property") else {
             panic!("several codes speak of these")
@@ -177,7 +190,8 @@ mod tests {
     fn what_nobody_knows_is_a_wrong_command_line_with_a_suggestion() {
         for (line, hint) in [
             ("MLI0427 MLI0429", "MLI0428"),
-            ("4711", "`mlinfra explain 47xx`"),
+            ("4711", "`mlinfra explain` lists"),
+            ("1199", "`mlinfra explain 11xx`"),
             ("prperty", "did you mean `property`?"),
             ("99xx", "`mlinfra explain` lists"),
         ] {

@@ -175,8 +175,10 @@ fn fill(text: &str, name: &str, args: &InitArgs) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::project::judged;
     use super::*;
-    use crate::module;
+    use crate::clock::Clock;
+    use crate::policy::Policy;
     use crate::spec;
 
     #[test]
@@ -195,7 +197,8 @@ mod tests {
             };
             let environment = spec::load(name, &mut read).unwrap();
             assert_eq!(environment.region.value, "eu-central-1");
-            let (_, warnings) = module::render(&environment, &Catalogue::built_in()).unwrap();
+            let today = Clock::real().today();
+            let (_, warnings) = judged(&environment, &Catalogue::built_in(), &Policy::built_in(), today).unwrap();
             assert_eq!(warnings.0, [], "{name}");
         }
     }

@@ -14,6 +14,7 @@ mod modules;
 mod operation;
 mod plan;
 mod preflight;
+mod policy;
 mod project;
 mod prompt;
 mod render;
@@ -35,7 +36,7 @@ use std::time::Duration;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use crate::cli::{Cli, Color, Command, Format, Global, LockCommand, ModuleCommand, SandboxCommand};
+use crate::cli::{Cli, Color, Command, Format, Global, LockCommand, ModuleCommand, PolicyCommand, SandboxCommand};
 use crate::clock::Clock;
 use crate::diagnostic::{Problem, Problems, codes};
 use crate::view::printer::{Colour, Printer};
@@ -130,6 +131,8 @@ fn run(context: &mut Context, command: Command) -> Outcome {
         Command::Module(ModuleCommand::List(_)) => modules::list(context),
         Command::Module(ModuleCommand::Show(args)) => modules::show(context, &args),
         Command::Explain(args) => explain::run(context, &args),
+        Command::Policy(PolicyCommand::List(args)) => policy::list(context, &args),
+        Command::Policy(PolicyCommand::Show(args)) => policy::show(context, &args),
         Command::Completions(args) => shell::completions(context, &args),
         Command::Man(args) => shell::man(context, &args),
         command => in_runtime(context, command),
@@ -194,6 +197,7 @@ async fn verb(context: &Context, command: Command) -> Outcome {
         | Command::Render(_)
         | Command::Module(_)
         | Command::Explain(_)
+        | Command::Policy(_)
         | Command::Completions(_)
         | Command::Man(_) => Ok(Done::Fine),
     }

@@ -123,6 +123,12 @@ codes! {
     SAME_NAME = 455, "two resources have the same name";
     ZONES_APART = 456, "availability zones of different regions in one template";
     SCHEDULE = 457, "a schedule that EventBridge would refuse";
+    FUNCTION_RESULT = 470, "a function gives another kind of value than is wanted";
+    RULE_DECLARATION = 471, "a template rule is declared wrongly";
+    METADATA_INVALID = 472, "metadata that CloudFormation reads has the wrong form";
+    MISSING_SUB = 473, "a text holds a variable that nothing replaces";
+    VALUES_APART = 474, "values of a resource that do not go together";
+    STATE_MACHINE = 475, "a state machine whose definition would be refused";
 
     PUBLIC_BUCKET = 501, "a bucket is open to the public";
     BUCKET_WITHOUT_ACCESS_BLOCK = 502, "a bucket does not block public access";

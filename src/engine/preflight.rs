@@ -10,7 +10,7 @@ use futures::stream::{self, StreamExt};
 
 use crate::aws::error::{AwsError, Kind};
 use crate::aws::session::Session;
-use crate::aws::{dynamodb, early_validation, ec2, ecr, eks, iam, s3, service_quotas};
+use crate::aws::{dynamodb, early_validation, ec2, ecr, eks, iam, s3, sagemaker, service_quotas};
 use crate::clock::Clock;
 use crate::preflight::{Action, Answer, Answers, Counted, Decision, Missing, NameKind, Needs, Taken, Why};
 
@@ -50,6 +50,11 @@ pub async fn survey(session: &Session, needs: &Needs) -> Answers {
                     "ec2:DescribeAddresses",
                     ec2::addresses(session)
                 ),
+                ask(
+                    !needs.nat_gateways.is_empty(),
+                    "ec2:DescribeNatGateways",
+                    ec2::nat_gateways(session)
+                ),
             )
         },
         async {
@@ -70,7 +75,7 @@ pub async fn survey(session: &Session, needs: &Needs) -> Answers {
                     MANY_PAGES,
                     !ml.is_empty(),
                     "servicequotas:ListServiceQuotas",
-                    service_quotas::quotas(session, "sagemaker", &ml)
+                    service_quotas::quotas(session, "sagemaker", &ml, DEADLINE)
                 ),
             )
         },
@@ -107,7 +112,7 @@ pub async fn survey(session: &Session, needs: &Needs) -> Answers {
             )
         },
     );
-    let (zones, vpcs, addresses) = network;
+    let (zones, vpcs, addresses, nat_gateways) = network;
     let (offerings, vcpus, quotas, ml_quotas) = capacity;
     let (clusters, versions, decisions) = kubernetes;
     let (buckets, repositories, mut names, stacks, validations) = storage;
@@ -128,6 +133,7 @@ pub async fn survey(session: &Session, needs: &Needs) -> Answers {
         ml_quotas,
         vpcs,
         addresses,
+        nat_gateways,
         clusters,
         buckets,
         stacks,
@@ -189,6 +195,9 @@ fn why(error: &AwsError) -> Why {
         Kind::Denied => Why::Denied,
         Kind::Timeout | Kind::Throttled => Why::Late,
         Kind::NotFound => Why::Unknown,
+        // A refusal without a code is no answer of AWS's.
+        Kind::Validation | Kind::Other if error.code.is_none() => Why::Unknown,
+        _ if error.message.starts_with("No route") => Why::Unknown,
         _ if error.code.as_deref().is_some_and(|code| UNKNOWN.contains(&code)) => Why::Unknown,
         _ => Why::Failed(error.code.clone().unwrap_or_else(|| error.message.clone())),
     }
@@ -239,6 +248,18 @@ async fn names(session: &Session, needs: &Needs) -> BTreeMap<(NameKind, String),
                 NameKind::Table => {
                     let question = async { dynamodb::has_table(session, name).await.map(taken) };
                     ask(true, "dynamodb:DescribeTable", question).await
+                }
+                NameKind::Endpoint => {
+                    let question = async { sagemaker::has_endpoint(session, name).await.map(taken) };
+                    ask(true, "sagemaker:ListEndpoints", question).await
+                }
+                NameKind::Notebook => {
+                    let question = async { sagemaker::has_notebook(session, name).await.map(taken) };
+                    ask(true, "sagemaker:ListNotebookInstances", question).await
+                }
+                NameKind::ModelGroup => {
+                    let question = async { sagemaker::has_model_group(session, name).await.map(taken) };
+                    ask(true, "sagemaker:ListModelPackageGroups", question).await
                 }
                 NameKind::Repository | NameKind::Cluster => Answer::NotAsked,
             };
@@ -318,10 +339,13 @@ async fn permissions(session: &Session, needs: &Needs) -> Answer<Decisions> {
         for Action { action, resource, .. } in &needs.actions {
             let decision = broad.get(action).copied().unwrap_or(Decision::Unclear);
             match (decision, resource) {
-                (Decision::NotAllowed | Decision::Unclear | Decision::Boundary, Some(resource)) => {
+                (Decision::Allowed, _) | (_, None) => {
+                    decisions.insert((action.clone(), resource.clone()), decision);
+                }
+                // Also a denial may leave this one thing out (`NotResource`).
+                (_, Some(resource)) => {
                     again.entry(resource).or_default().insert(action.clone());
                 }
-                _ => drop(decisions.insert((action.clone(), resource.clone()), decision)),
             }
         }
         let narrow: Vec<Result<_, AwsError>> = stream::iter(again)

@@ -140,7 +140,7 @@ fn check_providers(modules: &Modules, problems: &mut Problems) {
                 let Some(provider) = modules.get(&from.module) else {
                     continue;
                 };
-                let place = |problem: Problem| problem.at(input.span.clone(), "");
+                let place = |problem: Problem| problem.at(from.span.clone(), "");
                 match provider.outputs.get(&from.output) {
                     None => {
                         let message = format!(

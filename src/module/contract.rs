@@ -81,6 +81,8 @@ pub struct Provider {
     pub module: String,
     /// The output, by its name in that module's contract.
     pub output: String,
+    /// Where it is written.
+    pub span: Span,
 }
 
 /// A record type: a table with these fields and no others.

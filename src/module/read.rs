@@ -368,6 +368,7 @@ fn provider(text: &Spanned<String>, problems: &mut Problems) -> Option<Provider>
         Some((module, output)) if is_name(module) && is_identifier(output) => Some(Provider {
             module: module.to_owned(),
             output: output.to_owned(),
+            span: text.span.clone(),
         }),
         _ => {
             problems.push(

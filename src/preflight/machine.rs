@@ -14,6 +14,12 @@ pub struct QuotaKey {
     pub code: &'static str,
 }
 
+/// NAT gateways in one availability zone.
+pub(super) const NAT_GATEWAYS: QuotaKey = QuotaKey {
+    service: "vpc",
+    code: "L-FE5A380F",
+};
+
 /// `m6gd.xlarge` in its parts; none if it is not such a name.
 pub(super) struct Parts<'a> {
     pub(super) letters: &'a str,

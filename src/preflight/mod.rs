@@ -35,6 +35,8 @@ pub struct Place {
     pub resource_type: String,
     /// Where, in the stack's rendered text; none for what is removed and so in no text any more.
     pub span: Option<Span>,
+    /// Whether the span is one of the resource's values, and not just where it begins.
+    pub is_value: bool,
 }
 
 /// What a plan asks of the account.
@@ -62,6 +64,8 @@ pub struct Needs {
     pub networks: Vec<(Ipv4Net, Place)>,
     /// Peerings of a new network with a VPC that is there: its id.
     pub peerings: Vec<(Ipv4Net, String, Place)>,
+    /// NAT gateways by the zones of their subnets.
+    pub nat_gateways: Vec<(ZoneWish, Place)>,
     /// Change sets that were made for the plan, by stack.
     pub change_sets: BTreeMap<String, String>,
 }
@@ -147,6 +151,12 @@ pub enum NameKind {
     Cluster,
     /// DynamoDB tables.
     Table,
+    /// SageMaker endpoints.
+    Endpoint,
+    /// SageMaker notebook instances.
+    Notebook,
+    /// Groups of SageMaker's model registry.
+    ModelGroup,
 }
 
 /// An answer to a question that may not have been asked.
@@ -198,6 +208,8 @@ pub struct Answers {
     pub ml_quotas: Answer<BTreeMap<String, Quota>>,
     /// The VPCs: id to networks.
     pub vpcs: Answer<BTreeMap<String, Vec<Ipv4Net>>>,
+    /// How many NAT gateways each zone has.
+    pub nat_gateways: Answer<BTreeMap<String, u64>>,
     /// How many elastic addresses there are.
     pub addresses: Answer<u64>,
     /// The EKS clusters.
@@ -308,7 +320,8 @@ impl Needs {
     pub fn quotas(&self) -> BTreeSet<QuotaKey> {
         let counted = self.counted.keys().map(|counted| counted.quota());
         let machines = self.machines.iter().filter_map(machine::quota_of);
-        counted.chain(machines).collect()
+        let nat_gateways = (!self.nat_gateways.is_empty()).then_some(machine::NAT_GATEWAYS);
+        counted.chain(machines).chain(nat_gateways).collect()
     }
 
     /// The instance types that are asked for.

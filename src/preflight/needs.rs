@@ -97,6 +97,7 @@ fn stack(needs: &mut Needs, environment: &RenderedEnvironment, planned: &StackPl
                 logical_id: change.logical_id.clone(),
                 resource_type: change.resource_type.clone(),
                 span: None,
+                is_value: false,
             };
             let gone = Subject {
                 physical_id: change.physical_id.as_deref(),
@@ -152,6 +153,7 @@ fn made(needs: &mut Needs, subject: &Subject<'_>, all: &BTreeMap<&str, Subject<'
     }
     match subject.resource_type {
         "AWS::EC2::Subnet" => zone(needs, subject, place),
+        "AWS::EC2::NatGateway" => nat_gateway(needs, subject, all, place),
         "AWS::EC2::VPC" => {
             if let Some((network, span)) = subject.network() {
                 needs.networks.push((network, place.at(span)));
@@ -183,9 +185,14 @@ fn made(needs: &mut Needs, subject: &Subject<'_>, all: &BTreeMap<&str, Subject<'
 }
 
 fn zone(needs: &mut Needs, subject: &Subject<'_>, place: &Place) {
-    let Some(node) = subject.property("AvailabilityZone") else {
-        return;
-    };
+    if let Some((wish, span)) = zone_of(subject) {
+        needs.zones.push((wish, place.at(span)));
+    }
+}
+
+/// The zone that a subnet or an instance asks for.
+fn zone_of(subject: &Subject<'_>) -> Option<(ZoneWish, Span)> {
+    let node = subject.property("AvailabilityZone")?;
     let position = || {
         let [index, zones] = node.get("Fn::Select")?.items() else {
             return None;
@@ -193,14 +200,21 @@ fn zone(needs: &mut Needs, subject: &Subject<'_>, place: &Place) {
         let region = zones.get("Fn::GetAZs")?;
         let here = region
             .as_str()
-            .is_some_and(|name| name.is_empty() || name == needs.at.region)
+            .is_some_and(|name| name.is_empty() || name == subject.known.at.region)
             || region.get("Ref").and_then(Node::as_str) == Some("AWS::Region");
         let index = subject.known.number(index).filter(|_| here)?;
         Some(ZoneWish::Position(usize::try_from(index).ok()?))
     };
-    let wish = position().or_else(|| subject.known.text(node).map(ZoneWish::Name));
-    if let Some(wish) = wish {
-        needs.zones.push((wish, place.at(node.span.clone())));
+    let wish = position().or_else(|| subject.known.text(node).map(ZoneWish::Name))?;
+    Some((wish, node.span.clone()))
+}
+
+/// A NAT gateway stands in the zone of its subnet, which is told if it is in the same template.
+fn nat_gateway(needs: &mut Needs, subject: &Subject<'_>, all: &BTreeMap<&str, Subject<'_>>, place: &Place) {
+    let target = subject.property("SubnetId").and_then(|node| node.get("Ref"));
+    let subnet = target.and_then(Node::as_str).and_then(|target| all.get(target));
+    if let Some((wish, _)) = subnet.and_then(zone_of) {
+        needs.nat_gateways.push((wish, place.clone()));
     }
 }
 
@@ -296,6 +310,9 @@ fn name(needs: &mut Needs, subject: &Subject<'_>, stack: &str) {
         "AWS::ECR::Repository" => NameKind::Repository,
         "AWS::EKS::Cluster" => NameKind::Cluster,
         "AWS::DynamoDB::Table" => NameKind::Table,
+        "AWS::SageMaker::Endpoint" => NameKind::Endpoint,
+        "AWS::SageMaker::NotebookInstance" => NameKind::Notebook,
+        "AWS::SageMaker::ModelPackageGroup" => NameKind::ModelGroup,
         _ => return,
     };
     let given = name_property(subject.resource_type).and_then(|property| subject.literal(property));
@@ -427,6 +444,7 @@ impl<'a> Subject<'a> {
             logical_id: self.logical_id.to_owned(),
             resource_type: self.resource_type.to_owned(),
             span: self.key.cloned(),
+            is_value: false,
         }
     }
 }
@@ -436,6 +454,7 @@ impl Place {
     fn at(&self, span: Span) -> Self {
         Self {
             span: Some(span),
+            is_value: true,
             ..self.clone()
         }
     }

@@ -266,7 +266,7 @@ fn things_that_stay_count_together_with_those_in_use() {
         &problem,
         Severity::Error,
         codes::QUOTA_EXCEEDED,
-        "the plan makes 1 VPC, but 5 of the 5 that the account may have are in use",
+        "the plan makes 1 VPC, but the account may have 5 and has 5 already",
     );
     assert!(case.judged(&answers(4)).problems.is_empty());
 }
@@ -301,6 +301,29 @@ fn a_sagemaker_instance_beyond_its_quota_names_others_that_the_account_may_have(
         "the plan starts with 1 instance, but the account may have 0",
     );
     assert_eq!(problem.hints[2], "within the account's quotas are ml.g4dn.xlarge");
+}
+
+#[test]
+fn nat_gateways_are_counted_in_the_zone_of_their_subnet() {
+    let nat =
+        "  Nat:\n    Type: AWS::EC2::NatGateway\n    Properties: {SubnetId: !Ref Three, ConnectivityType: private}\n";
+    let case = case(&format!("{SUBNETS}{nat}"));
+    assert_eq!(case.needs.nat_gateways[0].0, ZoneWish::Position(2));
+    let answers = |zone: &str| Answers {
+        zones: zones(&["a", "b", "c"]),
+        quotas: BTreeMap::from([(machine::NAT_GATEWAYS, quota("L-FE5A380F", 5.0))]),
+        nat_gateways: Answer::Given(BTreeMap::from([(zone.to_owned(), 5)])),
+        ..Answers::default()
+    };
+    let problem = case.problem(&answers("c"));
+    is(
+        &problem,
+        Severity::Error,
+        codes::QUOTA_EXCEEDED,
+        "the plan makes 1 NAT gateway, but the account may have 5 and has 5 already",
+    );
+    assert!(problem.notes.contains(&"the zone is c".to_owned()), "{problem:#?}");
+    assert!(case.judged(&answers("a")).problems.is_empty());
 }
 
 #[test]
@@ -488,7 +511,7 @@ fn an_action_that_no_policy_allows_comes_with_the_policy_that_would() {
         &problem,
         Severity::Error,
         codes::PERMISSION_MISSING,
-        "an action of what stack own needs is not permitted: eks:CreateCluster",
+        "stack own needs a permission that is not granted to the caller: eks:CreateCluster",
     );
     assert!(
         problem

@@ -479,3 +479,60 @@ fn what_a_misspelt_key_was_meant_to_be_is_not_missing_as_well() {
         assert_eq!(told(&text), [expected]);
     }
 }
+
+#[test]
+fn waivers_of_an_environment_replace_those_that_it_extends() {
+    let waiver = |rule: &str| format!("\n[[waivers]]\nrule = \"{rule}\"\nreason = \"r\"\nexpires = 2027-06-30\n");
+    let common = format!("{COMMON}{}{}", waiver("a"), waiver("b"));
+    let rules = |dev: &str| -> Vec<String> {
+        let environment = load_files(&[("dev.toml", dev), ("common.toml", &common)]).unwrap();
+        environment
+            .waivers
+            .into_iter()
+            .map(|waiver| waiver.rule.value)
+            .collect()
+    };
+    assert_eq!(rules(DEV), ["a", "b"]);
+    assert_eq!(rules(&format!("{DEV}{}", waiver("c"))), ["c"]);
+}
+
+#[test]
+fn a_waiver_says_what_it_lacks_and_what_is_wrong_with_it() {
+    let head = DEV.lines().count() + 1;
+    let told: Vec<String> = told(&format!(
+        "{DEV}\n[[waivers]]\nrule = \"a\"\nexpire = 2027-06-30\n[[waivers]]\nrule = \"a\"\nstack = \"netwrok\"\nreason = \"\"\nexpires = 2027-06-30T12:00:00Z\n"
+    ))
+    .into_iter()
+    .map(|line| line.replace("environments/dev.toml:", ""))
+    .collect();
+    let at = |line: usize| head + line;
+    assert_eq!(
+        told,
+        [
+            format!(
+                "MLI0106 {}:1 a waiver has no `expires` | expires = 2027-06-30: the last day on which it holds, at most a year ahead",
+                at(2)
+            ),
+            format!(
+                "MLI0106 {}:1 a waiver has no `reason` | reason = \"...\": what somebody has to know who finds it in a year",
+                at(2)
+            ),
+            format!(
+                "MLI0104 {}:1 a waiver has no key `expire` | did you mean `expires`?",
+                at(3)
+            ),
+            format!(
+                "MLI0117 {}:9 there is no stack `netwrok` | did you mean `network`?",
+                at(6)
+            ),
+            format!(
+                "MLI0122 {}:10 a waiver gives no reason | say in one sentence why it is safe here",
+                at(7)
+            ),
+            format!(
+                "MLI0119 {}:11 `expires` must be a date, this is 2027-06-30T12:00:00Z | year, month and day: expires = 2027-06-30",
+                at(8)
+            ),
+        ]
+    );
+}

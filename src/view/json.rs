@@ -9,7 +9,7 @@ use super::View;
 use super::printer::Printer;
 use super::progress::Progress;
 use super::report::{
-    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
+    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary, Validated,
 };
 use crate::diagnostic::Problems;
 use crate::engine::event::{Event, Outcome};
@@ -96,6 +96,14 @@ impl View for Json {
 
     fn codes(&self, list: &CodeList) {
         self.document("codes", list);
+    }
+
+    fn rules(&self, rules: &RuleList) {
+        self.document("rules", rules);
+    }
+
+    fn rule(&self, rule: &RuleReport) {
+        self.document("rule", rule);
     }
 
     fn sandbox(&self, report: &SandboxReport) {

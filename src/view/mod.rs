@@ -15,7 +15,7 @@ use crate::plan::Plan;
 use crate::preflight::Preflight;
 
 use progress::Progress;
-use report::{CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated};
+use report::{CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary, Validated};
 
 pub use human::Human;
 pub use json::Json;
@@ -48,6 +48,10 @@ pub trait View: Send + Sync {
     fn explanations(&self, found: &[Explained]);
     /// Codes with their titles.
     fn codes(&self, list: &CodeList);
+    /// The rules of the policy.
+    fn rules(&self, rules: &RuleList);
+    /// One rule.
+    fn rule(&self, rule: &RuleReport);
     /// The sandbox's stacks.
     fn sandbox(&self, report: &SandboxReport);
     /// What `init` wrote.

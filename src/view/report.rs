@@ -9,6 +9,9 @@ use crate::diagnostic::Code;
 
 use crate::diagnostic::Problems;
 
+use crate::diagnostic::{Code, Severity};
+use crate::policy::Scope;
+
 /// What `validate` found in environments without errors.
 #[derive(Debug, Serialize)]
 pub struct Validated {
@@ -202,6 +205,59 @@ pub struct Outputs {
     pub environment: String,
     /// Stack name to contract name to value.
     pub stacks: IndexMap<String, IndexMap<String, String>>,
+}
+
+/// What `policy list` shows.
+#[derive(Debug, Serialize)]
+pub struct RuleList {
+    /// By code, the project's own last.
+    pub rules: Vec<RuleReport>,
+}
+
+/// A rule of the policy.
+#[derive(Debug, Serialize)]
+pub struct RuleReport {
+    /// Its name in waivers.
+    pub id: String,
+    /// The code of its findings.
+    pub code: Code,
+    /// How bad it is to break it.
+    pub severity: Severity,
+    /// Where it holds; none for the project's own.
+    pub scope: Option<Scope>,
+    /// What is wrong where it is broken.
+    pub title: String,
+    /// Why it is a rule.
+    pub reason: Option<String>,
+    /// What to do.
+    pub fix: String,
+    /// The published controls that it follows.
+    pub sources: Vec<String>,
+    /// The resource types that it looks at.
+    pub types: Vec<String>,
+    /// The environments of a rule of the project; all if empty.
+    pub environments: Vec<String>,
+    /// Where the project writes it; none for what is built in.
+    pub own: Option<String>,
+    /// What the environment that was asked about waives.
+    pub waivers: Vec<WaiverReport>,
+}
+
+/// A waiver in an environment's file.
+#[derive(Debug, Serialize)]
+pub struct WaiverReport {
+    /// The stack; every stack if none.
+    pub stack: Option<String>,
+    /// The resource or a pattern; every resource if none.
+    pub resource: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// The last day on which it holds, `2027-06-30`.
+    pub expires: String,
+    /// Whether that day is over.
+    pub expired: bool,
+    /// Where it stands.
+    pub at: String,
 }
 
 /// What `module list` shows.

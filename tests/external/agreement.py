@@ -1,9 +1,10 @@
 """`mlinfra lint` held against cfn-lint: templates that are fine, and hundreds that have one mistake each.
 
     python tests/external/agreement.py                  the comparison, as CI runs it
-    python tests/external/agreement.py --per-kind 40    more mutants of every kind
+    python tests/external/agreement.py --per-kind 40    more mutants of every kind (5 is what CI takes: 2 to 20 each)
     python tests/external/agreement.py --kind NAME      one kind only, every finding shown
     python tests/external/agreement.py --keep FOLDER    leave the templates there
+    python tests/external/agreement.py --cache FILE     cfn-lint's findings are kept there, for those who change mlinfra
     python tests/external/agreement.py --time           wall time of both on the rendered templates of prod
 
 They agree on a template if both find an error in it or both find none. It fails if they agree on fewer than 95 of 100, if
@@ -77,10 +78,13 @@ def cases(per_kind, only):
             generator.shuffle(own)
             rounds.append(own)
         random.Random(f"{SEED} {kind}").shuffle(rounds)
+        # The more places there are for a mistake, the more often it is made; what is the same in every template counts less.
+        # A syntax error is the same wherever it stands.
+        wanted = max(2, min((1 if of_text else 4) * per_kind, sum(map(len, rounds)) // 20))
         depth = 0
-        while len(mutants) < per_kind and any(len(own) > depth for own in rounds):
+        while len(mutants) < wanted and any(len(own) > depth for own in rounds):
             for own in rounds:
-                if len(own) > depth and len(mutants) < per_kind:
+                if len(own) > depth and len(mutants) < wanted:
                     name, mutant, suffix, original = own[depth]
                     made = mutant if of_text else mutant.made()
                     text = made if of_text else documents.write(made, suffix)
@@ -112,7 +116,7 @@ def mlinfra():
 
 @functools.cache
 def rules():
-    return ConfigMixIn([], regions=["us-east-1"], ignore_checks=["W", "I"]), get_rules([], ["W", "I"], [], {}, False)
+    return ConfigMixIn([], regions=["us-east-1"]), get_rules([], [], [], {}, False)
 
 
 def cfn_lint(text):
@@ -125,6 +129,18 @@ def cfn_lint(text):
         return [Finding("E0002", 1, None, f"{type(problem).__name__}: {problem}")]
     return [Finding(match.rule.id, match.linenumber, ".".join(map(str, (getattr(match, "path", None) or [])[:2])), match.message)
             for match in found if match.rule.id.startswith("E")]
+
+
+def cfn_lint_all(texts, cache):
+    """The errors of each text, by all processors; those of texts that are in the file `cache` are taken from there."""
+    known = {text: [Finding(*finding) for finding in found] for text, found in json.loads(pathlib.Path(cache).read_text()).items()} \
+        if cache and os.path.exists(cache) else {}
+    new = [text for text in texts if text not in known]
+    with multiprocessing.get_context("fork").Pool(len(os.sched_getaffinity(0))) as pool:
+        known.update(zip(new, pool.map(cfn_lint, new, chunksize=16)))
+    if cache:
+        pathlib.Path(cache).write_text(json.dumps(known))
+    return [known[text] for text in texts]
 
 
 # mlinfra's side.
@@ -197,8 +213,7 @@ def compare(arguments):
             path = folder / f"{number:04}-{case.kind}{case.suffix}"
             path.write_text(case.text, newline="")
             paths.append(path)
-        with multiprocessing.get_context("fork").Pool(len(os.sched_getaffinity(0))) as pool:
-            theirs = pool.map(cfn_lint, [case.text for case in listed], chunksize=16)
+        theirs = cfn_lint_all([case.text for case in listed], arguments.cache)
         half = time.monotonic()
         ours = mlinfra_lint(paths)
     print(f"{len(listed)} templates; cfn-lint {half - began:.1f} s, mlinfra {time.monotonic() - half:.1f} s")
@@ -287,6 +302,7 @@ def main():
     parser.add_argument("--per-kind", type=int, default=PER_KIND)
     parser.add_argument("--kind", action="append")
     parser.add_argument("--keep")
+    parser.add_argument("--cache")
     parser.add_argument("--time", action="store_true")
     arguments = parser.parse_args()
     if arguments.time:

@@ -91,6 +91,8 @@ async fn a_policy_that_names_what_it_allows_is_asked_about_just_that() {
     let preflight = preflight(&stage).await;
     assert!(preflight.problems.is_empty(), "{:#?}", preflight.problems);
     assert!(stage.calls("SimulatePrincipalPolicy") > 1);
+    // A denial of everything but what is named (`NotResource`) denies nothing here.
+    assert_eq!(found(&format!("{faults}by = \"policy\"\n")).await, []);
     let other = faults.replace("acme-ml-dev-", "somebody-else-");
     assert_eq!(found(&other).await[0].1, codes::PERMISSION_MISSING);
 }
@@ -99,13 +101,14 @@ async fn a_policy_that_names_what_it_allows_is_asked_about_just_that() {
 async fn quotas_of_every_kind_are_held_against_what_is_asked_for() {
     let quota = |key: &str, value: u32| format!("[[fault]]\nquota = \"{key}\"\nvalue = {value}\n");
     let exceeded = vec![(Severity::Error, codes::QUOTA_EXCEEDED)];
-    // Spot vCPUs, addresses, clusters, buckets, and VPCs (the region's default one counts).
+    // Spot vCPUs, addresses, clusters, buckets, VPCs and NAT gateways.
     for (key, little, enough) in [
         ("ec2/L-34B43A08", 3, 4),
         ("ec2/L-0263D0A3", 0, 1),
         ("eks/L-1194D53C", 0, 1),
         ("s3/L-DC2B2D3D", 3, 4),
-        ("vpc/L-F678F1CE", 1, 2),
+        ("vpc/L-F678F1CE", 0, 1),
+        ("vpc/L-FE5A380F", 0, 1),
     ] {
         assert_eq!(found(&quota(key, little)).await, exceeded, "{key}");
         assert_eq!(found(&quota(key, enough)).await, [], "{key}");
@@ -201,6 +204,62 @@ async fn names_that_are_taken_are_found_and_a_stack_that_has_them_is_named() {
             .any(|note| note.contains("the CloudFormation stack somebody")),
         "{notes:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_of_every_kind_are_looked_up() {
+    let resources = r#"
+  Role:
+    Type: AWS::IAM::Role
+    Properties: {RoleName: taken, AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Principal: {Service: ec2.amazonaws.com}, Action: "sts:AssumeRole"}]}}
+  Profile:
+    Type: AWS::IAM::InstanceProfile
+    Properties: {InstanceProfileName: taken, Roles: [!Ref Role]}
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties: {TableName: taken, BillingMode: PAY_PER_REQUEST, SSESpecification: {SSEEnabled: true}, AttributeDefinitions: [{AttributeName: id, AttributeType: S}], KeySchema: [{AttributeName: id, KeyType: HASH}]}
+  Group:
+    Type: AWS::SageMaker::ModelPackageGroup
+    Properties: {ModelPackageGroupName: taken}
+"#;
+    let own = |stack: &str| {
+        let template = format!("AWSTemplateFormatVersion: \"2010-09-09\"\nResources:{resources}");
+        let contract = "[module]\nname = \"own\"\nsummary = \"Own\"\ndoc = \"Own.\"\n";
+        let text = format!(
+            "[project]\nname = \"shop\"\n[environment]\naccount = \"111122223333\"\nregion = \"us-east-1\"\nprotect = false\non_failure = \"delete\"\n[stacks.{stack}]\nmodule = \"own\"\n"
+        );
+        (
+            text,
+            BTreeMap::from([
+                ("modules/own.toml".to_owned(), contract.to_owned()),
+                ("templates/cloudformation/own.yaml".to_owned(), template),
+            ]),
+        )
+    };
+    let (text, files) = own("first");
+    let mut stage = Stage::with(&text, files, "").await;
+    assert!(preflight(&stage).await.problems.is_empty());
+    stage.apply().await.assert_complete();
+    let (text, files) = own("second");
+    stage.environment = Stage::with(&text, files, "").await.environment;
+    let found = preflight(&stage).await;
+    let messages: Vec<&str> = found.problems.0.iter().map(|one| one.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "there is a role taken already",
+            "there is an instance profile taken already",
+            "there is a table taken already",
+            "there is a model group taken already",
+        ],
+        "{found:#?}"
+    );
+    let owners = found
+        .problems
+        .0
+        .iter()
+        .filter(|one| one.notes[0].ends_with("shop-dev-first"));
+    assert_eq!(owners.count(), 4);
 }
 
 #[tokio::test(start_paused = true)]

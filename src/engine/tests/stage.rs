@@ -110,8 +110,17 @@ impl Stage {
         Self::beside(&steps(stacks), "", Clock::scaled(1e6)).await
     }
 
+    /// As [`Stage::on`], with modules of its own.
+    pub(super) async fn with(text: &str, files: BTreeMap<String, String>, faults: &str) -> Self {
+        Self::of(rendered_with(text, files), faults, Clock::real()).await
+    }
+
     /// As [`Stage::on`], with AWS living by a clock of its own.
     async fn beside(text: &str, faults: &str, aws: Clock) -> Self {
+        Self::of(rendered(text), faults, aws).await
+    }
+
+    async fn of(environment: RenderedEnvironment, faults: &str, aws: Clock) -> Self {
         let clock = Clock::real();
         let options = SandboxOptions {
             account: ACCOUNT.to_owned(),
@@ -121,7 +130,6 @@ impl Stage {
             faults: parse_faults(faults).unwrap(),
         };
         let sandbox = Sandbox::open(options).await.unwrap();
-        let environment = rendered(text);
         let options = SessionOptions {
             endpoint: Endpoint::Sandbox(Arc::clone(&sandbox)),
             region: "us-east-1".to_owned(),
@@ -285,17 +293,21 @@ fn steps(stacks: &[(&str, &str)]) -> String {
 }
 
 fn rendered(text: &str) -> RenderedEnvironment {
+    let files = BTreeMap::from([
+        ("modules/step.toml".to_owned(), CONTRACT.to_owned()),
+        ("templates/cloudformation/step.yaml".to_owned(), TEMPLATE.to_owned()),
+    ]);
+    rendered_with(text, files)
+}
+
+fn rendered_with(text: &str, files: BTreeMap<String, String>) -> RenderedEnvironment {
     let mut read = |path: &str| match path {
         "environments/dev.toml" => Ok(text.to_owned()),
         "environments/common.toml" => Ok(include_str!("../../../environments/common.toml").to_owned()),
         other => Err(format!("no {other}")),
     };
     let environment = spec::load("dev", &mut read).unwrap_or_else(|problems| panic!("{problems:#?}"));
-    let catalogue = Catalogue::with_overrides(BTreeMap::from([
-        ("modules/step.toml".to_owned(), CONTRACT.to_owned()),
-        ("templates/cloudformation/step.yaml".to_owned(), TEMPLATE.to_owned()),
-    ]))
-    .unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let catalogue = Catalogue::with_overrides(files).unwrap_or_else(|problems| panic!("{problems:#?}"));
     let (rendered, _) = render(&environment, &catalogue).unwrap_or_else(|problems| panic!("{problems:#?}"));
     rendered
 }

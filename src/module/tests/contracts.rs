@@ -76,13 +76,13 @@ fn defaults_choices_and_providers_of_a_contract_must_fit() {
         (
             "net.vpc_id",
             "net.vpcid",
-            "6:9",
+            "6:8",
             "the module `net` has no output `vpcid`",
         ),
         (
             "net.vpc_id",
             "net.subnet_ids",
-            "6:9",
+            "6:8",
             "`vpc_id` is `string`, but net.subnet_ids is `list<string>`",
         ),
         (

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::reference::{is_account, is_secret_reference, secret_problem};
 use super::{Place, Resolved, head, plain};
 use crate::diagnostic::{Problem, codes};
-use crate::spec::{Value, field};
+use crate::spec::{Data, Value, field};
 
 impl Place<'_> {
     pub(super) fn text(&mut self, text: &str, value: &Value) -> Option<Resolved> {
@@ -104,8 +104,14 @@ impl Place<'_> {
             .at(value.span.clone(), "");
         let problem = self.explain(problem);
         let names = names.iter().map(String::as_str);
-        self.problems
-            .push(field::with_suggestion(problem, &typed, names, "it can be"));
+        // One number is as near to another as any.
+        self.problems.push(match &value.value {
+            Data::String(_) => field::with_suggestion(problem, &typed, names, "it can be"),
+            _ => {
+                let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+                problem.hint(format!("it can be {}", names.join(", ")))
+            }
+        });
         false
     }
 

@@ -206,6 +206,8 @@ fn condition(value: &Value, types: &[String], problems: &mut Problems) -> Option
     match (joints.as_slice(), body.contains_key("property"), tests.is_empty()) {
         ([joint], false, true) => joined(joint, body, types, problems),
         ([], true, false) => property(body, &tests, types, problems),
+        // A test that is misspelt is told already.
+        ([], true, true) if body.len() > 1 => None,
         ([], true, true) => {
             let hint = format!("add one of {}", TESTS.map(|test| format!("`{test}`")).join(", "));
             problems.push(invalid("the condition asks nothing of its property".into(), &value.span).hint(hint));

@@ -174,7 +174,7 @@ pub(super) const RULES: &[Rule] = &[
 
 /// What is restored, replicated or part of a cluster is encrypted, backed up and protected as its source is.
 fn follows_another(resource: &Resource<'_>) -> bool {
-    const SOURCES: [&str; 9] = [
+    const SOURCES: [&str; 11] = [
         "DBClusterIdentifier",
         "DBSnapshotIdentifier",
         "DBClusterSnapshotIdentifier",
@@ -183,6 +183,8 @@ fn follows_another(resource: &Resource<'_>) -> bool {
         "SourceDBInstanceAutomatedBackupsArn",
         "SourceDBClusterIdentifier",
         "SourceDbiResourceId",
+        "GlobalClusterIdentifier",
+        "ReplicationSourceIdentifier",
         "RestoreToTime",
     ];
     SOURCES.iter().any(|source| !resource.lacks(&[source])) || is_engine(resource, "aurora", &[INSTANCE])

@@ -251,10 +251,12 @@ fn flow_log(resource: &Resource<'_>) -> Vec<Finding> {
 }
 
 fn default_group(resource: &Resource<'_>) -> Vec<Finding> {
-    let properties = resource.node.get("Properties");
-    let references = properties.map(intrinsic::references).unwrap_or_default();
-    let found = references
-        .into_iter()
+    let groups = resource.at(&["GroupId"]).into_iter().filter_map(|place| match place {
+        Possible::Unknown(node) => Some(node),
+        _ => None,
+    });
+    let found = groups
+        .flat_map(intrinsic::references)
         .filter(|reference| reference.attribute.as_deref() == Some("DefaultSecurityGroup"));
     once(found.map(|reference| {
         let message = format!("`{}` is a rule of a VPC's default security group", resource.name);

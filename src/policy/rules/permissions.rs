@@ -177,10 +177,12 @@ fn not_action(resource: &Resource<'_>) -> Vec<Finding> {
 
 /// Whether it is about every role of the account.
 fn is_about_every_role(statement: Statement<'_>) -> bool {
-    let resources = statement.texts("Resource").into_iter();
-    resources
-        .into_iter()
-        .any(|(resource, _)| resource == "*" || resource.ends_with(":role/*") || resource.ends_with(":*"))
+    let is_every_role = |resource: &str| {
+        // A pattern over all of IAM covers its roles; one over another service's resources does not.
+        resource == "*" || resource.ends_with(":role/*") || (resource.contains(":iam:") && resource.ends_with(":*"))
+    };
+    let resources = statement.texts("Resource");
+    resources.iter().any(|(resource, _)| is_every_role(resource))
 }
 
 fn pass_any_role(resource: &Resource<'_>) -> Vec<Finding> {

@@ -43,27 +43,28 @@ fn deletion_policy(resource: &Resource<'_>) -> Vec<Finding> {
     if kind == "AWS::RDS::DBInstance" && !resource.lacks(&["DBClusterIdentifier"]) {
         return Vec::new();
     }
-    let message = format!(
-        "`{}` is deleted with its stack, and with it what it holds",
-        resource.name
-    );
-    let replaced = format!(
-        "`{}` is deleted when a change replaces it, and with it what it holds",
-        resource.name
-    );
-    let mut found = Vec::new();
-    for (attribute, message) in [("DeletionPolicy", message), ("UpdateReplacePolicy", replaced)] {
-        for place in Possible::of(resource.node.get(attribute)) {
-            match place {
-                Possible::Absent if !SNAPSHOT_BY_DEFAULT.contains(&kind) => {
-                    found.push(resource.missing(attribute, message.clone()));
-                }
-                Possible::Given(node) if node.as_str() == Some("Delete") => {
-                    found.push(Finding::at(&node.span, message.clone()).saying(format!("`{attribute}`")));
-                }
-                _ => {}
-            }
+    let name = resource.name;
+    let lost = |when: &str| format!("`{name}` is deleted {when}, and with it what it holds");
+    let (with_stack, replaced) = ("with its stack", "when a change replaces it");
+    let is_absent = |attribute: &str| {
+        let places = Possible::of(resource.node.get(attribute));
+        places.contains(&Possible::Absent) && !SNAPSHOT_BY_DEFAULT.contains(&kind)
+    };
+    let mut found = match (is_absent("DeletionPolicy"), is_absent("UpdateReplacePolicy")) {
+        (true, true) => {
+            let finding = Finding::at(resource.span, lost("with its stack or when a change replaces it"));
+            vec![finding.saying("`DeletionPolicy` and `UpdateReplacePolicy` are missing")]
         }
+        (true, false) => vec![resource.missing("DeletionPolicy", lost(with_stack))],
+        (false, true) => vec![resource.missing("UpdateReplacePolicy", lost(replaced))],
+        (false, false) => Vec::new(),
+    };
+    for (attribute, when) in [("DeletionPolicy", with_stack), ("UpdateReplacePolicy", replaced)] {
+        let given = Possible::of(resource.node.get(attribute))
+            .into_iter()
+            .filter_map(Possible::given);
+        let deleted = given.filter(|node| node.as_str() == Some("Delete"));
+        found.extend(deleted.map(|node| Finding::at(&node.span, lost(when)).saying(format!("`{attribute}`"))));
     }
     once(found)
 }

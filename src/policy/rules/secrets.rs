@@ -73,7 +73,13 @@ fn literal(resource: &Resource<'_>) -> Vec<Finding> {
             }
             _ => format!("the password of `{}` stands in the template", resource.name),
         };
-        Finding::at(&node.span, message)
+        let finding = Finding::at(&node.span, message);
+        // It may be a placeholder that somebody overwrites after the deployment.
+        if resource.kind == "AWS::SecretsManager::Secret" {
+            finding.mild()
+        } else {
+            finding
+        }
     }))
 }
 
@@ -137,16 +143,21 @@ fn mapped<'a>(maps: impl Iterator<Item = Possible<'a>>) -> Vec<(String, &'a Node
         .collect()
 }
 
-/// Whether a variable is a secret: its name says so and its value is none of the things that only name one.
+/// Whether a variable is a secret: its name says so, and its value does not look like the name of one.
 fn is_secret(name: &str, value: &Node) -> bool {
-    const NAMES: [&str; 3] = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "ECS_ENGINE_AUTH_DATA"];
-    const ENDINGS: [&str; 5] = ["PASSWORD", "PASSWD", "SECRET", "API_KEY", "PRIVATE_KEY"];
-    let Some(text) = text(value) else { return false };
+    const CERTAIN: [&str; 3] = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "ECS_ENGINE_AUTH_DATA"];
+    const ENDINGS: [&str; 6] = [
+        "PASSWORD",
+        "PASSWD",
+        "CLIENT_SECRET",
+        "SECRET_KEY",
+        "API_KEY",
+        "PRIVATE_KEY",
+    ];
+    let Some(text) = text(value).filter(|text| !text.is_empty()) else {
+        return false;
+    };
     let name = name.to_uppercase();
-    let names_one = text.is_empty()
-        || text.starts_with("arn:")
-        || text.starts_with('/')
-        || text.contains("://")
-        || ["true", "false"].contains(&text.as_str());
-    !names_one && (NAMES.contains(&name.as_str()) || ENDINGS.iter().any(|ending| name.ends_with(ending)))
+    let names_one = text.starts_with("arn:") || text.contains('/') || ["true", "false"].contains(&text.as_str());
+    CERTAIN.contains(&name.as_str()) || (ENDINGS.iter().any(|ending| name.ends_with(ending)) && !names_one)
 }

@@ -51,46 +51,68 @@ fn open_trust(resource: &Resource<'_>) -> Vec<Finding> {
 fn open_federation(resource: &Resource<'_>) -> Vec<Finding> {
     let found = trusts(resource).filter_map(|statement| {
         statement.grants("sts:AssumeRoleWithWebIdentity")?;
-        let provider = provider(statement)?;
-        let conditions = Possible::of(statement.get("Condition"));
-        let names_subject = conditions.iter().any(|place| match place {
-            Possible::Given(operators) => {
-                let keys = operators.entries().iter().flat_map(|(_, _, keys)| keys.entries());
-                // Keys can be made by a macro or hold a variable that ends in the word.
-                keys.into_iter().any(|(key, _, _)| {
-                    key.ends_with(":sub") || key.starts_with("Fn::") || key.ends_with(":job_workflow_ref")
-                })
-            }
-            Possible::Unknown(_) => true,
-            Possible::Absent => false,
-        });
-        if names_subject {
+        let keys = condition_keys(statement)?;
+        let is_shared = |text: &String| SHARED.iter().any(|provider| text.contains(provider));
+        let federated = federated(statement);
+        let place = federated.first()?;
+        // A provider that is made in the same template shows in the conditions' keys.
+        let shared = federated
+            .iter()
+            .filter_map(|node| written(node))
+            .any(|name| is_shared(&name));
+        let limited = keys
+            .iter()
+            .any(|key| SUBJECTS.iter().any(|subject| key.ends_with(subject)));
+        if limited || !(shared || keys.iter().any(is_shared)) {
             return None;
         }
         let message = format!(
             "the role `{}` can be assumed by everybody to whom the identity provider gives a token",
             resource.name
         );
-        Some(Finding::at(&provider.span, message).saying("no condition on the token's subject"))
+        Some(Finding::at(&place.span, message).saying("no condition on the token's subject"))
     });
     once(found)
 }
 
-/// The OpenID Connect provider of a statement; Cognito and the social providers name users by other keys.
-fn provider(statement: Statement<'_>) -> Option<&Node> {
-    const BY_OTHER_KEYS: [&str; 4] = [
-        "cognito-identity.amazonaws.com",
-        "www.amazon.com",
-        "graph.facebook.com",
-        "accounts.google.com",
-    ];
+/// Providers that sign tokens for more than one's own people: those of everybody, and of every pod of a cluster.
+const SHARED: [&str; 5] = [
+    "token.actions.githubusercontent.com",
+    "gitlab.com",
+    "app.terraform.io",
+    "agent.buildkite.com",
+    "oidc.eks.",
+];
+
+/// The claims that say whose token it is.
+const SUBJECTS: [&str; 4] = [":sub", ":job_workflow_ref", ":repository", ":repository_owner"];
+
+/// The keys of the statement's conditions; none if only AWS or a macro knows all of them.
+fn condition_keys(statement: Statement<'_>) -> Option<Vec<String>> {
+    let mut keys = Vec::new();
+    for place in Possible::of(statement.get("Condition")) {
+        match place {
+            Possible::Absent => {}
+            Possible::Unknown(_) => return None,
+            Possible::Given(operators) => {
+                let entries = operators
+                    .entries()
+                    .iter()
+                    .flat_map(|(_, _, operator)| operator.entries());
+                keys.extend(entries.map(|(key, _, _)| key.clone()));
+            }
+        }
+    }
+    let is_known = keys.iter().all(|key| !key.starts_with("Fn::"));
+    is_known.then_some(keys)
+}
+
+fn federated(statement: Statement<'_>) -> Vec<&Node> {
     let principals = Possible::of(statement.get("Principal")).into_iter();
     let federated = principals.flat_map(|principal| principal.get("Federated"));
     let nodes = federated.flat_map(Possible::items).filter_map(|item| match item {
         Possible::Given(node) | Possible::Unknown(node) => Some(node),
         Possible::Absent => None,
     });
-    nodes
-        .filter(|node| written(node).is_none_or(|name| !BY_OTHER_KEYS.contains(&name.as_str())))
-        .next()
+    nodes.collect()
 }

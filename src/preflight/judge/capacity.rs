@@ -134,10 +134,11 @@ fn near(name: &str, offered: &[&str]) -> Vec<String> {
             "medium" => -1,
             "large" => 0,
             "xlarge" => 1,
+            // A size that does not exist is as far from one as from the other: the smallest come first.
             other => other
                 .strip_suffix("xlarge")
                 .and_then(|times| times.parse().ok())
-                .unwrap_or(1_000),
+                .unwrap_or(-4),
         }
     };
     let mut found: Vec<(u8, i64, &str)> = offered

@@ -124,7 +124,12 @@ impl<'a> Hearing<'a> {
     fn find(&mut self, place: &Place, text: &str, problem: Problem) {
         let stack = self.environment.stacks.get(&place.stack);
         let problem = match (stack, &place.span) {
-            (Some(stack), Some(span)) => relocate(stack, problem.at(span.clone(), text)),
+            (Some(stack), Some(span)) if place.is_value => relocate(stack, problem.at(span.clone(), text)),
+            // No value of the resource is at fault, so no input is either.
+            (Some(stack), Some(_)) => match stack.trace(&place.logical_id).into_iter().next() {
+                Some(label) => problem.at(label.span, text),
+                None => problem,
+            },
             _ => problem,
         };
         self.found.push(problem);

@@ -15,9 +15,11 @@ pub(super) fn judge(hearing: &mut Hearing<'_>) {
                 let Named { name, .. } = named;
                 let problem = Problem::error(
                     codes::NAME_TAKEN,
-                    format!("the bucket {name} belongs to another account"),
+                    format!("there is a bucket {name} already, and it is not to be seen from here"),
                 )
-                .note("names of buckets are unique in the world")
+                .note(
+                    "names of buckets are unique in the world: it belongs to another account, or hides from this role",
+                )
                 .hint("give it another name, or none: CloudFormation then makes one up that is free");
                 hearing.find(&named.place, "", problem);
             }
@@ -35,6 +37,9 @@ fn here(hearing: &mut Hearing<'_>, named: &Named) {
         NameKind::Repository => "a repository",
         NameKind::Cluster => "a cluster",
         NameKind::Table => "a table",
+        NameKind::Endpoint => "an endpoint",
+        NameKind::Notebook => "a notebook instance",
+        NameKind::ModelGroup => "a model group",
     };
     let problem = Problem::error(codes::NAME_TAKEN, format!("there is {what} {name} already"));
     let problem = match hearing.answers.owners.get(name) {

@@ -43,31 +43,18 @@ fn told(hearing: &mut Hearing<'_>, stack: &str, by_others: bool, refused: &[(&Ac
     let caller = &hearing.needs.at.caller;
     let names: BTreeSet<&str> = refused.iter().map(|(action, _)| action.action.as_str()).collect();
     let names: Vec<&str> = names.into_iter().collect();
-    let what = if stack.is_empty() {
-        "the plan needs".to_owned()
+    let who = if stack.is_empty() {
+        "the plan".to_owned()
     } else {
-        format!("stack {stack} needs")
+        format!("stack {stack}")
     };
-    let mut problem = if by_others {
-        Problem::error(
-            codes::ORGANISATION_DENIES,
-            format!(
-                "{} of what {what} is denied from above: {}",
-                count(&names),
-                listed(&names, 6)
-            ),
-        )
+    let (code, what) = if by_others {
+        (codes::ORGANISATION_DENIES, "denied from above")
     } else {
-        Problem::error(
-            codes::PERMISSION_MISSING,
-            format!(
-                "{} of what {what} is not permitted: {}",
-                count(&names),
-                listed(&names, 6)
-            ),
-        )
-    }
-    .note(format!("you are {caller}"));
+        (codes::PERMISSION_MISSING, "not granted to the caller")
+    };
+    let message = format!("{who} needs {} {what}: {}", permissions(&names), listed(&names, 6));
+    let mut problem = Problem::error(code, message).note(format!("you are {caller}"));
     let mut seen = BTreeSet::new();
     for (action, decision) in refused {
         let why = match decision {
@@ -89,7 +76,9 @@ fn told(hearing: &mut Hearing<'_>, stack: &str, by_others: bool, refused: &[(&Ac
     } else if refused.iter().all(|(_, decision)| *decision == Decision::Denied) {
         problem.hint("take the actions out of the policy that denies them, or use another role")
     } else {
-        problem.hint("this policy would allow it:").hint(policy(refused))
+        problem
+            .hint("this policy would allow what is missing:")
+            .hint(policy(refused))
     };
     let place: Option<&Place> = refused.iter().find_map(|(action, _)| action.place.as_ref());
     match place {
@@ -98,17 +87,19 @@ fn told(hearing: &mut Hearing<'_>, stack: &str, by_others: bool, refused: &[(&Ac
     }
 }
 
-fn count(names: &[&str]) -> String {
+fn permissions(names: &[&str]) -> String {
     match names {
-        [_] => "an action".to_owned(),
-        names => format!("{} actions", names.len()),
+        [_] => "a permission that is".to_owned(),
+        names => format!("{} permissions that are", names.len()),
     }
 }
 
 /// A policy of one statement for each set of resources.
 fn policy(refused: &[(&Action, Decision)]) -> String {
     let mut by_action: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for (action, _) in refused {
+    // What a policy denies, no other policy can allow.
+    let lacking = refused.iter().filter(|(_, decision)| *decision != Decision::Denied);
+    for (action, _) in lacking {
         let resource = action.resource.as_deref().map_or_else(|| "*".to_owned(), wide);
         by_action.entry(&action.action).or_default().insert(resource);
     }

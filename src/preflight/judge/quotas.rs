@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Hearing;
 use crate::diagnostic::{Problem, codes};
-use crate::preflight::machine::quota_of;
-use crate::preflight::{Counted, Machines, Needs, Place, Quota, QuotaKey};
+use crate::preflight::machine::{NAT_GATEWAYS, quota_of};
+use crate::preflight::{Counted, Machines, Needs, Place, Quota, QuotaKey, ZoneWish};
 
 pub(super) fn is_needed(needs: &Needs) -> bool {
     !needs.quotas().is_empty() || !needs.ml.is_empty() || !needs.new_stacks.is_empty()
@@ -13,6 +13,7 @@ pub(super) fn is_needed(needs: &Needs) -> bool {
 
 pub(super) fn judge(hearing: &mut Hearing<'_>) {
     counted(hearing);
+    nat_gateways(hearing);
     machines(hearing);
     ml(hearing);
     stacks(hearing);
@@ -50,6 +51,44 @@ fn counted(hearing: &mut Hearing<'_>) {
         };
         if let (Some(problem), Some(place)) = (asked.problem(&hearing.needs.at.region), places.first()) {
             hearing.find(place, "", problem);
+        }
+    }
+}
+
+/// NAT gateways stay too, and are counted by zone.
+fn nat_gateways(hearing: &mut Hearing<'_>) {
+    if hearing.needs.nat_gateways.is_empty() {
+        return;
+    }
+    let answers = hearing.answers;
+    let (Some(quota), Some(used), Some(zones)) = (
+        quota(hearing, NAT_GATEWAYS),
+        hearing.hear(&answers.nat_gateways),
+        hearing.hear(&answers.zones),
+    ) else {
+        return;
+    };
+    let mut wanted: BTreeMap<&str, (u64, &Place)> = BTreeMap::new();
+    for (wish, place) in &hearing.needs.nat_gateways {
+        let zone = match wish {
+            ZoneWish::Name(name) => Some(name),
+            ZoneWish::Position(position) => zones.get(*position),
+        };
+        if let Some(zone) = zone {
+            wanted.entry(zone).or_insert((0, place)).0 += 1;
+        }
+    }
+    for (zone, (count, place)) in wanted {
+        let asked = Asked {
+            key: NAT_GATEWAYS,
+            quota,
+            what: "NAT gateway",
+            count,
+            used: used.get(zone).copied(),
+            instead: "delete one that nobody uses, use another zone",
+        };
+        if let Some(problem) = asked.problem(&hearing.needs.at.region) {
+            hearing.find(place, "", problem.note(format!("the zone is {zone}")));
         }
     }
 }
@@ -207,9 +246,7 @@ impl Asked<'_> {
         let name = self.quota.name.trim();
         let message = match self.used {
             Some(used) if used > 0 => {
-                format!(
-                    "the plan makes {count} {plural}, but {used} of the {limit} that the account may have are in use"
-                )
+                format!("the plan makes {count} {plural}, but the account may have {limit} and has {used} already")
             }
             _ => format!("the plan starts with {count} {plural}, but the account may have {limit}"),
         };

@@ -19,6 +19,7 @@ pub(super) fn judge(hearing: &mut Hearing<'_>) {
                 logical_id: one.logical_id.clone(),
                 resource_type: one.resource_type.clone(),
                 span: root.and_then(|root| span(root, &one.path)),
+                is_value: true,
             };
             hearing.find(&place, "", problem(stack, one));
         }

@@ -147,7 +147,11 @@ fn with_vpcs(mut response: MockResponse, context: &Context) -> MockResponse {
         .collect();
     if !vpcs.is_empty() && response.status < 300 {
         let text = String::from_utf8_lossy(&response.body);
-        response.body = text.replacen("<vpcSet>", &format!("<vpcSet>{vpcs}"), 1).into();
+        let with = match text.contains("<vpcSet/>") {
+            true => text.replacen("<vpcSet/>", &format!("<vpcSet>{vpcs}</vpcSet>"), 1),
+            false => text.replacen("<vpcSet>", &format!("<vpcSet>{vpcs}"), 1),
+        };
+        response.body = with.into();
     }
     response
 }

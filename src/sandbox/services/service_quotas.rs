@@ -46,6 +46,7 @@ const QUOTAS: &[(&str, &str, &str, f64)] = &[
     ("eks", "L-1194D53C", "Clusters", 100.0),
     ("s3", "L-DC2B2D3D", "General purpose buckets", 10_000.0),
     ("vpc", "L-F678F1CE", "VPCs per Region", 5.0),
+    ("vpc", "L-FE5A380F", "NAT gateways per Availability Zone", 5.0),
 ];
 
 /// SageMaker counts each instance type for each use. Type, value for endpoints, value for notebooks.

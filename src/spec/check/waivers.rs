@@ -57,7 +57,7 @@ fn waiver(body: &Table, item: &Value, stacks: &IndexMap<String, StackSpec>, prob
         ),
         (
             "expires",
-            "expires = 2027-06-30: the day from which it counts again, at most a year ahead",
+            "expires = 2027-06-30: the last day on which it holds, at most a year ahead",
         ),
     ] {
         if !body.contains_key(key) {

@@ -1,14 +1,12 @@
-//! How parameters, mappings, conditions, outputs and resources are declared (their attributes, not their properties).
-
-use regex::Regex;
+//! How mappings, outputs and resources are declared (their attributes, not their properties).
 
 use super::super::read::describe;
 use super::super::{Node, NodeValue, intrinsic};
+use super::results::{self, Kind};
 use super::{Template, Transforms, did_you_mean};
 use crate::diagnostic::{Code, Problem, Problems, Span, codes};
 
 pub(super) fn check(template: &Template, problems: &mut Problems) {
-    parameters(template, problems);
     mappings(template, problems);
     for (name, span, node) in template.resources.entries {
         if !name.starts_with("Fn::") {
@@ -17,135 +15,7 @@ pub(super) fn check(template: &Template, problems: &mut Problems) {
     }
     for (name, span, node) in template.outputs.entries {
         if !name.starts_with("Fn::") {
-            output(name, span, node, problems);
-        }
-    }
-}
-
-const PARAMETER_KEYS: &[&str] = &[
-    "AllowedPattern",
-    "AllowedValues",
-    "ConstraintDescription",
-    "Default",
-    "Description",
-    "MaxLength",
-    "MaxValue",
-    "MinLength",
-    "MinValue",
-    "NoEcho",
-    "Type",
-];
-
-fn parameters(template: &Template, problems: &mut Problems) {
-    for (name, span, node) in template.parameters.entries {
-        let code = codes::PARAMETER_DECLARATION;
-        if !keys(
-            node,
-            PARAMETER_KEYS,
-            code,
-            &format!("the parameter `{name}`"),
-            span,
-            problems,
-        ) {
-            continue;
-        }
-        let Some(kind) = node.get("Type") else {
-            problems.push(
-                Problem::error(code, format!("the parameter `{name}` has no `Type`"))
-                    .at(span.clone(), "")
-                    .hint("`String` takes any value"),
-            );
-            continue;
-        };
-        let Some(kind) = kind.as_str().filter(|kind| is_parameter_type(kind)) else {
-            let known = ["String", "Number", "CommaDelimitedList", "List<Number>"];
-            let typed = kind.as_str().unwrap_or_default();
-            let mut problem = Problem::error(code, format!("`{typed}` is not a type of a parameter"))
-                .at(kind.span.clone(), "")
-                .note("the basic types are `String`, `Number`, `List<Number>` and `CommaDelimitedList`");
-            if let Some(hint) = did_you_mean(typed, known) {
-                problem = problem.hint(hint);
-            }
-            problems.push(problem);
-            continue;
-        };
-        default(name, kind, node, problems);
-    }
-}
-
-/// "Parameters": basic, AWS-specific and Systems Manager types. AWS-specific ones have at least two `::`.
-fn is_parameter_type(kind: &str) -> bool {
-    let inner = kind.strip_prefix("List<").and_then(|rest| rest.strip_suffix('>'));
-    match (kind, inner) {
-        ("String" | "Number" | "CommaDelimitedList", _) => true,
-        (_, Some(inner)) => matches!(inner, "Number" | "String") || inner.starts_with("AWS::"),
-        (kind, None) => kind.starts_with("AWS::") && kind.matches("::").count() >= 2,
-    }
-}
-
-/// A default has to satisfy what is asked of values. Types that are looked up in SSM are left alone.
-fn default(name: &str, kind: &str, node: &Node, problems: &mut Problems) {
-    let Some(default) = node.get("Default") else { return };
-    let text = match &default.value {
-        NodeValue::String(text) => text.clone(),
-        NodeValue::Number(number) => number.to_string(),
-        NodeValue::Boolean(value) => value.to_string(),
-        other => {
-            problems.push(
-                Problem::error(
-                    codes::PARAMETER_DECLARATION,
-                    format!("the default of `{name}` must be a string, not {}", describe(other)),
-                )
-                .at(default.span.clone(), ""),
-            );
-            return;
-        }
-    };
-    let mut wrong = |why: String| {
-        problems.push(
-            Problem::error(codes::PARAMETER_DECLARATION, format!("the default of `{name}` {why}"))
-                .at(default.span.clone(), ""),
-        );
-    };
-    if kind == "Number" && text.trim().parse::<f64>().is_err() {
-        wrong("is not a number".to_owned());
-    }
-    if kind != "String" && kind != "Number" {
-        return;
-    }
-    let plain = |node: &Node| match &node.value {
-        NodeValue::String(text) => text.clone(),
-        _ => node.to_json().to_string(),
-    };
-    if let Some(allowed) = node.get("AllowedValues")
-        && !allowed.items().is_empty()
-        && !allowed.items().iter().any(|value| plain(value) == text)
-    {
-        wrong("is not one of its `AllowedValues`".to_owned());
-    }
-    if let Some(pattern) = node.get("AllowedPattern").and_then(Node::as_str)
-        && let Ok(regex) = Regex::new(&format!("^(?:{pattern})$"))
-        && !regex.is_match(&text)
-    {
-        wrong(format!("does not match its `AllowedPattern`, `{pattern}`"));
-    }
-    let bound = |key: &str| node.get(key).and_then(|bound| plain(bound).parse::<f64>().ok());
-    #[expect(clippy::cast_precision_loss, reason = "a text is far shorter than 2^52")]
-    let length = text.chars().count() as f64;
-    for (value, low, high) in [
-        ((kind == "String").then_some(length), "MinLength", "MaxLength"),
-        (
-            (kind == "Number").then(|| text.trim().parse().ok()).flatten(),
-            "MinValue",
-            "MaxValue",
-        ),
-    ] {
-        let Some(value) = value else { continue };
-        if bound(low).is_some_and(|low| value < low) {
-            wrong(format!("is below its `{low}`"));
-        }
-        if bound(high).is_some_and(|high| value > high) {
-            wrong(format!("is above its `{high}`"));
+            output(template, name, span, node, problems);
         }
     }
 }
@@ -170,8 +40,17 @@ fn mappings(template: &Template, problems: &mut Problems) {
             );
             continue;
         }
-        let deep = node.entries().iter().flat_map(|(_, _, inner)| inner.entries());
-        for (_, key, value) in deep.filter(|(_, _, value)| matches!(value.value, NodeValue::Map(_))) {
+        let deep = || node.entries().iter().flat_map(|(_, _, inner)| inner.entries());
+        for (second, key, _) in deep().filter(|(_, _, value)| value.value == NodeValue::Null) {
+            problems.push(
+                Problem::error(
+                    codes::NULL_VALUE,
+                    format!("`{second}` in the mapping `{name}` has no value"),
+                )
+                .at(key.clone(), "values are strings, numbers or lists"),
+            );
+        }
+        for (_, key, value) in deep().filter(|(_, _, value)| matches!(value.value, NodeValue::Map(_))) {
             if template.transforms == Transforms::None || intrinsic::call(value).is_none() {
                 problems.push(
                     Problem::error(
@@ -333,36 +212,64 @@ fn names(node: Option<&Node>, attribute: &str, name: &str, list: bool, problems:
     }
 }
 
-fn output(name: &str, span: &Span, node: &Node, problems: &mut Problems) {
+fn output(template: &Template, name: &str, span: &Span, node: &Node, problems: &mut Problems) {
     let code = codes::OUTPUT_DECLARATION;
+    let what = format!("the output `{name}`");
     if !keys(
         node,
         &["Condition", "Description", "Export", "Value"],
         code,
-        &format!("the output `{name}`"),
+        &what,
         span,
         problems,
     ) {
         return;
     }
+    if let Some(description) = node.get("Description")
+        && !is_scalar(description)
+    {
+        let problem = Problem::error(
+            code,
+            format!("`Description` of {what} must be a text without functions"),
+        );
+        problems.push(problem.at(description.span.clone(), ""));
+    }
     match node.get("Value") {
-        None => problems.push(Problem::error(code, format!("the output `{name}` has no `Value`")).at(span.clone(), "")),
-        Some(value) => {
-            let kind = match &value.value {
-                NodeValue::Map(_) if intrinsic::call(value).is_some() => return,
-                NodeValue::String(_) | NodeValue::Number(_) | NodeValue::Boolean(_) => return,
-                other => describe(other),
-            };
-            problems.push(
-                Problem::error(
-                    code,
-                    format!("the value of the output `{name}` must be a string, not {kind}"),
-                )
-                .at(value.span.clone(), "")
-                .hint("`!Join` turns a list into a string"),
-            );
+        None => problems.push(Problem::error(code, format!("{what} has no `Value`")).at(span.clone(), "")),
+        Some(value) => output_value(template, value, &format!("the value of {what}"), problems),
+    }
+    let Some((_, at, export)) = node.entries().iter().find(|(key, _, _)| key == "Export") else {
+        return;
+    };
+    if keys(export, &["Name"], code, &format!("`Export` of {what}"), at, problems) {
+        match export.get("Name") {
+            None => problems.push(Problem::error(code, format!("`Export` of {what} has no `Name`")).at(at.clone(), "")),
+            Some(value) => output_value(template, value, &format!("the export name of {what}"), problems),
         }
     }
+}
+
+/// Outputs and the names of exports are strings.
+fn output_value(template: &Template, value: &Node, what: &str, problems: &mut Problems) {
+    if let Some(kind @ (Kind::List | Kind::Truth)) = results::kind(template, value) {
+        problems.push(results::misfit(template, kind, value, what, "a string"));
+    } else if intrinsic::call(value).is_none() && !is_scalar(value) {
+        problems.push(
+            Problem::error(
+                codes::OUTPUT_DECLARATION,
+                format!("{what} must be a string, not {}", describe(&value.value)),
+            )
+            .at(value.span.clone(), "")
+            .hint("`!Join` turns a list into a string"),
+        );
+    }
+}
+
+fn is_scalar(node: &Node) -> bool {
+    matches!(
+        node.value,
+        NodeValue::String(_) | NodeValue::Number(_) | NodeValue::Boolean(_)
+    )
 }
 
 /// Whether `node` is a mapping; reports keys that are not in `known`.

@@ -20,10 +20,8 @@ pub(super) fn check(template: &Template, problems: &mut Problems) {
             let Some(schema) = schema::get(type_name) else { continue };
             let Some(given) = schema.json().get(key) else {
                 if template.transforms == Transforms::None {
-                    let problem = Problem::error(
-                        codes::DEPLOYMENT_POLICY,
-                        format!("`{type_name}` has no `{attribute}`"),
-                    );
+                    let problem =
+                        Problem::error(codes::DEPLOYMENT_POLICY, format!("`{type_name}` has no `{attribute}`"));
                     // CloudFormation refuses the one and ignores the other.
                     let severity = match attribute {
                         "UpdatePolicy" => Severity::Error,

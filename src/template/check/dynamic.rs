@@ -41,8 +41,11 @@ fn wrong(reference: &str, node: &Node) -> Option<Problem> {
     let open = reference.contains("${");
     let written = format!("{BEGINNING}{reference}}}}}");
     let problem = |why: &str| {
-        Problem::error(codes::DYNAMIC_REFERENCE, format!("`{written}` is no dynamic reference: {why}"))
-            .at(node.span.clone(), "")
+        Problem::error(
+            codes::DYNAMIC_REFERENCE,
+            format!("`{written}` is no dynamic reference: {why}"),
+        )
+        .at(node.span.clone(), "")
     };
     let (service, rest) = reference.split_once(':').unwrap_or((reference, ""));
     if !SERVICES.contains(&service) {
@@ -75,7 +78,10 @@ fn parameter(rest: &str) -> Option<&'static str> {
     if name == "arn" {
         return None;
     }
-    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte)) {
+    if !name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte))
+    {
         return Some("the name of a parameter takes letters, digits and _.-/");
     }
     let version = parts.next();

@@ -12,20 +12,24 @@ use super::{Template, is_unknown, pattern};
 use crate::diagnostic::{Problem, codes};
 
 /// What is wrong with `node` where the schema wants the formats that `given` names.
-pub(super) fn check(
-    template: &Template,
-    given: &Value,
-    node: &Node,
-    name: impl FnOnce() -> String,
-) -> Option<Problem> {
-    let wanted = wanted(given)?;
-    let name = name();
-    let name = name.as_str();
+pub(super) fn check(template: &Template, given: &Value, node: &Node, name: impl FnOnce() -> String) -> Option<Problem> {
     match node.as_str() {
-        Some(text) if !is_unknown(node) => literal(&wanted, text, node, name),
+        Some(text) if !is_unknown(node) => literal(&wanted(given)?, text, node, &name()),
         Some(_) => None,
-        None => reference(template, &wanted, node, name),
+        None if intrinsic::call(node).is_some() => {
+            let wanted = wanted(given).or_else(|| role_by_pattern(given))?;
+            reference(template, &wanted, node, &name())
+        }
+        None => None,
     }
+}
+
+/// Many schemas ask for the ARN of a role by a pattern alone. The pattern itself judges literals.
+fn role_by_pattern(given: &Value) -> Option<Vec<&'static Known>> {
+    let pattern = given.get("pattern").and_then(Value::as_str)?;
+    let is_role = pattern.starts_with("^arn:") && pattern.contains(":iam::") && pattern.contains(":role/");
+    let role = KNOWN.iter().find(|known| known.format == "AWS::IAM::Role.Arn")?;
+    is_role.then(|| vec![role])
 }
 
 /// Whether `text` can be of `format`; none for formats that are not known here.
@@ -170,7 +174,11 @@ fn wanted(given: &Value) -> Option<Vec<&'static Known>> {
         return known(given).map(|known| vec![known]);
     }
     let alternatives = given.get("anyOf").or_else(|| given.get("oneOf"))?.as_array()?;
-    alternatives.iter().map(known).collect::<Option<Vec<_>>>().filter(|known| !known.is_empty())
+    alternatives
+        .iter()
+        .map(known)
+        .collect::<Option<Vec<_>>>()
+        .filter(|known| !known.is_empty())
 }
 
 fn names(wanted: &[&Known]) -> String {
@@ -179,7 +187,10 @@ fn names(wanted: &[&Known]) -> String {
 }
 
 fn literal(wanted: &[&'static Known], text: &str, node: &Node, name: &str) -> Option<Problem> {
-    if !wanted.iter().all(|known| literal_fits(known.format, text) == Some(false)) {
+    if !wanted
+        .iter()
+        .all(|known| literal_fits(known.format, text) == Some(false))
+    {
         return None;
     }
     let example = wanted.first().map_or("", |known| known.example);
@@ -195,7 +206,9 @@ fn reference(template: &Template, wanted: &[&'static Known], node: &Node, name: 
     let (target, attribute) = match intrinsic::call(node)? {
         ("Ref", argument) => (argument.as_str()?, None),
         ("Fn::GetAtt", argument) => match (argument.as_str(), argument.items()) {
-            (Some(text), _) => text.split_once('.').map(|(target, attribute)| (target, Some(attribute.to_owned())))?,
+            (Some(text), _) => text
+                .split_once('.')
+                .map(|(target, attribute)| (target, Some(attribute.to_owned())))?,
             (None, [target, rest @ ..]) => {
                 let parts: Option<Vec<&str>> = rest.iter().map(Node::as_str).collect();
                 (target.as_str()?, Some(parts?.join(".")))
@@ -220,7 +233,10 @@ fn reference(template: &Template, wanted: &[&'static Known], node: &Node, name: 
     };
     let message = format!("`{name}` must be {}, but `{written}` gives {given}", names(wanted));
     let problem = Problem::error(codes::VALUE_FORMAT, message).at(node.span.clone(), "");
-    let resource = template.resources.get(target).and_then(|resource| resource.get("Type")?.as_str());
+    let resource = template
+        .resources
+        .get(target)
+        .and_then(|resource| resource.get("Type")?.as_str());
     Some(match resource.and_then(|type_name| better(wanted, type_name, target)) {
         Some(better) => problem.hint(format!("write `{better}`")),
         None => problem,
@@ -251,7 +267,9 @@ fn from_resource(wanted: &[&Known], type_name: &str, attribute: Option<&str>) ->
         },
     };
     let formats = formats(source);
-    let fits = formats.iter().any(|format| wanted.iter().any(|known| known.format == *format));
+    let fits = formats
+        .iter()
+        .any(|format| wanted.iter().any(|known| known.format == *format));
     let known: Vec<&Known> = KNOWN.iter().filter(|known| formats.contains(&known.format)).collect();
     match (fits, formats.is_empty()) {
         (true, _) => None,
@@ -277,14 +295,22 @@ fn from_parameter(wanted: &[&Known], type_name: &str) -> Option<String> {
         _ => return None,
     };
     let given = KNOWN.iter().find(|known| known.format == format)?;
-    let ids_only = wanted.iter().all(|known| known.exclusive && known.format != given.format);
+    let ids_only = wanted
+        .iter()
+        .all(|known| known.exclusive && known.format != given.format);
     ids_only.then(|| given.name.to_owned())
 }
 
 fn formats(source: &Value) -> Vec<&str> {
     let own = source.get("format").and_then(Value::as_str);
-    let alternatives = source.get("anyOf").or_else(|| source.get("oneOf")).and_then(Value::as_array);
-    let others = alternatives.into_iter().flatten().filter_map(|given| given.get("format")?.as_str());
+    let alternatives = source
+        .get("anyOf")
+        .or_else(|| source.get("oneOf"))
+        .and_then(Value::as_array);
+    let others = alternatives
+        .into_iter()
+        .flatten()
+        .filter_map(|given| given.get("format")?.as_str());
     own.into_iter().chain(others).collect()
 }
 
@@ -302,12 +328,20 @@ fn better(wanted: &[&Known], type_name: &str, target: &str) -> Option<String> {
     let schema = schema::get(type_name)?;
     let fits = |name: &String| {
         let source = property(&schema, name);
-        source.is_some_and(|source| formats(source).iter().any(|format| wanted.iter().any(|known| known.format == *format)))
+        source.is_some_and(|source| {
+            formats(source)
+                .iter()
+                .any(|format| wanted.iter().any(|known| known.format == *format))
+        })
     };
     if let [only] = schema.primary_identifier().as_slice()
         && fits(only)
     {
         return Some(format!("!Ref {target}"));
     }
-    schema.attributes().iter().find(|name| fits(name)).map(|name| format!("!GetAtt {target}.{name}"))
+    schema
+        .attributes()
+        .iter()
+        .find(|name| fits(name))
+        .map(|name| format!("!GetAtt {target}.{name}"))
 }

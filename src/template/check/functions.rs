@@ -2,7 +2,7 @@
 
 use super::super::read::describe;
 use super::super::{Node, NodeValue, intrinsic};
-use super::{Template, Transforms, did_you_mean};
+use super::{Template, Transforms, did_you_mean, results};
 use crate::diagnostic::{Problem, Problems, Span, codes};
 
 /// Fewest and most arguments, for functions that take a list.
@@ -31,6 +31,11 @@ const FUNCTIONS: &[(&str, Count, &str)] = &[
     ("Fn::Transform", None, "!Transform {Name: macro, Parameters: {…}}"),
 ];
 
+/// The names of all functions but `Ref`.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.iter().map(|(name, _, _)| *name)
+}
+
 pub(super) fn check(template: &Template, problems: &mut Problems) {
     for (name, _, node) in template.root.entries() {
         match name.as_str() {
@@ -55,6 +60,15 @@ fn walk(template: &Template, node: &Node, problems: &mut Problems) {
         let at = node.entries().first().map_or(&node.span, |(_, span, _)| span);
         arguments(template, name, argument, at, problems);
     }
+    if let [(key, span, _)] = node.entries()
+        && template.transforms == Transforms::None
+        && key.starts_with("Fn:")
+        && !key.starts_with("Fn::")
+        && let Some(hint) = did_you_mean(key, names())
+    {
+        let problem = Problem::error(codes::UNKNOWN_INTRINSIC, format!("there is no function `{key}`"));
+        problems.push(problem.at(span.clone(), "").hint(hint));
+    }
     for (key, span, value) in node.entries() {
         if node.entries().len() > 1
             && FUNCTIONS
@@ -70,7 +84,17 @@ fn walk(template: &Template, node: &Node, problems: &mut Problems) {
         null(key, span, value, problems);
         walk(template, value, problems);
     }
-    node.items().iter().for_each(|item| walk(template, item, problems));
+    for item in node.items() {
+        if item.value == NodeValue::Null {
+            problems.push(
+                Problem::error(codes::NULL_VALUE, "an item of a list has no value")
+                    .at(item.span.clone(), "")
+                    .note("CloudFormation refuses null anywhere in a template")
+                    .hint("remove the item, or use `!Ref AWS::NoValue` in `!If` to leave it out"),
+            );
+        }
+        walk(template, item, problems);
+    }
 }
 
 fn null(key: &str, span: &Span, value: &Node, problems: &mut Problems) {
@@ -89,7 +113,7 @@ fn arguments(template: &Template, name: &str, argument: &Node, at: &Span, proble
         if name != "Ref" && template.transforms == Transforms::None {
             let mut problem =
                 Problem::error(codes::UNKNOWN_INTRINSIC, format!("there is no function `{name}`")).at(at.clone(), "");
-            if let Some(hint) = did_you_mean(name, FUNCTIONS.iter().map(|(known, _, _)| *known)) {
+            if let Some(hint) = did_you_mean(name, names()) {
                 problem = problem.hint(hint);
             }
             problems.push(problem);
@@ -125,27 +149,89 @@ fn arguments(template: &Template, name: &str, argument: &Node, at: &Span, proble
         wrong(name, &wanted, form, argument, at, problems);
         return;
     }
-    second_argument(name, argument, at, form, problems);
+    kinds(template, name, argument, problems);
+    literals(template, name, argument, at, form, problems);
 }
 
-/// `Join` and `Select` need a list, `Sub` a mapping; a call in its place may give one.
-fn second_argument(name: &str, argument: &Node, at: &Span, form: &str, problems: &mut Problems) {
-    let [first, second, ..] = argument.items() else { return };
-    if intrinsic::call(second).is_some() {
-        return;
+/// Which arguments are one value and which a list.
+fn kinds(template: &Template, name: &str, argument: &Node, problems: &mut Problems) {
+    match (name, argument.items()) {
+        ("Fn::Join", [_, joined]) => {
+            results::list(template, joined, "what `Fn::Join` joins", problems);
+            for item in joined.items() {
+                results::one_value(template, item, &item.span, "an item of `Fn::Join`", problems);
+            }
+        }
+        ("Fn::Select", [index, list]) => {
+            results::one_value(template, index, &index.span, "the index of `Fn::Select`", problems);
+            results::list(template, list, "what `Fn::Select` takes from", problems);
+        }
+        ("Fn::Split", [_, text]) => {
+            results::one_value(template, text, &text.span, "what `Fn::Split` splits", problems);
+        }
+        ("Fn::Sub", [_, variables]) => {
+            for (variable, at, value) in variables.entries() {
+                results::one_value(
+                    template,
+                    value,
+                    at,
+                    &format!("the variable `{variable}` of `Fn::Sub`"),
+                    problems,
+                );
+            }
+        }
+        ("Fn::Base64", []) => {
+            results::one_value(
+                template,
+                argument,
+                &argument.span,
+                "the argument of `Fn::Base64`",
+                problems,
+            );
+        }
+        _ => {}
     }
+}
+
+/// The arguments that are written out, or have to be.
+fn literals(template: &Template, name: &str, argument: &Node, at: &Span, form: &str, problems: &mut Problems) {
+    let [first, second, ..] = argument.items() else { return };
+    let second_is_call = intrinsic::call(second).is_some();
+    let plain = template.transforms == Transforms::None;
     let good = match name {
-        "Fn::Join" => matches!(second.value, NodeValue::List(_)) && first.as_str().is_some(),
-        "Fn::Select" => matches!(second.value, NodeValue::List(_)),
-        "Fn::Sub" => matches!(second.value, NodeValue::Map(_)) && first.as_str().is_some(),
+        "Fn::Join" => (second_is_call || matches!(second.value, NodeValue::List(_))) && first.as_str().is_some(),
+        "Fn::Select" => second_is_call || matches!(second.value, NodeValue::List(_)),
+        "Fn::Sub" => second_is_call || (matches!(second.value, NodeValue::Map(_)) && first.as_str().is_some()),
+        "Fn::Split" => !plain || first.as_str().is_some(),
+        "Fn::If" => !plain || first.as_str().is_some(),
         _ => true,
     };
     if !good {
-        wrong(name, "other arguments", form, second, at, problems);
+        let (wanted, given) = match name {
+            "Fn::If" => ("the name of a condition first", first),
+            "Fn::Join" if first.as_str().is_none() => ("a delimiter that is written out", first),
+            "Fn::Split" => ("a delimiter that is written out", first),
+            _ => ("other arguments", second),
+        };
+        wrong(name, wanted, form, given, at, problems);
     }
-    if name == "Fn::Select"
-        && let NodeValue::List(items) = &second.value
-        && let Some(index) = index(first)
+    match name {
+        "Fn::Select" => select(first, second, problems),
+        "Fn::Cidr" => cidr(argument.items(), problems),
+        _ => {}
+    }
+}
+
+fn select(first: &Node, second: &Node, problems: &mut Problems) {
+    let literal = intrinsic::call(first).is_none();
+    let Some(index) = index(first) else {
+        if literal && !matches!(first.value, NodeValue::List(_) | NodeValue::Map(_) | NodeValue::Null) {
+            let message = "the index of `Fn::Select` must be a whole number from 0 on";
+            problems.push(Problem::error(codes::INTRINSIC_FORM, message).at(first.span.clone(), ""));
+        }
+        return;
+    };
+    if let NodeValue::List(items) = &second.value
         && index >= items.len()
         && !items.is_empty()
     {
@@ -159,6 +245,36 @@ fn second_argument(name: &str, argument: &Node, at: &Span, form: &str, problems:
             )
             .at(first.span.clone(), ""),
         );
+    }
+}
+
+/// "Fn::Cidr": 1 to 256 blocks; an IPv6 block may leave up to 128 bits.
+fn cidr(arguments: &[Node], problems: &mut Problems) {
+    const MOST_BLOCKS: usize = 256;
+    const MOST_BITS: usize = 128;
+    if let Some(block) = arguments.first()
+        && let NodeValue::String(text) = &block.value
+        && text.parse::<ipnet::IpNet>().is_err()
+        && !text.contains("{{")
+    {
+        let problem = Problem::error(codes::INTRINSIC_FORM, format!("`Fn::Cidr` cannot divide `{text}`"));
+        problems.push(
+            problem
+                .at(block.span.clone(), "")
+                .hint("a block has a prefix length, as in `10.0.0.0/16`"),
+        );
+    }
+    for (node, what, most) in arguments
+        .iter()
+        .skip(1)
+        .zip([("count", MOST_BLOCKS), ("number of bits", MOST_BITS)])
+        .map(|(node, (what, most))| (node, what, most))
+    {
+        let literal = matches!(node.value, NodeValue::Number(_) | NodeValue::String(_));
+        if literal && !index(node).is_some_and(|number| (1..=most).contains(&number)) {
+            let message = format!("the {what} of `Fn::Cidr` must be from 1 to {most}");
+            problems.push(Problem::error(codes::INTRINSIC_FORM, message).at(node.span.clone(), ""));
+        }
     }
 }
 

@@ -9,21 +9,31 @@ use super::{Document, Node, NodeValue, intrinsic};
 use crate::diagnostic::{Problems, Span, closest};
 
 mod combinations;
+mod conditions;
 mod cycles;
 mod declarations;
+mod declared;
 mod deployment;
 mod dynamic;
+mod embedded;
+mod facts;
 mod formats;
 mod functions;
+mod gather;
+mod metadata;
 mod names;
 mod network;
+mod parameters;
 mod pattern;
 mod policies;
 mod properties;
 mod references;
+mod results;
 mod retired;
+mod rules;
 mod schedule;
 mod sections;
+mod services;
 mod tags;
 #[cfg(test)]
 mod tests;
@@ -36,16 +46,22 @@ pub fn check(document: &Document) -> Problems {
     let template = Template::of(document);
     let mut problems = Problems::default();
     sections::check(&template, &mut problems);
+    parameters::check(&template, &mut problems);
     declarations::check(&template, &mut problems);
+    metadata::check(&template, &mut problems);
+    conditions::check(&template, &mut problems);
+    rules::check(&template, &mut problems);
     functions::check(&template, &mut problems);
     references::check(&template, &mut problems);
     cycles::check(&template, &mut problems);
+    embedded::check(&template, &mut problems);
     if template.transforms != Transforms::Macros {
         properties::check(&template, &mut problems);
         deployment::check(&template, &mut problems);
         dynamic::check(&template, &mut problems);
         names::check(&template, &mut problems);
         schedule::check(&template, &mut problems);
+        services::check(&template, &mut problems);
         tags::check(&template, &mut problems);
         network::check(&template, &mut problems);
         policies::check(&template, &mut problems);
@@ -155,6 +171,15 @@ fn contains_transform(node: &Node) -> bool {
             .entries()
             .iter()
             .any(|(key, _, value)| key == "Fn::Transform" || contains_transform(value))
+}
+
+/// Whether something is wrong at `span` already; what the schema says about a value need not be said again.
+fn is_told(problems: &Problems, span: &Span) -> bool {
+    let place = |problem: &crate::diagnostic::Problem| problem.labels.first().map(|label| label.span.bytes.clone());
+    problems
+        .0
+        .iter()
+        .any(|problem| place(problem).as_ref() == Some(&span.bytes))
 }
 
 /// "did you mean `x`?", if one of `known` is near.

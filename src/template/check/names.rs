@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::super::{Node, schema};
 use super::verdict::{Presence, presence};
-use super::{Template, Transforms, is_unknown};
+use super::{Template, Transforms, is_told, is_unknown};
 use crate::diagnostic::{Problem, Problems, Span, codes};
 
 pub(super) fn check(template: &Template, problems: &mut Problems) {
@@ -13,11 +13,14 @@ pub(super) fn check(template: &Template, problems: &mut Problems) {
         let Some(type_name) = resource.get("Type").and_then(Node::as_str) else {
             continue;
         };
-        let Some(properties) = resource.get("Properties") else { continue };
+        let Some(properties) = resource.get("Properties") else {
+            continue;
+        };
         for rule in RULES.iter().filter(|rule| rule.type_name == type_name) {
             let given = properties.get(rule.property).filter(|node| !is_unknown(node));
             if let Some((node, text)) = given.and_then(|node| Some((node, node.as_str()?)))
                 && let Some(why) = (rule.refused)(text)
+                && !is_told(problems, &node.span)
             {
                 let message = format!("`{}` cannot be `{text}`: {why}", rule.property);
                 problems.push(Problem::error(codes::RESOURCE_NAME, message).at(node.span.clone(), ""));
@@ -100,15 +103,18 @@ fn path(path: &str) -> Option<&'static str> {
 }
 
 fn security_group(name: &str) -> Option<&'static str> {
-    name.starts_with("sg-").then_some("EC2 keeps names that begin with `sg-` for ids")
+    name.starts_with("sg-")
+        .then_some("EC2 keeps names that begin with `sg-` for ids")
 }
 
 fn alias(name: &str) -> Option<&'static str> {
-    name.starts_with("alias/aws/").then_some("aliases that begin with `alias/aws/` belong to AWS")
+    name.starts_with("alias/aws/")
+        .then_some("aliases that begin with `alias/aws/` belong to AWS")
 }
 
 fn log_group(name: &str) -> Option<&'static str> {
-    name.starts_with("aws/").then_some("names that begin with `aws/` belong to AWS")
+    name.starts_with("aws/")
+        .then_some("names that begin with `aws/` belong to AWS")
 }
 
 /// Names that begin with `aws` or `ssm`, in any case, are reserved; of a path, only the whole first part is certain.
@@ -122,7 +128,10 @@ fn parameter(name: &str) -> Option<&'static str> {
 }
 
 fn fifo_topic(properties: &Node, problems: &mut Problems) {
-    let Some((node, name)) = properties.get("TopicName").and_then(|node| Some((node, node.as_str()?))) else {
+    let Some((node, name)) = properties
+        .get("TopicName")
+        .and_then(|node| Some((node, node.as_str()?)))
+    else {
         return;
     };
     let switch = properties.get("FifoTopic");
@@ -149,7 +158,9 @@ fn twice(template: &Template, problems: &mut Problems) {
         let Some(type_name) = resource.get("Type").and_then(Node::as_str) else {
             continue;
         };
-        let Some(properties) = resource.get("Properties") else { continue };
+        let Some(properties) = resource.get("Properties") else {
+            continue;
+        };
         let Some(schema) = schema::get(type_name) else { continue };
         // Under a condition the two may never exist together.
         if resource.get("Condition").is_some() {
@@ -157,7 +168,8 @@ fn twice(template: &Template, problems: &mut Problems) {
         }
         let identifiers = schema.primary_identifier();
         let read_only = schema.read_only();
-        let given = |property: &String| !read_only.contains(property) && presence(properties, property) == Presence::Certain;
+        let given =
+            |property: &String| !read_only.contains(property) && presence(properties, property) == Presence::Certain;
         if identifiers.is_empty() || !identifiers.iter().all(given) {
             continue;
         }
@@ -173,9 +185,12 @@ fn twice(template: &Template, problems: &mut Problems) {
             Some((first, before)) => {
                 let what = identifiers.join(" and ");
                 problems.push(
-                    Problem::error(codes::SAME_NAME, format!("`{first}` and `{name}` have the same `{what}`"))
-                        .at(span, "again here")
-                        .at(before.clone(), "first here"),
+                    Problem::error(
+                        codes::SAME_NAME,
+                        format!("`{first}` and `{name}` have the same `{what}`"),
+                    )
+                    .at(span, "again here")
+                    .at(before.clone(), "first here"),
                 );
             }
             None => drop(seen.insert(key, (name, span))),

@@ -3,13 +3,14 @@
 //! A call of an intrinsic function has a value that only AWS knows: it fits everything, and its references are checked
 //! elsewhere. Both branches of `Fn::If` are checked.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::super::read::describe;
 use super::super::schema::ResourceSchema;
 use super::super::{Node, NodeValue, intrinsic, schema};
+use super::declared::{Declared, Found};
 use super::verdict::{Presence, presence, value_presence};
-use super::{Template, Transforms, did_you_mean, formats, is_unknown, pattern, values};
+use super::{Template, Transforms, did_you_mean, formats, is_unknown, results, values};
 use crate::diagnostic::{Problem, Problems, Span, codes};
 
 pub(super) fn check(template: &Template, problems: &mut Problems) {
@@ -76,7 +77,7 @@ pub(super) struct Walk<'a> {
     /// Where the walk is, `["BucketEncryption", "0", "SSEAlgorithm"]`.
     pub(super) path: Vec<String>,
     /// The logical id.
-    owner: &'a str,
+    pub(super) owner: &'a str,
     pub(super) found: Problems,
     pub(super) within: Within,
 }
@@ -121,10 +122,16 @@ impl<'a> Walk<'a> {
             self.push(problem);
             return;
         }
+        let types = types(given);
+        if let Some(kind) = results::kind(self.template, node).filter(|kind| !results::fits(*kind, &types)) {
+            let wanted: Vec<&str> = types.iter().map(|name| article(name)).collect();
+            let what = format!("`{}`", self.name());
+            self.push(results::misfit(self.template, kind, node, &what, &wanted.join(" or ")));
+            return;
+        }
         if is_unknown(node) || node.value == NodeValue::Null {
             return;
         }
-        let types = types(given);
         match &node.value {
             NodeValue::Map(_) if types.contains(&"object") || types.is_empty() => self.object(given, node, holder),
             NodeValue::List(_) if types.contains(&"array") || types.is_empty() => self.list(given, node, holder),
@@ -283,9 +290,11 @@ impl<'a> Walk<'a> {
         if read_only && !required && !intrinsic::is_no_value(value) {
             let name = self.name();
             self.push(
-                Problem::error(
+                // CloudFormation leaves it out silently (cloudformation-resource-schema#102): nothing fails, and nothing
+                // is set.
+                Problem::warning(
                     codes::READ_ONLY_PROPERTY,
-                    format!("`{name}` cannot be given: AWS sets it"),
+                    format!("`{name}` has no effect: only AWS sets it"),
                 )
                 .at(span.clone(), "")
                 .hint(format!("to use its value write `!GetAtt {}.{name}`", self.owner)),
@@ -328,59 +337,6 @@ impl<'a> Walk<'a> {
             [] => format!("`{}`", self.schema.name()),
             path => format!("`{}` of `{}`", path.join("."), self.schema.name()),
         }
-    }
-}
-
-/// The properties that a mapping may have: its own, and those of its alternatives.
-struct Declared<'a> {
-    own: Option<&'a Map<String, Value>>,
-    alternatives: Vec<&'a Map<String, Value>>,
-    patterns: Option<&'a Map<String, Value>>,
-}
-
-enum Found<'a> {
-    Schema(&'a Value),
-    /// Known, and looked at where its alternative or part is, or open which schema holds.
-    Elsewhere,
-    Nothing,
-}
-
-impl<'a> Declared<'a> {
-    fn of(schema: &'a ResourceSchema, given: &'a Value) -> Self {
-        let branches = ["oneOf", "anyOf", "allOf"]
-            .into_iter()
-            .filter_map(|key| given.get(key)?.as_array())
-            .flatten();
-        Self {
-            own: given.get("properties").and_then(Value::as_object),
-            alternatives: branches
-                .filter_map(|branch| schema.resolve(branch).get("properties")?.as_object())
-                .collect(),
-            patterns: given.get("patternProperties").and_then(Value::as_object),
-        }
-    }
-
-    fn find(&self, key: &str) -> Found<'a> {
-        if let Some(inner) = self.own.and_then(|own| own.get(key)) {
-            return Found::Schema(inner);
-        }
-        if self.alternatives.iter().any(|properties| properties.contains_key(key)) {
-            return Found::Elsewhere;
-        }
-        for (form, inner) in self.patterns.into_iter().flatten() {
-            match pattern::matches(form, key) {
-                Some(true) => return Found::Schema(inner),
-                Some(false) => {}
-                None => return Found::Elsewhere,
-            }
-        }
-        Found::Nothing
-    }
-
-    fn names(&self) -> impl Iterator<Item = &'a str> {
-        let all: Vec<&Map<String, Value>> = self.own.into_iter().chain(self.alternatives.iter().copied()).collect();
-        all.into_iter()
-            .flat_map(|properties| properties.keys().map(String::as_str))
     }
 }
 

@@ -189,8 +189,32 @@ fn not_in_conditions(template: &Template, reference: &Reference, problems: &mut 
     }
 }
 
+/// "Fn::FindInMap", supported functions: mappings are looked up before any resource exists.
+fn resource_in_map(template: &Template, arguments: &[Node], problems: &mut Problems) {
+    for argument in arguments {
+        let refers = match intrinsic::call(argument) {
+            Some(("Fn::GetAtt", _)) => true,
+            Some(("Ref", name)) => name.as_str().is_some_and(|name| template.resources.get(name).is_some()),
+            _ => false,
+        };
+        if refers {
+            problems.push(
+                Problem::error(
+                    codes::INTRINSIC_FORM,
+                    "`Fn::FindInMap` cannot look up what a resource gives",
+                )
+                .at(argument.span.clone(), "")
+                .note("mappings are looked up before any resource exists; parameters can be used"),
+            );
+        }
+    }
+}
+
 /// The keys of `Fn::FindInMap`, where they are literal.
 fn mapping_keys(template: &Template, node: &Node, problems: &mut Problems) {
+    if let Some(("Fn::FindInMap", argument)) = intrinsic::call(node) {
+        resource_in_map(template, argument.items(), problems);
+    }
     if let Some(("Fn::FindInMap", argument)) = intrinsic::call(node)
         && let [name, first, second] = argument.items()
         && let Some(mapping) = name.as_str().and_then(|name| template.mappings.get(name))

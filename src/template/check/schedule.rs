@@ -4,23 +4,25 @@ use super::super::Node;
 use super::{Template, is_unknown};
 use crate::diagnostic::{Problem, Problems, codes};
 
-const PLACES: [(&str, &str, bool); 2] = [
-    ("AWS::Events::Rule", "ScheduleExpression", false),
-    ("AWS::Scheduler::Schedule", "ScheduleExpression", true),
+const PLACES: [(&str, &str); 2] = [
+    ("AWS::Events::Rule", "ScheduleExpression"),
+    ("AWS::Scheduler::Schedule", "ScheduleExpression"),
 ];
 
 pub(super) fn check(template: &Template, problems: &mut Problems) {
     for (_, _, resource) in template.resources.entries {
         let type_name = resource.get("Type").and_then(Node::as_str);
-        for (_, property, once) in PLACES.iter().filter(|(known, _, _)| Some(*known) == type_name) {
-            let node = resource.get("Properties").and_then(|properties| properties.get(property));
+        for (_, property) in PLACES.iter().filter(|(known, _)| Some(*known) == type_name) {
+            let node = resource
+                .get("Properties")
+                .and_then(|properties| properties.get(property));
             let Some(node) = node.filter(|node| !is_unknown(node)) else {
                 continue;
             };
             let Some(text) = node.as_str().filter(|text| !text.is_empty()) else {
                 continue;
             };
-            if let Some(why) = wrong(text, *once) {
+            if let Some(why) = wrong(text) {
                 problems.push(
                     Problem::error(codes::SCHEDULE, format!("`{text}` is no schedule: {why}"))
                         .at(node.span.clone(), "")
@@ -31,14 +33,13 @@ pub(super) fn check(template: &Template, problems: &mut Problems) {
     }
 }
 
-fn wrong(text: &str, once: bool) -> Option<&'static str> {
+fn wrong(text: &str) -> Option<&'static str> {
     let call = text.strip_suffix(')').and_then(|text| text.split_once('('));
     match call {
         Some(("rate", inside)) => rate(inside),
         Some(("cron", inside)) => cron(inside),
-        Some(("at", _)) if once => None,
-        _ if once => Some("it is `rate(…)`, `cron(…)` or `at(…)`"),
-        _ => Some("it is `rate(…)` or `cron(…)`"),
+        // What is no schedule at all does not match the schema's pattern.
+        _ => None,
     }
 }
 

@@ -75,6 +75,16 @@ fn top(template: &Template, problems: &mut Problems) {
             );
         }
     }
+    if let Some(transform) = template.root.get("Transform") {
+        for entry in core::iter::once(transform).chain(transform.items()) {
+            if let NodeValue::Map(_) = entry.value
+                && entry.get("Name").is_none()
+            {
+                let message = "a transform that is a mapping needs `Name`, the macro to run";
+                problems.push(Problem::error(codes::TEMPLATE_SECTION, message).at(entry.span.clone(), ""));
+            }
+        }
+    }
     if let Some(version) = template.root.get("AWSTemplateFormatVersion")
         && version.as_str().is_some_and(|version| version != "2010-09-09")
     {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::super::{Node, NodeValue, schema};
 use super::verdict::scalar_text;
-use super::{Template, intrinsic, is_unknown};
+use super::{Template, intrinsic, is_told, is_unknown};
 use crate::diagnostic::{Problem, Problems, Span, codes};
 
 const MOST_TAGS: usize = 50;
@@ -19,7 +19,9 @@ pub(super) fn check(template: &Template, problems: &mut Problems) {
         let Some(property) = schema::get(type_name).and_then(|schema| schema.taggable()) else {
             continue;
         };
-        let Some(properties) = resource.get("Properties") else { continue };
+        let Some(properties) = resource.get("Properties") else {
+            continue;
+        };
         let entry = properties.entries().iter().find(|(key, _, _)| *key == property);
         let Some((_, span, tags)) = entry.filter(|(_, _, tags)| intrinsic::call(tags).is_none()) else {
             continue;
@@ -74,12 +76,15 @@ fn many(count: usize, span: &Span, problems: &mut Problems) {
 fn tag(key: &str, at: &Span, value: Option<&Node>, problems: &mut Problems) {
     let wrong = |message: String, at: &Span| Problem::error(codes::TAG_INVALID, message).at(at.clone(), "");
     if key.to_ascii_lowercase().starts_with("aws:") {
-        problems.push(wrong(format!("the tag `{key}` begins with `aws:`, which AWS keeps for itself"), at));
+        problems.push(wrong(
+            format!("the tag `{key}` begins with `aws:`, which AWS keeps for itself"),
+            at,
+        ));
     }
     let length = key.chars().count();
     if length == 0 {
         problems.push(wrong("a tag has an empty key".to_owned(), at));
-    } else if length > LONGEST_KEY {
+    } else if length > LONGEST_KEY && !is_told(problems, at) {
         problems.push(wrong(
             format!("the key of a tag has at most {LONGEST_KEY} characters; this one has {length}"),
             at,
@@ -89,7 +94,7 @@ fn tag(key: &str, at: &Span, value: Option<&Node>, problems: &mut Problems) {
         return;
     };
     let length = scalar_text(value).map_or(0, |text| text.chars().count());
-    if length > LONGEST_VALUE {
+    if length > LONGEST_VALUE && !is_told(problems, &value.span) {
         problems.push(wrong(
             format!("the value of a tag has at most {LONGEST_VALUE} characters; this one has {length}"),
             &value.span,

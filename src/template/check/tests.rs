@@ -4,7 +4,15 @@ use super::super::read;
 use super::check;
 use crate::diagnostic::{Problems, Source};
 
+mod combinations;
+mod declarations;
+mod formats;
+mod functions;
+mod names;
+mod network;
+mod policies;
 mod properties;
+mod services;
 
 fn problems(text: &str) -> Problems {
     let source = Arc::new(Source {
@@ -27,6 +35,17 @@ fn found(text: &str) -> Vec<String> {
             format!("{:04} {line}:{column} {}{hints}", problem.code.0, problem.message)
         })
         .collect()
+}
+
+/// What is found in one resource `R` of `kind`; its properties begin on line 5, column 7.
+fn resource(kind: &str, properties: &str) -> Vec<String> {
+    found(&template(kind, properties))
+}
+
+/// The text of a template with one resource `R`.
+fn template(kind: &str, properties: &str) -> String {
+    let indented: String = properties.lines().map(|line| format!("      {line}\n")).collect();
+    format!("Resources:\n  R:\n    Type: {kind}\n    Properties:\n{indented}")
 }
 
 /// A template with these sections and one harmless resource, `Topic`, at the end.

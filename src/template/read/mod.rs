@@ -24,6 +24,9 @@ pub const MAXIMUM_DEPTH: usize = 100;
 
 /// Reads a template: JSON if the text begins with `{`, YAML otherwise. Short tags become long forms.
 ///
+/// What begins with `{` and is no JSON may still be YAML, which knows braces, too: CloudFormation tries both
+/// ("Validating a template"), so a comma too many or single quotes do no harm.
+///
 /// # Errors
 /// Syntax errors (the first one only), and all unknown tags, duplicate keys, aliases and merge keys.
 pub fn read(source: &Arc<Source>) -> Result<Document, Problems> {
@@ -44,7 +47,13 @@ pub fn read(source: &Arc<Source>) -> Result<Document, Problems> {
         .trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n'])
         .starts_with('{');
     let (root, mut problems) = if is_json {
-        json::read(source)
+        match json::read(source) {
+            (None, wrong_json) => match yaml::read(source) {
+                (Some(root), problems) => (Some(root), problems),
+                (None, _) => (None, wrong_json),
+            },
+            read => read,
+        }
     } else {
         yaml::read(source)
     };

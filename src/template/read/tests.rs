@@ -147,10 +147,24 @@ fn depth_and_size_are_bounded() {
 fn syntax_errors_say_where() {
     assert_eq!(place("a: 1\n b: 2\n")[0].0, 3);
     assert_eq!(place("a: [1, 2\nb: 3\n")[0].0, 3);
-    assert_eq!(place("{\"a\": 1,}"), [(3, 1, 8)]);
-    assert_eq!(place("{\"a\": 01}"), [(3, 1, 7)]);
+    assert_eq!(place("{\"a\": 1,,}"), [(3, 1, 9)]);
+    assert_eq!(place("{\"a\": 01 1}]"), [(3, 1, 7)]);
     assert_eq!(place("{\"a\": \"x}"), [(3, 1, 7)]);
     assert_eq!(place(""), [(3, 1, 1)]);
     assert_eq!(place("- a\n")[0].0, 3);
     assert_eq!(place("? [a]\n: b\n")[0].0, 3);
+}
+
+#[test]
+fn what_is_nearly_json_is_read_as_yaml_as_cloudformation_does() {
+    for text in ["{\"a\": [1, 2,],}", "{'a': [1, 2]}", "{a: [1, 2]}"] {
+        assert_eq!(json(text), json("a: [1, 2]"), "{text}");
+    }
+}
+
+#[test]
+fn what_is_neither_json_nor_yaml_is_told_as_json() {
+    let found = refused("{\"a\": 1 \"b\": 2}");
+    assert!(found[0].3.contains("not valid JSON"), "{found:?}");
+    assert_eq!(place("{\"a\": 1, \"a\": 2}"), [(404, 1, 10)]);
 }

@@ -6,6 +6,7 @@ mod modules;
 mod plan;
 mod preflight;
 mod problems;
+mod rules;
 mod status;
 mod summary;
 mod values;
@@ -16,7 +17,7 @@ use super::View;
 use super::printer::Printer;
 use super::progress::{Bars, Lines, Progress};
 use super::report::{
-    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, SandboxReport, Status, Summary, Validated,
+    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary, Validated,
 };
 use super::text::{ADD, CHANGE, COMMAND, NAME, count, paint};
 use crate::diagnostic::{Problems, Severity};
@@ -141,6 +142,14 @@ impl View for Human {
 
     fn codes(&self, list: &CodeList) {
         self.printer.data(&explain::codes(list));
+    }
+
+    fn rules(&self, rules: &RuleList) {
+        self.printer.data(&rules::rules(rules));
+    }
+
+    fn rule(&self, rule: &RuleReport) {
+        self.printer.data(&rules::rule(rule, self.printer.terminal().width));
     }
 
     fn sandbox(&self, report: &SandboxReport) {

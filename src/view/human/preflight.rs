@@ -43,3 +43,50 @@ pub fn line(preflight: &Preflight) -> String {
 fn who(arn: &str) -> &str {
     arn.splitn(6, ':').nth(5).unwrap_or(arn)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::{Code, Problem, Problems};
+    use crate::preflight::Check;
+
+    fn shown(checks: &[(&'static str, State, Option<&str>)], problems: Vec<Problem>) -> String {
+        let preflight = Preflight {
+            caller: "arn:aws:sts::111122223333:assumed-role/deploy/ci".to_owned(),
+            checks: checks
+                .iter()
+                .map(|(name, state, why)| Check {
+                    name,
+                    state: *state,
+                    why: why.map(str::to_owned),
+                })
+                .collect(),
+            problems: Problems(problems),
+        };
+        anstream::adapter::strip_str(&line(&preflight)).to_string()
+    }
+
+    #[test]
+    fn one_line_says_who_asked_and_how_each_check_ended() {
+        insta::assert_snapshot!(
+            shown(&[("names", State::Passed, None), ("quotas", State::Passed, None)], Vec::new()),
+            @"Preflight as assumed-role/deploy/ci: 2 checks passed"
+        );
+        let found = Problem::error(Code(1206), "too much");
+        insta::assert_snapshot!(
+            shown(
+                &[
+                    ("names", State::Passed, None),
+                    ("quotas", State::Found, Some("s3:ListAllMyBuckets is denied")),
+                    ("permissions", State::Skipped, Some("iam:SimulatePrincipalPolicy took too long")),
+                ],
+                vec![found]
+            ),
+            @"Preflight as assumed-role/deploy/ci: 1 check passed, 1 found something (quotas), 2 skipped (quotas: s3:ListAllMyBuckets is denied; permissions: iam:SimulatePrincipalPolicy took too long)"
+        );
+        insta::assert_snapshot!(
+            shown(&[("names", State::Found, None)], Vec::new()),
+            @"Preflight as assumed-role/deploy/ci: 1 check found something (names)"
+        );
+    }
+}

@@ -25,8 +25,13 @@ pub fn problems(problems: &Problems, width: usize) -> String {
     text
 }
 
-/// What the reader did on purpose needs no page.
-const OWN_DOING: [Code; 3] = [codes::DECLINED, codes::INTERRUPTED, codes::LEFT_AT_ONCE];
+/// What the reader did on purpose needs no page, and whoever asked for a page is not sent to another one.
+const OWN_DOING: [Code; 4] = [
+    codes::DECLINED,
+    codes::INTERRUPTED,
+    codes::LEFT_AT_ONCE,
+    codes::UNKNOWN_CODE,
+];
 
 /// The one line below all problems of a run: where they are explained, the most frequent ones first, errors before
 /// warnings; empty if there is nothing to explain.

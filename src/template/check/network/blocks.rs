@@ -80,10 +80,16 @@ fn host_bits(node: &Node, block: Ipv4Net, problems: &mut Problems) {
     problems.push(
         Problem::warning(
             codes::NETWORK_BLOCK,
-            format!("`{block}` is not the beginning of a /{} block; EC2 makes `{better}` of it", block.prefix_len()),
+            format!(
+                "`{block}` is not the beginning of a /{} block; EC2 makes `{better}` of it",
+                block.prefix_len()
+            ),
         )
         .at(node.span.clone(), "")
-        .hint(format!("write `{better}`, or `{}/32` for the one address", block.addr())),
+        .hint(format!(
+            "write `{better}`, or `{}/32` for the one address",
+            block.addr()
+        )),
     );
 }
 
@@ -112,8 +118,10 @@ fn subnets(template: &Template, problems: &mut Problems) {
     for subnet in &subnets {
         outside(template, subnet, problems);
     }
-    let mut sorted: Vec<(String, &Subnet)> =
-        subnets.iter().map(|subnet| (subnet.vpc.to_json().to_string(), subnet)).collect();
+    let mut sorted: Vec<(String, &Subnet)> = subnets
+        .iter()
+        .map(|subnet| (subnet.vpc.to_json().to_string(), subnet))
+        .collect();
     sorted.sort_by(|(left_vpc, left), (right_vpc, right)| {
         (left_vpc, left.block.network(), left.block.prefix_len()).cmp(&(
             right_vpc,
@@ -124,7 +132,8 @@ fn subnets(template: &Template, problems: &mut Problems) {
     // Sorted by address, an overlapping block comes before anything that lies behind the one it overlaps.
     for (index, (vpc, subnet)) in sorted.iter().enumerate() {
         let behind = sorted.iter().skip(index + 1);
-        let overlapping = behind.take_while(|(other_vpc, other)| other_vpc == vpc && overlap(subnet.block, other.block));
+        let overlapping =
+            behind.take_while(|(other_vpc, other)| other_vpc == vpc && overlap(subnet.block, other.block));
         for (_, other) in overlapping.filter(|(_, other)| subnet.resource.stands_with(&other.resource)) {
             problems.push(overlaps(subnet, other));
         }
@@ -152,7 +161,9 @@ fn overlaps(left: &Subnet, right: &Subnet) -> Problem {
 
 /// Known only if all blocks of the VPC are: its own, and those that are added to it.
 fn outside(template: &Template, subnet: &Subnet, problems: &mut Problems) {
-    let Some(("Ref", target)) = intrinsic::call(subnet.vpc) else { return };
+    let Some(("Ref", target)) = intrinsic::call(subnet.vpc) else {
+        return;
+    };
     let Some(name) = target.as_str() else { return };
     let vpcs = of_type(&template.resources, "AWS::EC2::VPC");
     let Some(vpc) = vpcs.iter().find(|vpc| vpc.name == name) else {
@@ -163,7 +174,7 @@ fn outside(template: &Template, subnet: &Subnet, problems: &mut Problems) {
     };
     let mut blocks = vec![own];
     for added in of_type(&template.resources, "AWS::EC2::VPCCidrBlock") {
-        if added.property("VpcId") .map(Node::to_json) != Some(subnet.vpc.to_json()) {
+        if added.property("VpcId").map(Node::to_json) != Some(subnet.vpc.to_json()) {
             continue;
         }
         if added.property("AmazonProvidedIpv6CidrBlock").is_some() && added.property("CidrBlock").is_none() {
@@ -180,7 +191,10 @@ fn outside(template: &Template, subnet: &Subnet, problems: &mut Problems) {
     problems.push(
         Problem::error(
             codes::SUBNET_RANGE,
-            format!("the subnet `{}`, `{}`, lies outside its VPC, `{own}`", subnet.resource.name, subnet.block),
+            format!(
+                "the subnet `{}`, `{}`, lies outside its VPC, `{own}`",
+                subnet.resource.name, subnet.block
+            ),
         )
         .at(subnet.at.span.clone(), "")
         .at(at.span.clone(), "the block of the VPC"),

@@ -4,8 +4,6 @@
 
 mod blocks;
 mod rules;
-#[cfg(test)]
-mod tests;
 mod value;
 
 use std::collections::BTreeMap;
@@ -70,7 +68,9 @@ fn zones(template: &Template, problems: &mut Problems) {
     let mut regions: BTreeMap<&str, &Node> = BTreeMap::new();
     for type_name in WITH_ZONE {
         for resource in of_type(&template.resources, type_name) {
-            let zone = resource.property("AvailabilityZone").filter(|_| resource.node.get("Condition").is_none());
+            let zone = resource
+                .property("AvailabilityZone")
+                .filter(|_| resource.node.get("Condition").is_none());
             if let Some((node, region)) = zone.and_then(|node| Some((node, region_of(node.as_str()?)?))) {
                 regions.entry(region).or_insert(node);
             }
@@ -78,7 +78,9 @@ fn zones(template: &Template, problems: &mut Problems) {
     }
     let mut found: Vec<(&str, &Node)> = regions.into_iter().collect();
     found.sort_by_key(|(_, node)| node.span.bytes.start);
-    let [(first, at), rest @ ..] = found.as_slice() else { return };
+    let [(first, at), rest @ ..] = found.as_slice() else {
+        return;
+    };
     for (region, node) in rest {
         problems.push(
             Problem::error(

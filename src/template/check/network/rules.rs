@@ -33,7 +33,9 @@ fn ports(template: &Template, rule: &Node, problems: &mut Problems) {
         return;
     };
     let number = protocol.parse::<i64>().ok();
-    let known = NAMES.contains(&protocol.as_str()) || protocol == "all" || number.is_some_and(|number| (-1..=255).contains(&number));
+    let known = NAMES.contains(&protocol.as_str())
+        || protocol == "all"
+        || number.is_some_and(|number| (-1..=255).contains(&number));
     if !known {
         let problem = Problem::error(codes::PORT_RANGE, format!("`{protocol}` is not a protocol"))
             .at(node.span.clone(), "")
@@ -53,11 +55,14 @@ fn ports(template: &Template, rule: &Node, problems: &mut Problems) {
     };
     let (from, to) = (port("FromPort"), port("ToPort"));
     for (node, number) in from.iter().chain(&to) {
-        // -1 stands for all ports in old templates, and EC2 still takes it for both ends.
-        if !(-1..=65_535).contains(number) {
+        // The schema says what is too small.
+        if *number > 65_535 {
             problems.push(
-                Problem::error(codes::PORT_RANGE, format!("there is no port {number}; ports go from 0 to 65535"))
-                    .at(node.span.clone(), ""),
+                Problem::error(
+                    codes::PORT_RANGE,
+                    format!("there is no port {number}; ports go from 0 to 65535"),
+                )
+                .at(node.span.clone(), ""),
             );
             return;
         }
@@ -77,7 +82,10 @@ fn ports(template: &Template, rule: &Node, problems: &mut Problems) {
 /// EC2: "the same permission must not appear multiple times"; descriptions do not tell rules apart.
 fn repeated(rules: &[Node], problems: &mut Problems) {
     let mut seen: Vec<(String, &Node)> = Vec::new();
-    for rule in rules.iter().filter(|rule| intrinsic::call(rule).is_none() && !rule.entries().is_empty()) {
+    for rule in rules
+        .iter()
+        .filter(|rule| intrinsic::call(rule).is_none() && !rule.entries().is_empty())
+    {
         let mut parts: Vec<String> = rule
             .entries()
             .iter()
@@ -120,14 +128,18 @@ fn acl_entries(template: &Template, problems: &mut Problems) {
             );
             continue;
         }
-        let Some(acl) = entry.property("NetworkAclId") else { continue };
+        let Some(acl) = entry.property("NetworkAclId") else {
+            continue;
+        };
         let egress = match entry.property("Egress") {
             None => "false".to_owned(),
             Some(node) if is_unknown(node) => continue,
             Some(node) => value::text(template, node).unwrap_or_default().to_ascii_lowercase(),
         };
         let key = format!("{} {egress} {number}", acl.to_json());
-        let before = seen.iter().find(|(known, other)| *known == key && other.stands_with(&entry));
+        let before = seen
+            .iter()
+            .find(|(known, other)| *known == key && other.stands_with(&entry));
         if let Some((_, first)) = before {
             let message = format!("`{}` and `{}` have the same number, {number}", first.name, entry.name);
             problems.push(
@@ -144,15 +156,22 @@ fn acl_entries(template: &Template, problems: &mut Problems) {
 fn routes(template: &Template, problems: &mut Problems) {
     let mut seen: Vec<(String, Resource)> = Vec::new();
     for route in of_type(&template.resources, "AWS::EC2::Route") {
-        let Some(table) = route.property("RouteTableId") else { continue };
+        let Some(table) = route.property("RouteTableId") else {
+            continue;
+        };
         for property in ["DestinationCidrBlock", "DestinationIpv6CidrBlock"] {
             let Some(text) = route.property(property).and_then(|node| value::text(template, node)) else {
                 continue;
             };
             let key = format!("{} {text}", table.to_json());
-            let before = seen.iter().find(|(known, other)| *known == key && other.stands_with(&route));
+            let before = seen
+                .iter()
+                .find(|(known, other)| *known == key && other.stands_with(&route));
             if let Some((_, first)) = before {
-                let message = format!("`{}` and `{}` lead to the same destination, `{text}`", first.name, route.name);
+                let message = format!(
+                    "`{}` and `{}` lead to the same destination, `{text}`",
+                    first.name, route.name
+                );
                 problems.push(
                     Problem::error(codes::SAME_NAME, message)
                         .at(span_of(&route, property), "")
@@ -165,7 +184,6 @@ fn routes(template: &Template, problems: &mut Problems) {
         }
     }
 }
-
 
 fn span_of(resource: &Resource, property: &str) -> Span {
     resource

@@ -47,7 +47,10 @@ pub(super) fn check(span: &Span, value: &Node, problems: &mut Problems) {
     let wrong = |message: String, at: &Span| Problem::error(codes::POLICY_CONDITION, message).at(at.clone(), "");
     if !matches!(value.value, NodeValue::Map(_)) {
         problems.push(wrong(
-            format!("`Condition` must map operators to keys, not be {}", describe(&value.value)),
+            format!(
+                "`Condition` must map operators to keys, not be {}",
+                describe(&value.value)
+            ),
             span,
         ));
         return;
@@ -66,8 +69,13 @@ pub(super) fn check(span: &Span, value: &Node, problems: &mut Problems) {
         }
         if !matches!(keys.value, NodeValue::Map(_)) {
             problems.push(
-                wrong(format!("`{name}` must map keys to values, not be {}", describe(&keys.value)), span)
-                    .hint(format!("for example `{name}: {{\"aws:PrincipalOrgID\": o-a1b2c3d4e5}}`")),
+                wrong(
+                    format!("`{name}` must map keys to values, not be {}", describe(&keys.value)),
+                    span,
+                )
+                .hint(format!(
+                    "for example `{name}: {{\"aws:PrincipalOrgID\": o-a1b2c3d4e5}}`"
+                )),
             );
             continue;
         }
@@ -142,6 +150,8 @@ fn one(operator: &str, key: &str, value: &Node, problems: &mut Problems) {
 
 /// ISO 8601 or seconds since 1970.
 fn is_date(text: &str) -> bool {
-    let year = text.get(..4).is_some_and(|year| year.bytes().all(|byte| byte.is_ascii_digit()));
+    let year = text
+        .get(..4)
+        .is_some_and(|year| year.bytes().all(|byte| byte.is_ascii_digit()));
     (year && text.as_bytes().get(4).is_none_or(|next| *next == b'-')) || text.parse::<i64>().is_ok()
 }

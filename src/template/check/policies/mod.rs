@@ -9,8 +9,6 @@ mod principal;
 mod resource;
 mod size;
 mod statement;
-#[cfg(test)]
-mod tests;
 
 use super::super::read::describe;
 use super::super::{Node, NodeValue, intrinsic};
@@ -61,7 +59,11 @@ const PLACES: &[Place] = &[
     place("AWS::SQS::QueueInlinePolicy", &["PolicyDocument"], Kind::Resource),
     place("AWS::KMS::Key", &["KeyPolicy"], Kind::Resource),
     place("AWS::KMS::ReplicaKey", &["KeyPolicy"], Kind::Resource),
-    place("AWS::SecretsManager::ResourcePolicy", &["ResourcePolicy"], Kind::Resource),
+    place(
+        "AWS::SecretsManager::ResourcePolicy",
+        &["ResourcePolicy"],
+        Kind::Resource,
+    ),
     place("AWS::OpenSearchService::Domain", &["AccessPolicies"], Kind::Resource),
     place("AWS::Elasticsearch::Domain", &["AccessPolicies"], Kind::Resource),
     place("AWS::EC2::VPCEndpoint", &["PolicyDocument"], Kind::Attached),
@@ -71,9 +73,21 @@ const PLACES: &[Place] = &[
     place("AWS::EFS::FileSystem", &["FileSystemPolicy"], Kind::Attached),
     place("AWS::Backup::BackupVault", &["AccessPolicy"], Kind::Attached),
     place("AWS::ApiGateway::RestApi", &["Policy"], Kind::Attached),
-    place("AWS::CodeArtifact::Domain", &["PermissionsPolicyDocument"], Kind::Attached),
-    place("AWS::CodeArtifact::Repository", &["PermissionsPolicyDocument"], Kind::Attached),
-    place("AWS::DynamoDB::Table", &["ResourcePolicy", "PolicyDocument"], Kind::Attached),
+    place(
+        "AWS::CodeArtifact::Domain",
+        &["PermissionsPolicyDocument"],
+        Kind::Attached,
+    ),
+    place(
+        "AWS::CodeArtifact::Repository",
+        &["PermissionsPolicyDocument"],
+        Kind::Attached,
+    ),
+    place(
+        "AWS::DynamoDB::Table",
+        &["ResourcePolicy", "PolicyDocument"],
+        Kind::Attached,
+    ),
     place("AWS::Kinesis::ResourcePolicy", &["ResourcePolicy"], Kind::Attached),
 ];
 
@@ -82,7 +96,9 @@ pub(super) fn check(template: &Template, problems: &mut Problems) {
         let Some(type_name) = resource.get("Type").and_then(Node::as_str) else {
             continue;
         };
-        let Some(properties) = resource.get("Properties") else { continue };
+        let Some(properties) = resource.get("Properties") else {
+            continue;
+        };
         let mut found = Vec::new();
         for place in PLACES.iter().filter(|place| place.type_name == type_name) {
             collect(properties, place.path, &properties.span, &mut |node, holder| {
@@ -168,7 +184,9 @@ impl Policy {
         if is_open(version) || version.as_str().is_some_and(|text| VERSIONS.contains(&text)) {
             return;
         }
-        let written = version.as_str().map_or_else(|| describe(&version.value).to_owned(), |text| format!("`{text}`"));
+        let written = version
+            .as_str()
+            .map_or_else(|| describe(&version.value).to_owned(), |text| format!("`{text}`"));
         problems.push(
             Problem::error(codes::POLICY_FORM, format!("`Version` of a policy cannot be {written}"))
                 .at(version.span.clone(), "")
@@ -180,7 +198,9 @@ impl Policy {
 
 /// Whether only AWS knows the value.
 fn is_open(node: &Node) -> bool {
-    is_unknown(node) || node.value == NodeValue::Null || node.entries().iter().any(|(key, _, _)| key.starts_with("Fn::"))
+    is_unknown(node)
+        || node.value == NodeValue::Null
+        || node.entries().iter().any(|(key, _, _)| key.starts_with("Fn::"))
 }
 
 /// Reports keys that the grammar does not have.
@@ -189,8 +209,7 @@ fn keys(node: &Node, known: &[&str], what: &str, problems: &mut Problems) {
         if known.contains(&key.as_str()) || key.starts_with("Fn::") {
             continue;
         }
-        let problem =
-            Problem::error(codes::POLICY_FORM, format!("{what} has no element `{key}`")).at(span.clone(), "");
+        let problem = Problem::error(codes::POLICY_FORM, format!("{what} has no element `{key}`")).at(span.clone(), "");
         problems.push(match did_you_mean(key, known.iter().copied()) {
             Some(hint) => problem.hint(hint),
             None => problem.note(format!("it has {}", known.join(", "))),

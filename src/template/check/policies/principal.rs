@@ -42,7 +42,10 @@ pub(super) fn check(key: &str, span: &Span, value: &Node, problems: &mut Problem
             }
         }
         other => problems.push(wrong(
-            format!("`{key}` must be `*` or a mapping of kinds of principals, not {}", describe(other)),
+            format!(
+                "`{key}` must be `*` or a mapping of kinds of principals, not {}",
+                describe(other)
+            ),
             span,
         )),
     }
@@ -96,11 +99,22 @@ fn account_principal(text: &str) -> Option<&'static str> {
         return Some("principals have no region");
     }
     if text.contains(['*', '?']) {
-        return Some("a wildcard stands for all principals or for none; a condition on `aws:PrincipalArn` takes patterns");
+        return Some(
+            "a wildcard stands for all principals or for none; a condition on `aws:PrincipalArn` takes patterns",
+        );
     }
     if !is_account(account) && *account != "cloudfront" {
         return Some("an account id has 12 digits");
     }
-    let known = ["root", "user/", "role/", "group/", "assumed-role/", "federated-user/", "saml-provider/", "oidc-provider/"];
+    let known = [
+        "root",
+        "user/",
+        "role/",
+        "group/",
+        "assumed-role/",
+        "federated-user/",
+        "saml-provider/",
+        "oidc-provider/",
+    ];
     (!known.iter().any(|kind| name.starts_with(kind))).then_some("it names neither `root` nor a user, role or session")
 }

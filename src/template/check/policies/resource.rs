@@ -34,11 +34,13 @@ pub(super) fn check(policy: Policy, node: &Node, problems: &mut Problems) {
     }
     if let Some(why) = not_an_arn(text) {
         let problem = wrong(format!("`{text}` cannot be a resource of a policy: {why}"));
-        problems.push(if policy.type_name == "AWS::S3::BucketPolicy" && !text.starts_with("arn:") {
-            problem.hint("a bucket is `arn:aws:s3:::NAME`, its objects are `arn:aws:s3:::NAME/*`")
-        } else {
-            problem
-        });
+        problems.push(
+            if policy.type_name == "AWS::S3::BucketPolicy" && !text.starts_with("arn:") {
+                problem.hint("a bucket is `arn:aws:s3:::NAME`, its objects are `arn:aws:s3:::NAME/*`")
+            } else {
+                problem
+            },
+        );
     }
 }
 
@@ -73,7 +75,11 @@ fn not_an_arn(text: &str) -> Option<&'static str> {
         [] if open(service) || open(partition) => None,
         [_, account, name] => {
             let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-            if !(account.is_empty() || is_account || open(account) || matches!(*account, "aws" | "cloudfront" | "third-party")) {
+            if !(account.is_empty()
+                || is_account
+                || open(account)
+                || matches!(*account, "aws" | "cloudfront" | "third-party"))
+            {
                 return Some("the account id in its ARN has not 12 digits");
             }
             name.is_empty().then_some("its ARN names no resource")

@@ -61,7 +61,10 @@ fn least_size(node: &Node) -> usize {
         NodeValue::String(value) => text(value),
         NodeValue::List(items) => items.iter().map(least_size).sum::<usize>() + items.len().max(1) + 1,
         NodeValue::Map(entries) => {
-            let members: usize = entries.iter().map(|(key, _, value)| text(key) + 1 + least_size(value)).sum();
+            let members: usize = entries
+                .iter()
+                .map(|(key, _, value)| text(key) + 1 + least_size(value))
+                .sum();
             members + entries.len().max(1) + 1
         }
     }

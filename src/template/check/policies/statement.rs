@@ -100,9 +100,12 @@ fn sid<'a>(policy: Policy, statement: &'a Node, sids: &mut HashMap<&'a str, &'a 
     if !letters && matches!(policy.kind, Kind::Identity) {
         let better: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
         problems.push(
-            Problem::error(codes::POLICY_STATEMENT, format!("`Sid` cannot be `{text}`: it takes letters and digits"))
-                .at(node.span.clone(), "")
-                .hint(format!("for example `{better}`")),
+            Problem::error(
+                codes::POLICY_STATEMENT,
+                format!("`Sid` cannot be `{text}`: it takes letters and digits"),
+            )
+            .at(node.span.clone(), "")
+            .hint(format!("for example `{better}`")),
         );
     }
     if text.is_empty() || policy.type_name.starts_with("AWS::S3") {
@@ -110,9 +113,12 @@ fn sid<'a>(policy: Policy, statement: &'a Node, sids: &mut HashMap<&'a str, &'a 
     }
     match sids.get(text) {
         Some(first) => problems.push(
-            Problem::error(codes::POLICY_STATEMENT, format!("two statements of a policy have the `Sid` `{text}`"))
-                .at(node.span.clone(), "again here")
-                .at((*first).clone(), "first here"),
+            Problem::error(
+                codes::POLICY_STATEMENT,
+                format!("two statements of a policy have the `Sid` `{text}`"),
+            )
+            .at(node.span.clone(), "again here")
+            .at((*first).clone(), "first here"),
         ),
         None => drop(sids.insert(text, &node.span)),
     }
@@ -149,8 +155,11 @@ fn either(statement: &Node, [yes, no]: [&str; 2], problems: &mut Problems) {
     }
     match (presence(statement, yes), presence(statement, no)) {
         (Presence::Absent, Presence::Absent) => problems.push(
-            Problem::error(codes::POLICY_STATEMENT, format!("a statement of this policy needs `{yes}` or `{no}`"))
-                .at(first_line(statement), ""),
+            Problem::error(
+                codes::POLICY_STATEMENT,
+                format!("a statement of this policy needs `{yes}` or `{no}`"),
+            )
+            .at(first_line(statement), ""),
         ),
         (Presence::Certain, Presence::Certain) => problems.push(
             Problem::error(
@@ -167,10 +176,13 @@ fn forbidden(statement: &Node, names: [&str; 2], why: &str, problems: &mut Probl
     for (key, span, value) in statement.entries() {
         if names.contains(&key.as_str()) && !intrinsic::is_no_value(value) {
             problems.push(
-                Problem::error(codes::POLICY_STATEMENT, format!("`{key}` does not belong into this policy"))
-                    .at(span.clone(), "")
-                    .note(why)
-                    .hint(format!("take `{key}` out")),
+                Problem::error(
+                    codes::POLICY_STATEMENT,
+                    format!("`{key}` does not belong into this policy"),
+                )
+                .at(span.clone(), "")
+                .note(why)
+                .hint(format!("take `{key}` out")),
             );
         }
     }
@@ -178,9 +190,8 @@ fn forbidden(statement: &Node, names: [&str; 2], why: &str, problems: &mut Probl
 
 fn full_list(key: &str, span: &Span, value: &Node, problems: &mut Problems) {
     if matches!(&value.value, NodeValue::List(items) if items.is_empty()) {
-        problems.push(
-            Problem::error(codes::POLICY_STATEMENT, format!("`{key}` is an empty list")).at(span.clone(), ""),
-        );
+        problems
+            .push(Problem::error(codes::POLICY_STATEMENT, format!("`{key}` is an empty list")).at(span.clone(), ""));
     }
 }
 

@@ -1,16 +1,8 @@
 //! Types, properties and values.
 
 use super::super::super::schema;
-use super::{found, problems};
+use super::{found, problems, resource};
 use crate::diagnostic::Severity;
-
-/// One resource `R` of `kind`; its properties begin on line 5, column 7.
-fn resource(kind: &str, properties: &str) -> Vec<String> {
-    let indented: String = properties.lines().map(|line| format!("      {line}\n")).collect();
-    found(&format!(
-        "Resources:\n  R:\n    Type: {kind}\n    Properties:\n{indented}"
-    ))
-}
 
 #[test]
 fn unknown_types_are_found_and_private_ones_are_left_alone() {
@@ -81,7 +73,7 @@ fn scalars_are_converted_as_cloudformation_does_and_what_cannot_be_is_wrong() {
     assert_eq!(
         resource(
             "AWS::IAM::Role",
-            "AssumeRolePolicyDocument: {}\nManagedPolicyArns: arn:aws:iam::aws:policy/x"
+            "AssumeRolePolicyDocument: text\nManagedPolicyArns: arn:aws:iam::aws:policy/x"
         ),
         ["0423 6:26 `ManagedPolicyArns` must be a list, not a string; put `- ` before it to make it a list"]
     );
@@ -96,11 +88,11 @@ fn values_are_checked_against_enumeration_pattern_length_and_range() {
         ),
         [
             "0424 5:41 `VersioningConfiguration.Status` cannot be `enabled`; did you mean `Enabled`?",
-            "0425 6:19 `BucketName` cannot be `My_Bucket`",
+            "0438 6:19 `BucketName` must be the name of a bucket, not `My_Bucket`; for example `my-bucket`",
         ]
     );
     assert_eq!(
-        resource("AWS::EC2::VPCEndpoint", "VpcId: x\nVpcEndpointType: Gatway"),
+        resource("AWS::EC2::VPCEndpoint", "VpcId: vpc-12345678\nVpcEndpointType: Gatway"),
         ["0424 6:24 `VpcEndpointType` cannot be `Gatway`; did you mean `Gateway`?"]
     );
     assert_eq!(
@@ -136,7 +128,7 @@ fn a_value_that_a_long_enumeration_lacks_is_only_a_warning() {
 fn lists_have_as_many_items_as_allowed() {
     let too_many = resource(
         "AWS::EC2::LaunchTemplate",
-        "LaunchTemplateData: {ImageId: x, InstanceType: m5.large}\nTagSpecifications: []",
+        "LaunchTemplateData: {ImageId: ami-12345678, InstanceType: m5.large}\nTagSpecifications: []",
     );
     assert_eq!(too_many, Vec::<String>::new());
     assert_eq!(
@@ -151,10 +143,10 @@ fn lists_have_as_many_items_as_allowed() {
 }
 
 #[test]
-fn what_only_aws_sets_cannot_be_given() {
+fn what_only_aws_sets_has_no_effect_when_given() {
     assert_eq!(
         resource("AWS::S3::Bucket", "Arn: arn:aws:s3:::x"),
-        ["0427 5:7 `Arn` cannot be given: AWS sets it; to use its value write `!GetAtt R.Arn`"]
+        ["0427 5:7 `Arn` has no effect: only AWS sets it; to use its value write `!GetAtt R.Arn`"]
     );
     assert_eq!(
         resource("AWS::SageMaker::Endpoint", "EndpointName: x\nEndpointConfigName: y"),
