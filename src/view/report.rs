@@ -5,11 +5,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde::Serialize;
 
-use crate::diagnostic::Code;
-
-use crate::diagnostic::Problems;
-
-use crate::diagnostic::{Code, Severity};
+use crate::diagnostic::{Code, Problems, Severity};
 use crate::policy::Scope;
 
 /// What `validate` found in environments without errors.
