@@ -331,6 +331,17 @@ impl Place<'_> {
         } else {
             let written = value.span.text();
             problem = match (ty, &value.value) {
+                // Quotes would only lead to the next mistake.
+                _ if !self.field.values.is_empty() => {
+                    let choices: Vec<_> = self.field.values.iter().map(|choice| choice.span.text()).collect();
+                    problem.hint(format!("it can be {}", choices.join(", ")))
+                }
+                (Type::Boolean, Data::Integer(0)) => problem.hint("write: false"),
+                (Type::Boolean, Data::Integer(1)) => problem.hint("write: true"),
+                (Type::List(_), Data::String(text)) if text.contains(',') => {
+                    let items: Vec<_> = text.split(',').map(|item| format!("\"{}\"", item.trim())).collect();
+                    problem.hint(format!("write: [{}]", items.join(", ")))
+                }
                 (Type::String, Data::Integer(_) | Data::Float(_) | Data::Boolean(_)) => {
                     problem.hint(format!("put it in quotes: \"{written}\""))
                 }

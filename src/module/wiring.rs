@@ -124,7 +124,11 @@ fn typed<'a>(spec: &'a StackSpec, contract: &'a Contract, problems: &mut Problem
             if let Some(near) = closest(name, names.clone()).filter(|near| !spec.inputs.contains_key(*near)) {
                 stack.refused.insert(near.to_owned());
             }
-            let problem = field::with_suggestion(problem, name, names, "its inputs are");
+            let problem = if name == "tags" {
+                problem.hint("[tags] at the top of the file is put on every stack and on what is in it")
+            } else {
+                field::with_suggestion(problem, name, names, "its inputs are")
+            };
             problems.push(problem.hint(format!("`mlinfra module show {}` explains them", contract.name)));
             continue;
         };

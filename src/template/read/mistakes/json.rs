@@ -44,7 +44,7 @@ pub(in super::super) fn json(source: &Arc<Source>, at: usize, expected: &str) ->
     if expected.starts_with("this string is not valid") {
         return string(&place, rest);
     }
-    if expected.starts_with("this number") && rest.starts_with(|c: char| c == '0' || c == '-') {
+    if expected.starts_with("this number") && rest.trim_start_matches('-').starts_with('0') {
         return problem("a number does not begin with 0").hint("an id with leading zeros is a string: \"0123\"");
     }
     if expected.starts_with('`') && expected.contains("`,`") && matches!(next, Some('"' | '{' | '[')) {
