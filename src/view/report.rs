@@ -5,20 +5,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde::Serialize;
 
-<<<<<<< ours
-use crate::diagnostic::Code;
-
-use crate::diagnostic::Problems;
-
-||||||| base
-use crate::diagnostic::Code;
-
-use crate::diagnostic::Problems;
-
-use crate::diagnostic::{Code, Severity};
-=======
 use crate::diagnostic::{Code, Problems, Severity};
->>>>>>> theirs
 use crate::policy::Scope;
 
 /// What `validate` found in environments without errors.
