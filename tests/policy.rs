@@ -80,3 +80,19 @@ fn a_rule_of_the_project_stops_apply_and_a_slip_in_it_is_told_with_its_place() {
         .exits(1)
         .says("did you mean `Description`?");
 }
+
+#[test]
+fn what_the_policy_finds_is_told_beside_what_is_wrong_with_the_same_template() {
+    let project = with_an_open_queue();
+    project.edit(
+        "templates/cloudformation/queue.yaml",
+        "    Properties:\n",
+        "    Properties:\n      VisibiltyTimeout: 60\n",
+    );
+    project
+        .mlinfra("validate dev")
+        .exits(1)
+        .says("did you mean `VisibilityTimeout`?")
+        .says("error[MLI0518]: the queue `Jobs` is not encrypted")
+        .says("waive it in environments/dev.toml");
+}

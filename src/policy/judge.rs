@@ -49,9 +49,9 @@ pub fn judge(rendered: &RenderedEnvironment, policy: &Policy, today: Date) -> Pr
                 continue;
             }
             let hint = format!(
-                "if it has to be so: a [[waivers]] table with rule = \"{}\", stack = \"{}\", resource = \"{}\", a reason and a \
-                 day on which it `expires`",
-                found.rule.id, stack.name, found.resource
+                "if it has to be so, waive it in environments/{}.toml: [[waivers]] with rule = \"{}\", stack = \"{}\", \
+                 resource = \"{}\", a reason and a day on which it `expires`",
+                environment.name, found.rule.id, stack.name, found.resource
             );
             problems.push(module::relocate(stack, found.problem()).hint(hint));
         }

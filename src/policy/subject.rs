@@ -21,9 +21,11 @@ pub(super) struct Resource<'a> {
     pub(super) document: &'a Document,
 }
 
-/// The resources of `document` that have a type, in the order of the text.
+/// The resources of `document` that have a type, in the order of the text. None if a macro rewrites the template: what
+/// seems to be missing may be what it adds.
 pub(super) fn resources(document: &Document) -> impl Iterator<Item = Resource<'_>> {
-    let entries = document.root.get("Resources").map(Node::entries).unwrap_or_default();
+    let resources = document.root.get("Resources").filter(|_| !is_rewritten(document));
+    let entries = resources.map(Node::entries).unwrap_or_default();
     entries.iter().filter_map(move |(name, span, node)| {
         Some(Resource {
             name,
@@ -32,6 +34,17 @@ pub(super) fn resources(document: &Document) -> impl Iterator<Item = Resource<'_
             node,
             document,
         })
+    })
+}
+
+/// Whether macros other than AWS's own, which leave resources as they are, change the template before it is deployed.
+fn is_rewritten(document: &Document) -> bool {
+    let listed = document.root.get("Transform");
+    let names = Possible::of(listed).into_iter().flat_map(Possible::items);
+    names.into_iter().any(|name| match name {
+        Possible::Given(node) => node.as_str().is_none_or(|name| !name.starts_with("AWS::")),
+        Possible::Unknown(_) => true,
+        Possible::Absent => false,
     })
 }
 

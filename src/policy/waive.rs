@@ -6,7 +6,6 @@ use jiff::civil::Date;
 use super::judge::Found;
 use super::own::Policy;
 use super::statement::covers;
-use super::subject::resources;
 use crate::diagnostic::{Problem, Problems, closest, codes};
 use crate::module::RenderedEnvironment;
 use crate::spec::Waiver;
@@ -159,7 +158,8 @@ fn resource_exists(waiver: &Waiver, rendered: &RenderedEnvironment, problems: &m
     };
     let documents = stacks.iter().filter_map(|stack| rendered.stacks.get(*stack));
     let known: Vec<&str> = documents
-        .flat_map(|stack| resources(&stack.document).map(|resource| resource.name))
+        .filter_map(|stack| stack.document.root.get("Resources"))
+        .flat_map(|resources| resources.entries().iter().map(|(name, _, _)| name.as_str()))
         .collect();
     if known.iter().any(|name| covers(&pattern.value, name)) {
         return true;

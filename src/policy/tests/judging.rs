@@ -165,3 +165,11 @@ fn actions_count_only_for_the_resources_that_they_are_about() {
     assert_eq!(policy(bounded), Vec::<String>::new());
     assert_eq!(policy("Action: '*', Resource: '*'").len(), 1, "told once");
 }
+
+#[test]
+fn what_a_macro_may_add_is_not_missed() {
+    let topic = |transform: &str| found(&format!("{transform}Resources:\n  T: {{Type: AWS::SNS::Topic}}\n")).len();
+    assert_eq!(topic(""), 1);
+    assert_eq!(topic("Transform: AWS::Serverless-2016-10-31\n"), 1);
+    assert_eq!(topic("Transform: [AWS::Serverless-2016-10-31, EncryptEverything]\n"), 0);
+}
