@@ -11,6 +11,8 @@ use super::lines::{Kind, Tag};
 
 /// Operators, filters, attributes and calls in one tag.
 const MOST_OPERATORS: usize = 400;
+/// Brackets inside of each other in one tag: the parser calls itself a dozen times for each.
+const DEEPEST: usize = 40;
 /// Statements that the interpreter nests although they stand side by side.
 const MOST_STATEMENTS: usize = 500;
 /// How often a value may contain the values that it was made of.
@@ -50,6 +52,11 @@ pub(super) fn excess(text: &str, tags: &[Tag]) -> Option<Excess> {
             .count();
         if operators > MOST_OPERATORS {
             let message = format!("this expression has {operators} operators; at most {MOST_OPERATORS} are taken");
+            return Some(too_much(message, "name its parts with {% set %}"));
+        }
+        let deepest = depth(&words);
+        if deepest > DEEPEST {
+            let message = format!("this expression has brackets {deepest} deep; at most {DEEPEST} are taken");
             return Some(too_much(message, "name its parts with {% set %}"));
         }
         let Some(keyword) = words.first().filter(|_| !tag.expression) else {
@@ -98,6 +105,21 @@ pub(super) fn steps(text: &str, tags: &[Tag], most: u64) -> u64 {
         }
     }
     (MOST_LOOPED_BYTES / longest as u64).min(most)
+}
+
+/// How many brackets are open at once at most; what closes none does not count against others.
+fn depth(words: &[&str]) -> usize {
+    let mut open = 0usize;
+    let mut deepest = 0;
+    for word in words {
+        match *word {
+            "(" | "[" | "{" => open += 1,
+            ")" | "]" | "}" => open = open.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(open);
+    }
+    deepest
 }
 
 /// Whether each further one of these makes the expression a level deeper.
@@ -173,6 +195,9 @@ mod tests {
             format!("a: {{{{ 1{} }}}}", " + 1".repeat(500)),
             format!("a: {{{{ x{} }}}}", ".a".repeat(500)),
             format!("a: {{{{ x{} }}}}", "|upper".repeat(500)),
+            format!("a: {{{{ {}1{} }}}}", "(".repeat(60), ")".repeat(60)),
+            format!("a: {{{{ {}1 }}}}", "x(".repeat(60)),
+            format!("a: {{{{ {}1 }}}}", "[{'a': ".repeat(30)),
             format!("{{% if a %}}{}{{% endif %}}", "{% elif a %}".repeat(600)),
             "{% set x = [x] %}".repeat(600),
             format!("{{% set x = 'a' %}}{}", "{% set x = x ~ x %}".repeat(20)),
