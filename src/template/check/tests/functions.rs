@@ -132,3 +132,9 @@ fn scripts_and_definitions_keep_their_own_variables() {
     let text = "Parameters:\n  P: {Type: String}\nResources:\n  Machine:\n    Type: AWS::StepFunctions::StateMachine\n    Properties:\n      RoleArn: !Ref P\n      DefinitionString: '{\"StartAt\": \"${P}\"}'\n  Template:\n    Type: AWS::EC2::LaunchTemplate\n    Properties:\n      LaunchTemplateData:\n        UserData: !Base64 'echo ${AWS::Region}'\n";
     assert_eq!(found(text), Vec::<String>::new());
 }
+
+#[test]
+fn what_only_aws_knows_may_be_any_argument() {
+    let outputs = "Parameters:\n  P: {Type: String}\nOutputs:\n  A: {Value: !Select ['{{resolve:ssm:/n}}', [a, b]]}\n  B: {Value: !Select [0, !Cidr ['{{resolve:ssm:/block}}', !Ref P, '{{resolve:ssm:/bits}}']]}\n  C: {Value: !Join [',', [!ImportValue x, !Select [!Ref P, [a]], !If [I, a, b]]]}\nConditions:\n  I: !Equals [!Ref P, a]\n";
+    assert_eq!(found(&with(outputs)), Vec::<String>::new());
+}
