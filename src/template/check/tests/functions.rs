@@ -1,6 +1,7 @@
 //! What functions give, and what stands in texts.
 
-use super::{found, with};
+use super::{found, problems, with};
+use crate::diagnostic::{Severity, codes};
 
 /// A template with these parameters and one resource with these properties.
 fn of(parameters: &str, kind: &str, properties: &str) -> String {
@@ -125,6 +126,22 @@ fn a_variable_in_a_text_needs_sub() {
             "0473 6:52 `${P}` stays as it is, because `Fn::Sub` does not read this text; write `!Sub` before it",
         ]
     );
+}
+
+#[test]
+fn a_pseudo_parameter_in_a_text_is_an_error_and_a_declared_name_a_warning() {
+    let severity = |text: &str| {
+        let all = problems(&of(
+            "P: {Type: String}",
+            "AWS::SNS::Topic",
+            &format!("{{DisplayName: '{text}', TopicName: !Ref P}}"),
+        ));
+        let found = all.0.into_iter().find(|problem| problem.code == codes::MISSING_SUB);
+        found.map(|problem| problem.severity)
+    };
+    assert_eq!(severity("${AWS::Region}"), Some(Severity::Error));
+    assert_eq!(severity("${P}"), Some(Severity::Warning));
+    assert_eq!(severity("${other}"), None);
 }
 
 #[test]
