@@ -80,7 +80,7 @@ def cases(per_kind, only):
         random.Random(f"{SEED} {kind}").shuffle(rounds)
         # The more places there are for a mistake, the more often it is made; what is the same in every template counts less.
         # A syntax error is the same wherever it stands.
-        wanted = max(2, min((1 if of_text else 4) * per_kind, sum(map(len, rounds)) // 20))
+        wanted = max(2, min((1 if of_text else 4) * per_kind, sum(map(len, rounds)) * per_kind // 100))
         depth = 0
         while len(mutants) < wanted and any(len(own) > depth for own in rounds):
             for own in rounds:
@@ -250,7 +250,7 @@ def report(listed, findings, arguments):
             for case, found in group if mark != "explained" or arguments.kind else []:
                 print(f"    {case.name}: {found[0].code} line {found[0].line}: {found[0].message[:160]}")
     for number, explanation in enumerate(known):
-        if number not in used and not arguments.kind and arguments.per_kind >= PER_KIND:
+        if number not in used and not arguments.kind and arguments.per_kind > 2 * PER_KIND:
             print(f"an explanation without a disagreement: {explanation['kinds']} {explanation['codes']}")
     print(f"agreement: {counted['agree']} of {len(listed)} templates, {100 * agree:.1f} %: both find an error in {counted['both find']}, "
           f"neither in {counted['neither finds']}")

@@ -2,7 +2,7 @@
 
 use super::super::read::describe;
 use super::super::{Node, NodeValue, intrinsic};
-use super::{Template, Transforms, did_you_mean, results};
+use super::{Template, Transforms, did_you_mean, is_unknown, results};
 use crate::diagnostic::{Problem, Problems, Span, codes};
 
 /// Fewest and most arguments, for functions that take a list.
@@ -223,7 +223,7 @@ fn literals(template: &Template, name: &str, argument: &Node, at: &Span, form: &
 }
 
 fn select(first: &Node, second: &Node, problems: &mut Problems) {
-    let literal = intrinsic::call(first).is_none();
+    let literal = !is_unknown(first);
     let Some(index) = index(first) else {
         if literal && !matches!(first.value, NodeValue::List(_) | NodeValue::Map(_) | NodeValue::Null) {
             let message = "the index of `Fn::Select` must be a whole number from 0 on";
@@ -255,7 +255,7 @@ fn cidr(arguments: &[Node], problems: &mut Problems) {
     if let Some(block) = arguments.first()
         && let NodeValue::String(text) = &block.value
         && text.parse::<ipnet::IpNet>().is_err()
-        && !text.contains("{{")
+        && !is_unknown(block)
     {
         let problem = Problem::error(codes::INTRINSIC_FORM, format!("`Fn::Cidr` cannot divide `{text}`"));
         problems.push(
@@ -270,7 +270,7 @@ fn cidr(arguments: &[Node], problems: &mut Problems) {
         .zip([("count", MOST_BLOCKS), ("number of bits", MOST_BITS)])
         .map(|(node, (what, most))| (node, what, most))
     {
-        let literal = matches!(node.value, NodeValue::Number(_) | NodeValue::String(_));
+        let literal = matches!(node.value, NodeValue::Number(_) | NodeValue::String(_)) && !is_unknown(node);
         if literal && !index(node).is_some_and(|number| (1..=most).contains(&number)) {
             let message = format!("the {what} of `Fn::Cidr` must be from 1 to {most}");
             problems.push(Problem::error(codes::INTRINSIC_FORM, message).at(node.span.clone(), ""));

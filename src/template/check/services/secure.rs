@@ -32,15 +32,13 @@ pub(super) fn check(type_name: &str, properties: &Node, problems: &mut Problems)
 
 fn walk(type_name: &str, property: &str, node: &Node, problems: &mut Problems) {
     match &node.value {
-        NodeValue::String(text) if text.contains(BEGINNING) => {
-            if !SUPPORTED.contains(&(type_name, property)) {
-                let message = format!("`{property}` of `{type_name}` cannot take a secure parameter");
-                problems.push(
-                    Problem::error(codes::DYNAMIC_REFERENCE, message)
-                        .at(node.span.clone(), "")
-                        .hint("`{{resolve:secretsmanager:…}}` works in every property"),
-                );
-            }
+        NodeValue::String(text) if text.contains(BEGINNING) && !SUPPORTED.contains(&(type_name, property)) => {
+            let message = format!("`{property}` of `{type_name}` cannot take a secure parameter");
+            problems.push(
+                Problem::error(codes::DYNAMIC_REFERENCE, message)
+                    .at(node.span.clone(), "")
+                    .hint("`{{resolve:secretsmanager:…}}` works in every property"),
+            );
         }
         NodeValue::List(items) => items.iter().for_each(|item| walk(type_name, property, item, problems)),
         NodeValue::Map(entries) => {

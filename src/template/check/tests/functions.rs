@@ -1,6 +1,7 @@
 //! What functions give, and what stands in texts.
 
-use super::{found, with};
+use super::{found, problems, with};
+use crate::diagnostic::{Severity, codes};
 
 /// A template with these parameters and one resource with these properties.
 fn of(parameters: &str, kind: &str, properties: &str) -> String {
@@ -128,7 +129,29 @@ fn a_variable_in_a_text_needs_sub() {
 }
 
 #[test]
+fn a_pseudo_parameter_in_a_text_is_an_error_and_a_declared_name_a_warning() {
+    let severity = |text: &str| {
+        let all = problems(&of(
+            "P: {Type: String}",
+            "AWS::SNS::Topic",
+            &format!("{{DisplayName: '{text}', TopicName: !Ref P}}"),
+        ));
+        let found = all.0.into_iter().find(|problem| problem.code == codes::MISSING_SUB);
+        found.map(|problem| problem.severity)
+    };
+    assert_eq!(severity("${AWS::Region}"), Some(Severity::Error));
+    assert_eq!(severity("${P}"), Some(Severity::Warning));
+    assert_eq!(severity("${other}"), None);
+}
+
+#[test]
 fn scripts_and_definitions_keep_their_own_variables() {
     let text = "Parameters:\n  P: {Type: String}\nResources:\n  Machine:\n    Type: AWS::StepFunctions::StateMachine\n    Properties:\n      RoleArn: !Ref P\n      DefinitionString: '{\"StartAt\": \"${P}\"}'\n  Template:\n    Type: AWS::EC2::LaunchTemplate\n    Properties:\n      LaunchTemplateData:\n        UserData: !Base64 'echo ${AWS::Region}'\n";
     assert_eq!(found(text), Vec::<String>::new());
+}
+
+#[test]
+fn what_only_aws_knows_may_be_any_argument() {
+    let outputs = "Parameters:\n  P: {Type: String}\nOutputs:\n  A: {Value: !Select ['{{resolve:ssm:/n}}', [a, b]]}\n  B: {Value: !Select [0, !Cidr ['{{resolve:ssm:/block}}', !Ref P, '{{resolve:ssm:/bits}}']]}\n  C: {Value: !Join [',', [!ImportValue x, !Select [!Ref P, [a]], !If [I, a, b]]]}\nConditions:\n  I: !Equals [!Ref P, a]\n";
+    assert_eq!(found(&with(outputs)), Vec::<String>::new());
 }
