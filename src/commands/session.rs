@@ -101,7 +101,7 @@ pub fn read_faults(path: &std::path::Path) -> Result<Vec<Fault>, CommandError> {
     let shown = path.display();
     let text = files::text(path, files::MOST_TOML).map_err(|unread| {
         unread
-            .problem(&format!("the faults in {shown}"))
+            .problem(&shown.to_string())
             .hint("MLINFRA_SANDBOX_FAULTS, or --faults, names a file of faults; without it there are none")
     })?;
     Ok(parse_faults(&text)

@@ -178,7 +178,7 @@ const NODES: &str = r#"
     Properties:
       ClusterName: shop
       NodeRole: arn:aws:iam::111122223333:role/nodes
-      Subnets: [subnet-1]
+      Subnets: [subnet-0123456789abcdef0]
       InstanceTypes: [g5.xlarge]
       ScalingConfig: {MinSize: 1, MaxSize: 4, DesiredSize: 3}
 "#;
@@ -349,7 +349,7 @@ const CLUSTER: &str = r#"
       Name: shop
       Version: "1.31"
       RoleArn: arn:aws:iam::111122223333:role/cluster
-      ResourcesVpcConfig: {SubnetIds: [subnet-1, subnet-2]}
+      ResourcesVpcConfig: {SubnetIds: [subnet-0123456789abcdef0, subnet-0123456789abcdef1]}
 "#;
 
 fn versions(support: Support) -> Answer<Vec<ClusterVersion>> {

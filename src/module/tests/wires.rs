@@ -127,7 +127,7 @@ fn wrong_references_are_refused_where_they_stand_with_the_nearest_name() {
 
 #[test]
 fn variables_of_cloudformation_and_iam_are_no_references() {
-    rendered(&net_and_app("vpc_id = \"${AWS::StackName}-${aws:username}\"\n"));
+    rendered(&net_and_app("vpc_id = \"x-${aws:username}\"\n"));
 }
 
 #[test]
