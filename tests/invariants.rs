@@ -80,7 +80,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that do no I/O, read no clock and no environment variable, and know neither tokio nor AWS.
-const PURE: &[&str] = &["spec", "module", "template", "policy", "plan", "preflight", "diagnostic"];
+const PURE: &[&str] = &[
+    "spec",
+    "module",
+    "template",
+    "policy",
+    "plan",
+    "preflight",
+    "diagnostic",
+];
 
 #[test]
 fn each_room_uses_only_the_rooms_below_it() {

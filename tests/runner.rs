@@ -11,9 +11,9 @@
 
 mod bad_input;
 mod first_steps;
-mod generated;
 mod formatting;
 mod fuzz;
+mod generated;
 mod hostile;
 mod interrupted;
 mod invariants;

@@ -18,7 +18,10 @@ use self::difference::difference;
 
 /// Codes that no input trips here, each with the reason and the test that shows it, if there is one.
 const BEYOND_REACH: &[(&str, &str)] = &[
-    ("MLI0004", "the input is made at run time, as one large hole: tests/hostile.rs"),
+    (
+        "MLI0004",
+        "the input is made at run time, as one large hole: tests/hostile.rs",
+    ),
     ("MLI0006", "a thousand files are made at run time: tests/hostile.rs"),
     (
         "MLI0702",

@@ -50,7 +50,11 @@ pub fn run(context: &Context, args: &LintArgs) -> Outcome {
 fn checked(document: &Document, no_policy: bool) -> Problems {
     let mut problems = template::check(document);
     if !no_policy {
-        problems.extend(policy::check_document(document, &Policy::built_in(), Setting::default()));
+        problems.extend(policy::check_document(
+            document,
+            &Policy::built_in(),
+            Setting::default(),
+        ));
     }
     problems
         .0

@@ -22,8 +22,8 @@ mod watch;
 
 pub use execute::{Execution, Finished, Options, Stop, Summary, execute};
 pub use journal::Journal;
-pub use preflight::survey;
 pub use observe::{complete, deployed_of, discard, read_deployed};
+pub use preflight::survey;
 pub use templates::Templates;
 
 use std::collections::BTreeMap;

@@ -11,9 +11,9 @@ mod examples;
 mod explained;
 mod inputs;
 mod quoting;
+mod schema;
 mod templates;
 mod wires;
-mod schema;
 
 const HEAD: &str = r#"[project]
 name = "demo"

@@ -11,9 +11,9 @@ use crate::spec::{Data, Value, field};
 mod reference;
 mod scalars;
 
-use reference::{Reference, hidden, reference};
 #[cfg(test)]
 pub(super) use reference::is_secret_reference;
+use reference::{Reference, hidden, reference};
 
 /// A typed value: ready for a template, but for the outputs of other stacks.
 #[derive(Debug, Clone, PartialEq)]

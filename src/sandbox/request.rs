@@ -79,9 +79,7 @@ impl Name {
             Name::S3 => Protocol::S3,
             Name::Eks => Protocol::RestJson,
             Name::DynamoDb => Protocol::Json10,
-            Name::Ecr | Name::Kms | Name::Logs | Name::SageMaker | Name::ServiceQuotas | Name::Ssm => {
-                Protocol::Json11
-            },
+            Name::Ecr | Name::Kms | Name::Logs | Name::SageMaker | Name::ServiceQuotas | Name::Ssm => Protocol::Json11,
         }
     }
 }

@@ -9,7 +9,8 @@ use super::View;
 use super::printer::Printer;
 use super::progress::Progress;
 use super::report::{
-    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary, Validated,
+    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList,
+    RuleReport, SandboxReport, Status, Summary, Validated,
 };
 use crate::diagnostic::Problems;
 use crate::engine::event::{Event, Outcome};

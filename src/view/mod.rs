@@ -15,7 +15,10 @@ use crate::plan::Plan;
 use crate::preflight::Preflight;
 
 use progress::Progress;
-use report::{CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary, Validated};
+use report::{
+    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList,
+    RuleReport, SandboxReport, Status, Summary, Validated,
+};
 
 pub use human::Human;
 pub use json::Json;

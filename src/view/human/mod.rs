@@ -17,7 +17,8 @@ use super::View;
 use super::printer::Printer;
 use super::progress::{Bars, Lines, Progress};
 use super::report::{
-    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary, Validated,
+    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList,
+    RuleReport, SandboxReport, Status, Summary, Validated,
 };
 use super::text::{ADD, CHANGE, COMMAND, NAME, count, paint};
 use crate::diagnostic::{Problems, Severity};
