@@ -83,7 +83,7 @@ fn deep_nesting_is_refused_in_every_form() {
         assert!(
             run.to_string().contains("MLI0402") || run.to_string().contains("MLI0003"),
             "{text:.40}\n{}",
-            run.to_string()
+            run
         );
     }
     for expression in [

@@ -26,7 +26,7 @@ fn all_problems_of_all_files_come_at_once_and_one_unreadable_file_stops_no_other
         "b.json",
         r#"{"Resources": {"Queue": {"Type": "AWS::SQS::Queue", "Properties": {"DelaySecond": 3}}}}"#,
     );
-    project.write("large.yaml", &format!("# {}", "x".repeat(1_100_000)));
+    project.write("large.yaml", format!("# {}", "x".repeat(1_100_000)));
     project
         .mlinfra("lint a.yaml missing.yaml . large.yaml b.json")
         .exits(1)
@@ -87,7 +87,7 @@ fn the_baseline_can_be_left_out_and_warnings_can_be_made_to_fail() {
     project.mlinfra("lint open.yaml --no-policy").exits(0);
     project.write(
         "unused.yaml",
-        &format!("Parameters:\n  Unused: {{Type: String}}\n{GOOD}"),
+        format!("Parameters:\n  Unused: {{Type: String}}\n{GOOD}"),
     );
     project.mlinfra("lint unused.yaml").exits(0).says("warning");
     project.mlinfra("lint unused.yaml --strict").exits(1).says("warning");

@@ -113,7 +113,7 @@ impl Project {
     pub fn edit(&self, relative: &str, before: &str, after: &str) {
         let text = self.read(relative);
         assert!(text.contains(before), "{relative} does not hold {before:?}:\n{text}");
-        self.write(relative, &text.replace(before, after));
+        self.write(relative, text.replace(before, after));
     }
 
     /// Runs `mlinfra` with these arguments, split at spaces, on the sandbox, whose time runs very fast.
