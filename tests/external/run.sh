@@ -10,6 +10,8 @@ if [ -z "${MLINFRA_BINARY:-}" ]; then
   [ -x "$MLINFRA_BINARY" ] || cargo build --release --quiet
 fi
 export PATH="$bin:$PATH" MLINFRA_BINARY MLINFRA_CHECKOV
+printf -- '-- %s\n' "the embedded schemas"
+"$bin/python" src/template/data/derive.py --check
 for suite in templates agreement schemas policy ministack clients; do
   printf -- '-- %s\n' "$suite"
   "$bin/python" "tests/external/$suite.py"
