@@ -35,11 +35,7 @@ const BEYOND_REACH: &[(&str, &str)] = &[
         "MLI0907",
         "calls have a minute and a half of real time: src/aws/session.rs, under a paused clock",
     ),
-    ("MLI1007", "the answer has to come from a terminal"),
-    (
-        "MLI1011",
-        "the operating system has to refuse a thread or a descriptor at the start",
-    ),
+    ("MLI1007", "the answer has to come from a terminal: tests/external/terminal.py"),
 ];
 
 #[test]

@@ -16,6 +16,7 @@ pub const TRIPPED: &[Code] = &[
     codes::ROLE_NOT_ASSUMED,
     codes::INTERRUPTED,
     codes::LEFT_AT_ONCE,
+    codes::NO_RUNTIME,
 ];
 
 /// A sandbox on a port, killed when it goes out of sight.
@@ -149,4 +150,17 @@ fn pass(mut from: TcpStream, upstream: &str) -> std::io::Result<()> {
     to.write_all(format!("{head}connection: close\r\n\r\n").as_bytes())?;
     to.write_all(&body)?;
     std::io::copy(&mut to, &mut from).map(drop)
+}
+
+#[test]
+fn a_system_that_refuses_descriptors_is_told_as_such() {
+    let project = project("");
+    let run = std::process::Command::new("sh")
+        .args(["-c", "ulimit -n 5; exec \"$0\" status dev --sandbox", env!("CARGO_BIN_EXE_mlinfra")])
+        .current_dir(project.path(""))
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&run.stderr);
+    assert_eq!(run.status.code(), Some(1), "{told}");
+    assert!(told.contains("MLI1011"), "{told}");
 }
