@@ -35,7 +35,10 @@ const BEYOND_REACH: &[(&str, &str)] = &[
         "MLI0907",
         "calls have a minute and a half of real time: src/aws/session.rs, under a paused clock",
     ),
-    ("MLI1007", "the answer has to come from a terminal: tests/external/terminal.py"),
+    (
+        "MLI1007",
+        "the answer has to come from a terminal: tests/external/terminal.py",
+    ),
 ];
 
 #[test]

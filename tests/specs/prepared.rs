@@ -156,7 +156,11 @@ fn pass(mut from: TcpStream, upstream: &str) -> std::io::Result<()> {
 fn a_system_that_refuses_descriptors_is_told_as_such() {
     let project = project("");
     let run = std::process::Command::new("sh")
-        .args(["-c", "ulimit -n 5; exec \"$0\" status dev --sandbox", env!("CARGO_BIN_EXE_mlinfra")])
+        .args([
+            "-c",
+            "ulimit -n 5; exec \"$0\" status dev --sandbox",
+            env!("CARGO_BIN_EXE_mlinfra"),
+        ])
         .current_dir(project.path(""))
         .output()
         .unwrap();
