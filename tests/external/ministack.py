@@ -457,7 +457,8 @@ def the_modules_that_ministack_knows_come_and_go(outside):
         # way to the state, and that must not look as if somebody else had written it.
         for _ in range(3):
             refused = run("apply", environment, "--yes", "--target", "network", code=6)
-            expect("Unrecognized resource types" in refused.err, refused.err)
+            # Notes are broken into lines as wide as the terminal.
+            expect("Unrecognized resource types" in " ".join(refused.err.split()), refused.err)
             expect("error[MLI07" not in refused.err, refused.err)
         if environment == "prod":
             run("destroy", environment, "--yes", code=5)
