@@ -50,10 +50,10 @@ fn every_wrong_input_is_reported_with_its_place() {
             "MLI0207 5:7 `nat` cannot be `perzone` | did you mean `per-zone`?",
             "MLI0204 6:1 the module `net` has no input `flow_log` | did you mean `flow_logs`? | `mlinfra module show net` \
              explains them",
-            "MLI0207 9:9 `label` must match `[a-z]+`, \"Nope\" does not",
+            "MLI0207 9:9 `label` cannot be \"Nope\" | did you mean \"nope\"?",
             "MLI0207 10:8 `role`: \"admin\" is not an ARN | for example arn:aws:iam::111122223333:role/name",
             "MLI0206 11:14 `subnet_ids` must be a list of strings, this is a string | put it in brackets: [\"subnet-1\"]",
-            "MLI0207 12:23 `groups.gpu.size` must be at most 10, 11 is not",
+            "MLI0207 12:23 `groups.gpu.size` must be at most 10, this is 11",
             "MLI0207 12:35 `groups.gpu.types` must have at least 1 item, this has 0",
             "MLI0204 12:39 `groups.gpu` has no key `sice` | did you mean `size`?",
             "MLI0205 13:14 `groups.cpu` has no `size` | for example: size = 1",

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::super::contract::Pattern;
 use super::reference::{is_account, is_secret_reference, secret_problem};
 use super::{Place, Resolved, head, plain};
 use crate::diagnostic::{Problem, codes};
@@ -22,12 +23,40 @@ impl Place<'_> {
             .as_ref()
             .filter(|pattern| !pattern.regex.is_match(text))
         {
-            return self.refuse(
-                value,
-                format!("`{}` must match `{}`, \"{text}\" does not", self.path, pattern.text),
-            );
+            let hint = self.mended(text, pattern);
+            let message = format!("`{}` cannot be \"{text}\"", self.path);
+            let problem = Problem::error(codes::INPUT_VALUE, message).at(head(&value.span), "");
+            let problem = self
+                .explain(problem)
+                .note(format!("it has to match `{}`", pattern.text));
+            self.problems.push(match hint {
+                Some(hint) => problem.hint(hint),
+                None => problem,
+            });
+            return None;
         }
         fits.then(|| Resolved::String(text.to_owned()))
+    }
+
+    /// What to write in place of a text that does not match: what was nearly written, or else what the contract shows.
+    fn mended(&self, text: &str, pattern: &Pattern) -> Option<String> {
+        let lower = text.to_lowercase();
+        let two_parts: Vec<&str> = text.trim_start_matches(['v', 'V']).split('.').take(2).collect();
+        let tries = [
+            lower.replace(' ', "-"),
+            two_parts.join("."),
+            format!("ml.{lower}"),
+            lower,
+        ];
+        if let Some(near) = tries.iter().find(|near| pattern.regex.is_match(near)) {
+            return Some(format!("did you mean \"{near}\"?"));
+        }
+        let shown = [&self.field.example, &self.field.default].into_iter().flatten();
+        let fitting = shown.filter_map(|value| match &value.value {
+            Data::String(text) if pattern.regex.is_match(text) => Some(text),
+            _ => None,
+        });
+        fitting.map(|text| format!("for example \"{text}\"")).next()
     }
 
     pub(super) fn cidr(&mut self, text: &str, value: &Value) -> Option<Resolved> {
@@ -72,13 +101,14 @@ impl Place<'_> {
         }
         let range = match (min, max) {
             (Some(min), Some(max)) if (min - max).abs() < f64::EPSILON => format!("{min}"),
+            (Some(min), Some(max)) if unit.is_empty() => format!("from {min} to {max}"),
             (Some(min), Some(max)) => format!("{min} to {max}"),
             (Some(min), None) => format!("at least {min}"),
             (_, Some(max)) => format!("at most {max}"),
             (None, None) => return true,
         };
         let message = match unit {
-            "" => format!("`{}` must be {range}, {number} is not", self.path),
+            "" => format!("`{}` must be {range}, this is {number}", self.path),
             " characters long" => format!("`{}` must be {range}{unit}, this is {number}", self.path),
             _ => {
                 let unit = if max.or(min) == Some(1.0) {

@@ -24,7 +24,13 @@ fn one(wire: &Wire, stacks: &[WiredStack<'_>], environment: &Environment, proble
             let message = format!("there is no stack `{}`", wire.stack);
             let problem = Problem::error(codes::WIRE_UNKNOWN_STACK, message).at(wire.span.clone(), "");
             let names = environment.stacks.keys().map(String::as_str);
-            problems.push(field::with_suggestion(problem, &wire.stack, names, "there are"));
+            let of_module = stacks.iter().find(|stack| stack.contract.name == wire.stack);
+            problems.push(match of_module.map(|stack| &stack.spec.name.value) {
+                Some(name) => problem
+                    .note(format!("`{}` is a module; references name stacks", wire.stack))
+                    .hint(format!("did you mean \"${{{name}.{}}}\"?", wire.output)),
+                None => field::with_suggestion(problem, &wire.stack, names, "there are"),
+            });
         }
         return;
     };
