@@ -41,7 +41,11 @@ impl Place<'_> {
     /// What to write in place of a text that does not match: what was nearly written, or else what the contract shows.
     fn mended(&self, text: &str, pattern: &Pattern) -> Option<String> {
         let lower = text.to_lowercase();
-        let two_parts: Vec<&str> = text.trim_start_matches(['v', 'V']).split('.').take(2).collect();
+        let number = text.trim_start_matches(['v', 'V']);
+        let two_parts: Vec<&str> = match number.chars().all(|c| c.is_ascii_digit() || c == '.') {
+            true => number.split('.').take(2).collect(),
+            false => Vec::new(),
+        };
         let tries = [
             lower.replace(' ', "-"),
             two_parts.join("."),
