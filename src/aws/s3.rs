@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_s3::operation::head_bucket::HeadBucketError;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
     BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, Delete, ObjectIdentifier,
@@ -311,23 +312,39 @@ async fn delete(session: &Session, bucket: &str, batch: Vec<(String, Option<Stri
 /// Whether the name of a bucket is taken, and by whom.
 ///
 /// A bucket that refuses to be looked at is another account's, or one of ours that hides itself: in both cases the name is
-/// taken. One in another region answers with a redirection.
+/// taken. One in another region answers with a redirection. But whoever may look at no bucket at all is refused for free
+/// names too ("HeadBucket", Amazon S3 API Reference: 400, 403 or 404), so a refusal counts only where a name that nobody
+/// has is answered otherwise. Errors: the refusal, where it says nothing.
 pub async fn taken(session: &Session, bucket: &str) -> Result<Taken, AwsError> {
-    let answer = session
-        .s3()
-        .head_bucket()
-        .bucket(bucket)
-        .expected_bucket_owner(&session.account)
-        .send()
-        .await;
-    let Err(error) = answer else { return Ok(Taken::Here) };
-    let status = error.raw_response().map_or(0, |raw| raw.status().as_u16());
-    match status {
+    let Err(refusal) = looked_at(session, bucket).await else {
+        return Ok(Taken::Here);
+    };
+    match status(&refusal) {
         404 => Ok(Taken::Free),
         301 | 307 => Ok(Taken::Here),
-        403 => Ok(Taken::Elsewhere),
-        _ => Err(AwsError::of("S3", "HeadBucket", error)),
+        403 => {
+            // Begins like the name in question, because permissions often go by the beginning of names.
+            let stem: String = bucket.chars().take(30).collect();
+            let stem = stem.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+            let nobodys = format!("{stem}-{}", uuid::Uuid::new_v4().simple());
+            match looked_at(session, &nobodys).await {
+                Err(other) if status(&other) == 404 => Ok(Taken::Elsewhere),
+                _ => Err(AwsError::of("S3", "HeadBucket", refusal)),
+            }
+        }
+        _ => Err(AwsError::of("S3", "HeadBucket", refusal)),
     }
+}
+
+type Refusal = aws_sdk_s3::error::SdkError<HeadBucketError>;
+
+async fn looked_at(session: &Session, bucket: &str) -> Result<(), Refusal> {
+    let call = session.s3().head_bucket().bucket(bucket);
+    call.expected_bucket_owner(&session.account).send().await.map(drop)
+}
+
+fn status(refusal: &Refusal) -> u16 {
+    refusal.raw_response().map_or(0, |raw| raw.status().as_u16())
 }
 
 /// How many buckets the account has.

@@ -207,6 +207,27 @@ async fn names_that_are_taken_are_found_and_a_stack_that_has_them_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_may_look_at_no_bucket_is_not_told_that_a_free_name_is_taken() {
+    let own = "Resources:\n  Models:\n    Type: AWS::S3::Bucket\n    Properties: {BucketName: models}\n";
+    let text = "[project]\nname = \"shop\"\n[environment]\naccount = \"111122223333\"\nregion = \"us-east-1\"\nprotect = false\non_failure = \"delete\"\n[stacks.first]\nmodule = \"own\"\n";
+    let files = || {
+        BTreeMap::from([
+            (
+                "modules/own.toml".to_owned(),
+                "[module]\nname = \"own\"\nsummary = \"Own\"\ndoc = \"Own.\"\n".to_owned(),
+            ),
+            ("templates/cloudformation/own.yaml".to_owned(), own.to_owned()),
+        ])
+    };
+    let taken = preflight(&Stage::with(text, files(), "[[fault]]\nforeign_bucket = \"models\"\n").await).await;
+    assert_eq!(taken.problems.0[0].code, codes::NAME_TAKEN, "{taken:#?}");
+    let blind = "[[fault]]\nservice = \"s3\"\naction = \"HeadBucket\"\nerror = { code = \"AccessDenied\", message = \"no\", status = 403 }\n";
+    let unknown = preflight(&Stage::with(text, files(), blind).await).await;
+    assert!(unknown.problems.is_empty(), "{unknown:#?}");
+    assert!(skipped(&unknown).contains_key("names"), "{unknown:#?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn names_of_every_kind_are_looked_up() {
     let resources = r#"
   Role:
