@@ -13,7 +13,7 @@ use super::super::{Node, NodeValue, intrinsic, schema};
 use super::declared::{Declared, Found};
 use super::verdict::{Presence, presence, value_presence};
 use super::{MOST_FINDINGS, Template, Transforms, did_you_mean, formats, is_unknown, results, values};
-use crate::diagnostic::{Problem, Problems, Span, codes};
+use crate::diagnostic::{Problem, Problems, Span, closest, codes};
 
 pub(super) fn check(template: &Template, problems: &mut Problems) {
     let found = problems.0.len();
@@ -181,6 +181,8 @@ impl<'a> Walk<'a> {
         }
         let closed = given.get("additionalProperties") == Some(&Value::Bool(false));
         let declared = Declared::of(self.schema, given);
+        // What unknown keys were meant to be: that is not missing as well.
+        let mut meant = Vec::new();
         for (key, span, value) in node.entries() {
             self.path.push(key.clone());
             match declared.find(key) {
@@ -190,7 +192,10 @@ impl<'a> Walk<'a> {
                     self.value(inner, value, span);
                 }
                 Found::Elsewhere => {}
-                Found::Nothing if closed => self.unknown(key, span, &declared),
+                Found::Nothing if closed => {
+                    self.unknown(key, span, &declared);
+                    meant.extend(closest(key, declared.names()).map(str::to_owned));
+                }
                 Found::Nothing => {
                     if let Some(inner @ Value::Object(_)) = given.get("additionalProperties") {
                         self.value(inner, value, span);
@@ -201,7 +206,7 @@ impl<'a> Walk<'a> {
         }
         let where_to = self.place();
         for name in strings(given.get("required")) {
-            if presence(node, name) == Presence::Absent {
+            if presence(node, name) == Presence::Absent && !meant.iter().any(|meant| meant == name) {
                 self.push(
                     Problem::error(codes::MISSING_PROPERTY, format!("{where_to} needs `{name}`"))
                         .at(holder.clone(), format!("`{name}` is missing here")),
