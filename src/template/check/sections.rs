@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::super::read::describe;
 use super::super::{Node, NodeValue};
 use super::{Section, Template, Transforms, did_you_mean};
-use crate::diagnostic::{Problem, Problems, Span, codes};
+use crate::diagnostic::{Problem, Problems, Span, closest, codes};
 
 const SECTIONS: &[&str] = &[
     "AWSTemplateFormatVersion",
@@ -42,7 +42,23 @@ fn top(template: &Template, problems: &mut Problems) {
         &template.root.span.source,
         template.root.span.bytes.start..template.root.span.bytes.start,
     );
-    for (name, span, node) in template.root.entries() {
+    let sections = template.root.entries();
+    let is_near = |name: &str| SECTIONS.contains(&name) || closest(name, SECTIONS.iter().copied()).is_some();
+    if let Some((first, span, _)) = sections.first()
+        && template.transforms == Transforms::None
+        && !sections.iter().any(|(name, _, _)| is_near(name))
+    {
+        problems.push(
+            Problem::error(codes::TEMPLATE_SECTION, "this is no CloudFormation template")
+                .at(span.clone(), "")
+                .note(format!(
+                    "it has none of the sections of one; its first key is `{first}`"
+                ))
+                .hint("a template needs a `Resources` section with at least one resource"),
+        );
+        return;
+    }
+    for (name, span, node) in sections {
         if template.transforms != Transforms::None && (name == "Globals" || name.starts_with("Fn::")) {
             continue;
         }
@@ -109,7 +125,14 @@ fn top(template: &Template, problems: &mut Problems) {
             .at(description.span.clone(), ""),
         );
     }
-    if template.resources.entries.is_empty() {
+    // A section that is misspelt or of the wrong form was told already.
+    let was_meant = sections.iter().any(|(name, _, node)| {
+        let wrong_form = name == "Resources" && !matches!(node.value, NodeValue::Map(_));
+        let misspelt =
+            !SECTIONS.contains(&name.as_str()) && closest(name, SECTIONS.iter().copied()) == Some("Resources");
+        wrong_form || misspelt
+    });
+    if template.resources.entries.is_empty() && !was_meant {
         problems.push(
             Problem::error(codes::TEMPLATE_SECTION, "the template declares no resource")
                 .at(start, "")
@@ -140,9 +163,9 @@ fn limits(template: &Template, problems: &mut Problems) {
 fn logical_ids(template: &Template, problems: &mut Problems) {
     // Conditions and mappings are left out: names with other characters are in use, and work.
     let sections: [(&str, &Section); 3] = [
-        ("parameter", &template.parameters),
-        ("resource", &template.resources),
-        ("output", &template.outputs),
+        ("a parameter", &template.parameters),
+        ("a resource", &template.resources),
+        ("an output", &template.outputs),
     ];
     for (what, section) in sections {
         for (name, span, _) in section.entries {
@@ -152,7 +175,7 @@ fn logical_ids(template: &Template, problems: &mut Problems) {
             let valid = !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric());
             if !valid || name.len() > MAXIMUM_NAME_LENGTH {
                 let fixed: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-                let mut problem = Problem::error(codes::LOGICAL_ID, format!("`{name}` cannot be the name of a {what}"))
+                let mut problem = Problem::error(codes::LOGICAL_ID, format!("`{name}` cannot be the name of {what}"))
                     .at(span.clone(), "")
                     .note(format!(
                         "names consist of letters and digits, {MAXIMUM_NAME_LENGTH} at most"

@@ -64,7 +64,6 @@ fn sections_are_known_and_have_the_right_form() {
         found("Resource: {}\nOutputs: []\nAWSTemplateFormatVersion: '2011'\n"),
         [
             "0410 1:1 a template has no section `Resource`; did you mean `Resources`?",
-            "0410 1:1 the template declares no resource; a template needs a `Resources` section with at least one resource",
             "0410 2:1 `Outputs` must be a mapping, not a list",
             "0410 3:27 the only template format version is `2010-09-09`",
         ]
