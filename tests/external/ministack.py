@@ -448,8 +448,11 @@ def the_example_environments_are_bootstrapped(outside):
 def the_modules_that_ministack_knows_come_and_go(outside):
     targets = ["--target", "storage", "--target", "images"]
     for environment, account in (("dev", "111122223333"), ("test", "222233334444"), ("prod", "333344445555")):
-        def run(*arguments, code=0, account=account):
-            return outside.run(*arguments, code=code, folder=ROOT, AWS_ACCESS_KEY_ID=account)
+        def run(*arguments, code=0, account=account, environment=environment):
+            # ministack lets a role be assumed that does not exist, and then says that no policy allows it anything: the
+            # preflight believes that, so it is heard in dev only, where no role is taken.
+            more = {} if environment == "dev" else {"MLINFRA_NO_PREFLIGHT": "1"}
+            return outside.run(*arguments, code=code, folder=ROOT, AWS_ACCESS_KEY_ID=account, **more)
 
         run("apply", environment, "--yes", *targets)
         run("plan", environment, "--detailed-exitcode", *targets)
