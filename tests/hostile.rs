@@ -184,3 +184,17 @@ fn patterns_that_blow_up_are_refused() {
     std::fs::write(project.path("modules/store.toml"), contract + input).unwrap();
     project.mlinfra("validate").exits(1).says("MLI0201").says("pattern");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_formatter_opens_no_pipe_and_leaves_a_large_file_alone() {
+    let project = Project::small();
+    let pipe = project.path("environments/pipe.toml");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    project.mlinfra("fmt --check").exits(1).says("MLI0005");
+    std::fs::remove_file(pipe).unwrap();
+    let large = std::fs::File::create(project.path("environments/large.toml")).unwrap();
+    large.set_len(1 << 40).unwrap();
+    project.mlinfra("fmt --check").exits(1).says("MLI0004");
+}

@@ -24,6 +24,7 @@ mod project;
 mod protection;
 mod sandbox_book;
 mod schemas;
+mod server;
 mod shared_sandbox;
 mod specs;
 

@@ -3,7 +3,7 @@
 //! Nothing here waits for a time. A process is killed after a number of lines or answers that a seed chooses.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
@@ -11,50 +11,23 @@ use aws_sdk_dynamodb::types::{
 use aws_sdk_dynamodb::{Client, config};
 
 use crate::project::Project;
+use crate::server::Server;
 
-/// A sandbox on a port, killed when it goes out of sight.
-struct Server {
-    child: Child,
-    url: String,
+fn serve(folder: &std::path::Path) -> Server {
+    let mut mlinfra = Command::new(env!("CARGO_BIN_EXE_mlinfra"));
+    mlinfra.current_dir(folder).env_clear();
+    Server::start(mlinfra, &["--directory", "shared"])
 }
 
-impl Server {
-    fn start(folder: &std::path::Path) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_mlinfra"))
-            .args(["sandbox", "serve", "--port", "0", "--directory", "shared"])
-            .current_dir(folder)
-            .env_clear()
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut url = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut url)
-            .unwrap();
-        let url = url.trim().to_owned();
-        assert!(url.starts_with("http://127.0.0.1:"), "{url:?}");
-        Self { child, url }
-    }
-
-    /// A client that asks once.
-    fn client(&self) -> Client {
-        let settings = config::Builder::new()
-            .behavior_version(config::BehaviorVersion::latest())
-            .region(config::Region::new("us-east-1"))
-            .credentials_provider(config::Credentials::new("any", "any", None, None, "tests"))
-            .retry_config(config::retry::RetryConfig::disabled())
-            .endpoint_url(&self.url);
-        Client::from_conf(settings.build())
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// A client that asks once.
+fn client(server: &Server) -> Client {
+    let settings = config::Builder::new()
+        .behavior_version(config::BehaviorVersion::latest())
+        .region(config::Region::new("us-east-1"))
+        .credentials_provider(config::Credentials::new("any", "any", None, None, "tests"))
+        .retry_config(config::retry::RetryConfig::disabled())
+        .endpoint_url(&server.url);
+    Client::from_conf(settings.build())
 }
 
 async fn make_table(client: &Client) {
@@ -91,11 +64,11 @@ async fn count(client: &Client) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_contenders_in_several_processes_one_wins() {
     let folder = tempfile::tempdir().unwrap();
-    let servers: Vec<Server> = (0..3).map(|_| Server::start(folder.path())).collect();
-    make_table(&servers[0].client()).await;
+    let servers: Vec<Server> = (0..3).map(|_| serve(folder.path())).collect();
+    make_table(&client(&servers[0])).await;
     for round in 0..15 {
         let contenders = (0..6).map(|who| {
-            let put = servers[who % 3].client().put_item().table_name("locks");
+            let put = client(&servers[who % 3]).put_item().table_name("locks");
             let put = put.item("id", AttributeValue::S(format!("round {round}")));
             let put = put.item("who", AttributeValue::N(who.to_string()));
             tokio::spawn(put.condition_expression("attribute_not_exists(id)").send())
@@ -110,12 +83,12 @@ async fn of_contenders_in_several_processes_one_wins() {
 async fn a_write_that_was_answered_outlives_the_process_that_answered_it() {
     let mut random = fastrand::Rng::with_seed(8);
     let folder = tempfile::tempdir().unwrap();
-    let survivor = Server::start(folder.path());
-    make_table(&survivor.client()).await;
+    let survivor = serve(folder.path());
+    make_table(&client(&survivor)).await;
     let (mut answered, mut unanswered) = (0, 0);
     for round in 0..6 {
-        let mut doomed = Server::start(folder.path());
-        let (here, there) = (survivor.client(), doomed.client());
+        let mut doomed = serve(folder.path());
+        let (here, there) = (client(&survivor), client(&doomed));
         let meanwhile = tokio::spawn(async move {
             let mut answered = 0;
             for _ in 0..10 {
@@ -140,7 +113,7 @@ async fn a_write_that_was_answered_outlives_the_process_that_answered_it() {
         let beside = meanwhile.await.unwrap();
         assert_eq!(beside, 10, "the other process goes on");
         answered += beside;
-        let counted = count(&survivor.client()).await;
+        let counted = count(&client(&survivor)).await;
         assert!(
             (answered..=answered + unanswered).contains(&counted),
             "round {round}: {counted} of {answered} answered and {unanswered} unanswered"

@@ -48,23 +48,33 @@ pub fn text(path: &Path, most: u64) -> Result<String, Unread> {
     if !known.is_file() {
         return Err(unread(codes::NOT_A_FILE, "it is a device, pipe or socket".to_owned()));
     }
-    let too_large = |size: String| {
-        let why = format!("it has {size} bytes, and more than {most} cannot be what it should be");
-        unread(codes::FILE_TOO_LARGE, why)
-    };
     if known.len() > most {
-        return Err(too_large(known.len().to_string()));
+        return Err(too_large("", known.len(), most));
     }
     // Files of the system say that they are empty, and others may grow meanwhile.
-    let mut bytes = Vec::new();
     let file = fs_err::File::open(path).map_err(|error| failed(&error))?;
-    file.take(most + 1)
+    stream(file, most)
+}
+
+/// All that `reader` gives if it is a text of at most `most` bytes; nothing is read behind them.
+pub fn stream(reader: impl Read, most: u64) -> Result<String, Unread> {
+    let unread = |code, why: String| Unread { code, why };
+    let mut bytes = Vec::new();
+    reader
+        .take(most + 1)
         .read_to_end(&mut bytes)
-        .map_err(|error| failed(&error))?;
+        .map_err(|error| unread(codes::FILE_UNREADABLE, reason(&error)))?;
     if bytes.len() as u64 > most {
-        return Err(too_large(format!("more than {most}")));
+        return Err(too_large("more than ", most, most));
     }
     String::from_utf8(bytes).map_err(|error| unread(codes::FILE_UNREADABLE, not_utf_8(&error)))
+}
+
+fn too_large(lead: &str, size: u64, most: u64) -> Unread {
+    Unread {
+        code: codes::FILE_TOO_LARGE,
+        why: format!("it has {lead}{size} bytes, and more than {most} cannot be what it should be"),
+    }
 }
 
 /// Where a text stops being UTF-8, and what it may be in place of it.

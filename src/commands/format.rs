@@ -1,11 +1,11 @@
 //! `mlinfra fmt`: every file of a project in the one customary form.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::context::Context;
 use super::error::{CommandError, Kind};
+use super::files;
 use super::project::{Project, reason};
 use super::replace::replace;
 use super::{Done, Outcome};
@@ -120,12 +120,7 @@ fn in_project(project: &Project, name: String) -> Target {
 /// Formats one file; writes it if it changes and `show` is not asked for.
 fn one(target: &Target, show: bool) -> Result<FormattedFile, Problems> {
     let name = &target.name;
-    let text = fs_err::read_to_string(&target.path).map_err(|error| {
-        Problem::error(
-            codes::FILE_UNREADABLE,
-            format!("cannot read {name}: {}", reason(&error)),
-        )
-    })?;
+    let text = files::text(&target.path, files::MOST_TOML).map_err(|unread| unread.problem(name))?;
     let source = Arc::new(Source {
         path: name.clone(),
         text,
@@ -154,12 +149,10 @@ fn compared(name: &str, before: &str, after: &str, show: bool) -> FormattedFile 
 }
 
 fn standard_input(context: &Context, args: &FmtArgs) -> Outcome {
-    let mut bytes = Vec::new();
-    let text = std::io::stdin()
-        .read_to_end(&mut bytes)
-        .map_err(|error| error.to_string())
-        .and_then(|_| String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned()))
-        .map_err(|why| Problem::error(codes::FILE_UNREADABLE, format!("cannot read standard input: {why}")))?;
+    let text = files::stream(std::io::stdin().lock(), files::MOST_TOML).map_err(|unread| {
+        let message = format!("cannot read standard input: {}", unread.why);
+        Problem::error(unread.code, message)
+    })?;
     let source = Arc::new(Source {
         path: "standard input".to_owned(),
         text,

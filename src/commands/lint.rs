@@ -1,11 +1,11 @@
 //! `mlinfra lint`: any CloudFormation template against all that is known without AWS.
 
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::context::Context;
 use super::error::{CommandError, Kind};
+use super::files::{self, Unread};
 use super::project::reason;
 use super::{Done, Outcome};
 use crate::cli::LintArgs;
@@ -25,7 +25,7 @@ pub fn run(context: &Context, args: &LintArgs) -> Outcome {
         let resources = match read {
             Ok(document) => {
                 problems.extend(checked(&document, args.no_policy));
-                Some(resources(&document))
+                Some(document.resource_count())
             }
             Err(found) => {
                 problems.extend(found);
@@ -62,34 +62,30 @@ fn checked(document: &Document, no_policy: bool) -> Problems {
     problems
 }
 
-fn resources(document: &Document) -> usize {
-    document
-        .root
-        .get("Resources")
-        .map_or(0, |section| section.entries().len())
-}
-
-/// The text of `path`, read no further than a template may be large: the rest could be anything, `/dev/zero` too.
+/// The text of `path`, read no further than a template may be large: the rest could be anything, `/dev/zero` too. A pipe
+/// is read like a file, because shells hand over the output of a command as one: `mlinfra lint <(command)`.
 fn text(path: &Path) -> Result<Source, Problem> {
     let shown = shown(path);
-    let unreadable = |why: String| Problem::error(codes::FILE_UNREADABLE, format!("cannot read {shown}: {why}"));
-    let limit = read::MAXIMUM_BYTES as u64 + 1;
-    let mut bytes = Vec::new();
-    let outcome = if is_stdin(path) {
-        std::io::stdin().lock().take(limit).read_to_end(&mut bytes)
+    let most = read::MAXIMUM_BYTES as u64;
+    let text = if is_stdin(path) {
+        files::stream(std::io::stdin().lock(), most)
     } else {
-        fs_err::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes))
+        fs_err::File::open(path)
+            .map_err(|error| Unread {
+                code: codes::FILE_UNREADABLE,
+                why: reason(&error),
+            })
+            .and_then(|file| files::stream(file, most))
     };
-    outcome.map_err(|error| unreadable(reason(&error)))?;
-    if bytes.len() > read::MAXIMUM_BYTES {
-        let message = format!(
-            "{shown} is larger than the {} bytes that CloudFormation takes",
-            read::MAXIMUM_BYTES
-        );
-        return Err(Problem::error(codes::TEMPLATE_TOO_LARGE, message).hint("split it into several stacks"));
+    match text {
+        Ok(text) => Ok(Source { path: shown, text }),
+        Err(unread) if unread.code == codes::FILE_TOO_LARGE => Err(Problem::error(
+            codes::TEMPLATE_TOO_LARGE,
+            format!("{shown} is larger than the {most} bytes that CloudFormation takes"),
+        )
+        .hint("split it into several stacks")),
+        Err(unread) => Err(unread.problem(&shown)),
     }
-    let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8 text".to_owned()))?;
-    Ok(Source { path: shown, text })
 }
 
 fn is_stdin(path: &Path) -> bool {

@@ -58,14 +58,12 @@ pub fn run(context: &Context, args: &ValidateArgs) -> Outcome {
 }
 
 fn about(rendered: &RenderedEnvironment) -> ValidatedEnvironment {
-    let resources = |document: &crate::template::Document| {
-        document
-            .root
-            .get("Resources")
-            .map_or(0, |resources| resources.entries().len())
-    };
     ValidatedEnvironment {
         stacks: rendered.stacks.len(),
-        resources: rendered.stacks.values().map(|stack| resources(&stack.document)).sum(),
+        resources: rendered
+            .stacks
+            .values()
+            .map(|stack| stack.document.resource_count())
+            .sum(),
     }
 }

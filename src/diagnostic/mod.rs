@@ -235,9 +235,11 @@ fn sort_key(problem: &Problem) -> (Option<Place<'_>>, Severity, Code, &str) {
 }
 
 pub mod codes;
+mod conflict;
 pub mod explain;
 mod json;
 mod suggest;
 
+pub use conflict::merge_conflict;
 pub use explain::{Explanation, explain};
 pub use suggest::closest;

@@ -27,6 +27,13 @@ pub struct Document {
     pub root: Node,
 }
 
+impl Document {
+    /// How many resources it declares.
+    pub fn resource_count(&self) -> usize {
+        self.root.get("Resources").map_or(0, |section| section.entries().len())
+    }
+}
+
 /// A value in a document. Short tags (`!Ref x`) are already in their long form (`{"Ref": "x"}`).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {

@@ -2,11 +2,11 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Stdio};
 
 use mlinfra::diagnostic::{Code, codes};
 
 use crate::project::Project;
+use crate::server::Server;
 
 /// The codes that the tests below trip, and those of `tests/interrupted.rs`, which stops runs with signals.
 pub const TRIPPED: &[Code] = &[
@@ -19,37 +19,8 @@ pub const TRIPPED: &[Code] = &[
     codes::NO_RUNTIME,
 ];
 
-/// A sandbox on a port, killed when it goes out of sight.
-struct Server {
-    child: Child,
-    url: String,
-}
-
-impl Server {
-    fn start(project: &Project, arguments: &[&str]) -> Self {
-        let words = ["sandbox", "serve", "--port", "0"];
-        let mut child = project
-            .command(words.iter().chain(arguments))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut url = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut url)
-            .unwrap();
-        let url = url.trim().to_owned();
-        assert!(url.starts_with("http://127.0.0.1:"), "{url:?}");
-        Self { child, url }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+fn serve(project: &Project, arguments: &[&str]) -> Server {
+    Server::start(project.command::<&str>([]), arguments)
 }
 
 /// One stack of repositories, and credentials for whatever answers.
@@ -68,7 +39,7 @@ fn project(more: &str) -> Project {
 #[test]
 fn credentials_of_another_account_are_refused_before_anything_is_read() {
     let project = project("");
-    let server = Server::start(&project, &["--account", "444455556666"]);
+    let server = serve(&project, &["--account", "444455556666"]);
     project
         .mlinfra(&format!("plan dev --endpoint-url {}", server.url))
         .exits(5)
@@ -86,7 +57,7 @@ fn a_role_that_does_not_trust_the_caller_is_told_with_what_it_needs() {
          error = { code = \"AccessDenied\", message = \"User: arn:aws:iam::111122223333:user/ada is not authorized to \
          perform: sts:AssumeRole on resource: arn:aws:iam::111122223333:role/mlinfra-dev\", status = 403 }\n",
     );
-    let server = Server::start(&project, &["--faults", "faults.toml"]);
+    let server = serve(&project, &["--faults", "faults.toml"]);
     project
         .mlinfra(&format!("plan dev --endpoint-url {}", server.url))
         .exits(1)
@@ -98,7 +69,7 @@ fn a_role_that_does_not_trust_the_caller_is_told_with_what_it_needs() {
 #[test]
 fn a_store_that_ignores_conditions_on_writes_is_refused() {
     let project = project("");
-    let server = Server::start(&project, &[]);
+    let server = serve(&project, &[]);
     let url = without_conditions(server.url.trim_start_matches("http://").to_owned());
     project.mlinfra(&format!("bootstrap dev --endpoint-url {url}")).exits(0);
     project

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::diagnostic::{Problem, Problems, Source, Span, codes};
+use crate::diagnostic::{Problem, Problems, Source, Span, codes, merge_conflict};
 
 mod keys;
 mod values;
@@ -16,7 +16,12 @@ pub(super) fn problems(source: &Arc<Source>, errors: &[toml::de::Error]) -> Prob
     if places.is_empty() {
         return Problems::default();
     }
-    if let Some(problem) = merge_conflict(source).or_else(|| another_language(source, &places)) {
+    let conflict = merge_conflict(
+        source,
+        codes::TOML_SYNTAX,
+        "not valid TOML: a merge conflict was left in this file",
+    );
+    if let Some(problem) = conflict.or_else(|| another_language(source, &places)) {
         return problem.into();
     }
     places.sort_by_key(|place| place.at);
@@ -133,30 +138,6 @@ impl Told {
             || self.in_string && next_line && place.line.matches(['"', '\'']).count() % 2 == 1
             || self.until_header && no_header && !place.is_header()
     }
-}
-
-fn merge_conflict(source: &Arc<Source>) -> Option<Problem> {
-    let mut markers = Vec::new();
-    let mut offset = 0;
-    for line in source.text.split_inclusive('\n') {
-        let mark = line.trim_end();
-        if mark.starts_with("<<<<<<< ") || mark == "=======" || mark.starts_with(">>>>>>> ") {
-            markers.push(Span::new(source, offset..offset + mark.len()));
-        }
-        offset += line.len();
-    }
-    let [ours, middle, theirs, ..] = markers.as_slice() else {
-        return None;
-    };
-    let problem = Problem::error(
-        codes::TOML_SYNTAX,
-        "not valid TOML: a merge conflict was left in this file",
-    );
-    let problem = problem.at(ours.clone(), "one side begins here");
-    let problem = problem
-        .at(middle.clone(), "the other side")
-        .at(theirs.clone(), "and ends here");
-    Some(problem.hint("keep what should hold, and remove the three marker lines"))
 }
 
 fn another_language(source: &Arc<Source>, places: &[Place<'_>]) -> Option<Problem> {

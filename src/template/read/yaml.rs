@@ -6,7 +6,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, StrInput, Tag};
 
 use super::super::{Node, NodeValue};
 use super::{Entries, MAXIMUM_DEPTH, MOST_PROBLEMS, mistakes, number, tags, too_deep};
-use crate::diagnostic::{Problem, Problems, Source, Span, codes};
+use crate::diagnostic::{Problem, Problems, Source, Span, codes, merge_conflict};
 
 /// Reads the only document of `source`. There is no node after a syntax error; other problems are gathered.
 pub(super) fn read(source: &Arc<Source>) -> (Option<Node>, Problems) {
@@ -276,7 +276,8 @@ impl<'a> Reader<'a> {
             Some(Ok((event, at))) => Ok((event, self.span(&at.start, &at.end))),
             Some(Err(error)) => {
                 let at = self.offsets.byte(error.marker().index());
-                let problem = mistakes::merge_conflict(self.source)
+                let conflict = "a merge conflict was left in the template";
+                let problem = merge_conflict(self.source, codes::TEMPLATE_SYNTAX, conflict)
                     .unwrap_or_else(|| mistakes::yaml(self.source, at, error.info()));
                 self.stop(problem)
             }

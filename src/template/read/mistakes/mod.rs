@@ -13,31 +13,6 @@ mod yaml;
 pub(super) use json::json;
 pub(super) use yaml::yaml;
 
-/// A merge conflict that was left in the text.
-pub(super) fn merge_conflict(source: &Arc<Source>) -> Option<Problem> {
-    let mut markers = Vec::new();
-    let mut offset = 0;
-    for line in source.text.split_inclusive('\n') {
-        let mark = line.trim_end();
-        if mark.starts_with("<<<<<<< ") || mark == "=======" || mark.starts_with(">>>>>>> ") {
-            markers.push(Span::new(source, offset..offset + mark.len()));
-        }
-        offset += line.len();
-    }
-    let [ours, middle, theirs, ..] = markers.as_slice() else {
-        return None;
-    };
-    if !ours.text().starts_with('<') || !theirs.text().starts_with('>') {
-        return None;
-    }
-    let problem = Problem::error(codes::TEMPLATE_SYNTAX, "a merge conflict was left in the template");
-    let problem = problem.at(ours.clone(), "one side begins here");
-    let problem = problem
-        .at(middle.clone(), "the other side")
-        .at(theirs.clone(), "and ends here");
-    Some(problem.hint("keep what should hold, and remove the three marker lines"))
-}
-
 /// The text round a place, by lines.
 struct Place<'a> {
     source: &'a Arc<Source>,
