@@ -2,6 +2,7 @@
 
 mod apply;
 mod explain;
+mod fetch;
 mod format;
 mod global;
 mod lint;
@@ -20,6 +21,7 @@ use clap::{Parser, Subcommand};
 
 pub use apply::{ApplyArgs, DestroyArgs};
 pub use explain::ExplainArgs;
+pub use fetch::ModuleFetchArgs;
 pub use format::{FmtArgs, SchemaArgs, SchemaKind};
 pub use global::{Color, Format, Global};
 pub use lint::LintArgs;

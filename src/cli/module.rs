@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use super::fetch::ModuleFetchArgs;
+
 /// List the modules, or show the inputs and outputs of one.
 #[derive(Debug, Subcommand)]
 pub enum ModuleCommand {
@@ -9,6 +11,8 @@ pub enum ModuleCommand {
     List(ModuleListArgs),
     /// Show a module's inputs, outputs and how they are wired
     Show(ModuleShowArgs),
+    /// Fetch the modules that environments name from Git repositories and S3 archives
+    Fetch(ModuleFetchArgs),
 }
 
 /// List the modules: built in, and the project's own

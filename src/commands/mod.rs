@@ -6,6 +6,7 @@ mod context;
 mod destroy;
 mod error;
 mod explain;
+mod fetch;
 mod files;
 mod format;
 mod init;
@@ -187,6 +188,7 @@ async fn verb(context: &Context, command: Command) -> Outcome {
         Command::Outputs(args) => status::outputs(context, &args).await,
         Command::Lock(LockCommand::Status(args)) => lock::status(context, &args).await,
         Command::Lock(LockCommand::Release(args)) => lock::release(context, &args).await,
+        Command::Module(ModuleCommand::Fetch(args)) => fetch::run(context, &args).await,
         Command::Sandbox(SandboxCommand::Serve(args)) => sandbox::serve(context, &args).await,
         Command::Sandbox(SandboxCommand::List(_)) => sandbox::list(context).await,
         Command::Sandbox(SandboxCommand::Reset(args)) => sandbox::reset(context, &args).await,

@@ -2,9 +2,7 @@
 //!
 //! 00xx files and syntax, 01xx environment files, 02xx modules and wiring, 03xx rendering, 04xx template checks,
 //! 05xx policy, 06xx plan, 07xx lock and state, 08xx engine and CloudFormation, 09xx sessions and accounts,
-//! 10xx command line, 11xx sandbox.
-//! 05xx security baseline, 06xx plan, 07xx lock and state, 08xx engine and CloudFormation, 09xx sessions and accounts,
-//! 10xx command line, 11xx sandbox, 12xx preflight.
+//! 10xx command line, 11xx sandbox, 12xx preflight, 13xx fetched modules.
 
 use super::Code;
 
@@ -48,6 +46,7 @@ codes! {
     WAIVER_EXPIRED = 120, "a waiver has expired or is about to";
     WAIVER_UNUSED = 121, "a waiver that waives nothing";
     WAIVER_REASON = 122, "a waiver without a reason";
+    MODULE_SOURCE = 123, "a module cannot be fetched from what is written";
 
     CONTRACT_INVALID = 201, "a module's contract is wrong";
     CONTRACT_UNKNOWN_KEY = 202, "a module's contract has a key that nothing reads";
@@ -298,4 +297,11 @@ codes! {
     NETWORK_OVERLAPS = 1211, "a network overlaps with one that is there";
     PEERS_OVERLAP = 1212, "networks that are to be peered overlap";
     VALIDATION_REFUSES = 1213, "CloudFormation's own validation finds fault with a change";
+
+    LOCK_FILE_INVALID = 1301, "mlinfra.lock cannot be used";
+    MODULE_NOT_FETCHED = 1302, "a module has to be fetched first";
+    MODULE_DIFFERS = 1303, "a fetched module is not what mlinfra.lock pins";
+    FETCH_FAILED = 1304, "a module cannot be fetched";
+    PACKAGE_UNUSABLE = 1305, "what was fetched holds no such module";
+    LOCK_FILE_STALE = 1306, "mlinfra.lock would have to change";
 }

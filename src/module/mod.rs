@@ -19,6 +19,7 @@ mod jinja;
 mod keys;
 mod lines;
 mod origin;
+pub mod package;
 mod parts;
 mod read;
 mod render;

@@ -9,12 +9,14 @@ use super::{Data, Entry, Environment, Spanned, StackSpec, field, keys};
 use crate::diagnostic::{Problem, Problems, Source, Span, closest, codes};
 
 mod backend;
+mod modules;
 mod tags;
 mod target;
 mod waivers;
 mod workloads;
 
 use backend::backend;
+use modules::modules;
 use tags::tags;
 use target::target;
 use waivers::waivers;
@@ -53,6 +55,7 @@ pub(super) fn environment(name: &str, table: &Table, sources: Vec<Arc<Source>>) 
     let target = target(table, &missing, &mut problems);
     let backend = backend(table, project.as_ref(), target.as_ref(), &mut problems);
     let tags = tags(table, &mut problems);
+    let modules = modules(table, &mut problems);
     let stacks = stacks(table, &missing, &mut problems);
     let workloads = workloads(table, &stacks, &mut problems);
     let waivers = waivers(table, &stacks, &mut problems);
@@ -72,6 +75,7 @@ pub(super) fn environment(name: &str, table: &Table, sources: Vec<Arc<Source>>) 
             on_failure: target.on_failure,
             backend,
             tags,
+            modules,
             stacks,
             workloads,
             waivers,

@@ -162,6 +162,16 @@ pub const FILE: &[Key] = &[
         "Put on every stack; CloudFormation puts them on every resource that takes tags.",
     ),
     Key::new(
+        "modules",
+        Kind::Named(Named {
+            what: "module",
+            name: NAME,
+            keys: FETCHED,
+            rest: Rest::Refused,
+        }),
+        "Modules that are fetched from a Git repository or an S3 archive, by name; `mlinfra module fetch` fetches them and pins them in mlinfra.lock.",
+    ),
+    Key::new(
         "stacks",
         Kind::Named(Named {
             what: "stack",
@@ -238,6 +248,33 @@ pub const BACKEND: &[Key] = &[
     )
     .default("PROJECT-mlinfra-ACCOUNT-REGION"),
     Key::new("table", Kind::Text(Some(TABLE)), "The DynamoDB table of locks.").default("PROJECT-mlinfra-locks"),
+];
+
+/// `[modules.NAME]`.
+pub const FETCHED: &[Key] = &[
+    Key::new(
+        "git",
+        Kind::Text(None),
+        "The Git repository: https, ssh or git@host:path. Credentials are Git's own affair.",
+    )
+    .example("\"https://github.com/acme/ml-modules\""),
+    Key::new("tag", Kind::Text(None), "The tag of the repository.").example("\"v1.0.0\""),
+    Key::new(
+        "commit",
+        Kind::Text(Some("^[0-9a-f]{40}([0-9a-f]{24})?$")),
+        "The commit of the repository in place of a tag, all digits.",
+    ),
+    Key::new(
+        "s3",
+        Kind::Text(Some("^s3://[^/]+/.+\\.(tar\\.gz|tgz)$")),
+        "A gzipped tar archive in S3, in place of a repository; read with the environment's credentials.",
+    )
+    .example("\"s3://acme-modules/feature-store-1.0.0.tar.gz\""),
+    Key::new(
+        "folder",
+        Kind::Text(None),
+        "The folder, inside of what is fetched, that holds modules/ and templates/; without it the top.",
+    ),
 ];
 
 /// `[stacks.NAME]`.

@@ -80,6 +80,8 @@ pub struct Environment {
     pub backend: Backend,
     /// `[tags]`: put on every stack and so on every resource that takes tags.
     pub tags: BTreeMap<String, String>,
+    /// `[modules.*]`: modules that are fetched.
+    pub modules: IndexMap<String, Fetched>,
     /// `[stacks.*]`, in the order of the files.
     pub stacks: IndexMap<String, StackSpec>,
     /// `[workloads.*]`, kept for shipping.
@@ -97,6 +99,53 @@ pub struct Backend {
     pub bucket: String,
     /// The DynamoDB table of locks; default `PROJECT-mlinfra-locks`.
     pub table: String,
+}
+
+/// `[modules.NAME]`: a module that neither the binary nor the project holds.
+#[derive(Debug, Clone)]
+pub struct Fetched {
+    /// The module's name and where its table stands.
+    pub name: Spanned<String>,
+    /// Where it is fetched from.
+    pub origin: Origin,
+    /// The folder inside of it that holds `modules/` and `templates/`; its top if none.
+    pub folder: Option<String>,
+}
+
+/// Where a module is fetched from: always one version, never a branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A Git repository.
+    Git {
+        /// The address, without credentials: https, ssh, `git@host:path` or file.
+        url: String,
+        /// The tag; else `commit` is given.
+        tag: Option<String>,
+        /// The commit, all digits.
+        commit: Option<String>,
+    },
+    /// A gzipped tar archive in S3.
+    S3 {
+        /// The bucket.
+        bucket: String,
+        /// The archive's key.
+        key: String,
+    },
+}
+
+impl Fetched {
+    /// The source in one line, as `mlinfra.lock` names it: `git+https://…?tag=v1.0.0#folder`.
+    pub fn source(&self) -> String {
+        let origin = match &self.origin {
+            Origin::Git { url, tag: Some(tag), .. } => format!("git+{url}?tag={tag}"),
+            Origin::Git { url, commit, .. } => format!("git+{url}?commit={}", commit.as_deref().unwrap_or_default()),
+            Origin::S3 { bucket, key } => format!("s3://{bucket}/{key}"),
+        };
+        match &self.folder {
+            Some(folder) => format!("{origin}#{folder}"),
+            None => origin,
+        }
+    }
 }
 
 /// `[stacks.NAME]` as written: which module, and the inputs that the file gives.

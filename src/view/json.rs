@@ -9,7 +9,7 @@ use super::View;
 use super::printer::Printer;
 use super::progress::Progress;
 use super::report::{
-    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList,
+    CodeList, Explained, FetchReport, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList,
     RuleReport, SandboxReport, Status, Summary, Validated,
 };
 use crate::diagnostic::Problems;
@@ -98,6 +98,10 @@ impl View for Json {
 
     fn modules(&self, modules: &ModuleList) {
         self.document("modules", modules);
+    }
+
+    fn fetched(&self, report: &FetchReport) {
+        self.document("fetched", report);
     }
 
     fn module(&self, module: &ModuleReport) {

@@ -16,7 +16,7 @@ use crate::preflight::Preflight;
 
 use progress::Progress;
 use report::{
-    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList,
+    CodeList, Explained, FetchReport, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList,
     RuleReport, SandboxReport, Status, Summary, Validated,
 };
 
@@ -45,6 +45,8 @@ pub trait View: Send + Sync {
     fn lock(&self, lock: &LockReport);
     /// All modules.
     fn modules(&self, modules: &ModuleList);
+    /// What `module fetch` fetched and pinned.
+    fn fetched(&self, report: &FetchReport);
     /// One module.
     fn module(&self, module: &ModuleReport);
     /// Codes at length.

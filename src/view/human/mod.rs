@@ -17,7 +17,7 @@ use super::View;
 use super::printer::Printer;
 use super::progress::{Bars, Lines, Progress};
 use super::report::{
-    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList,
+    CodeList, Explained, FetchReport, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList,
     RuleReport, SandboxReport, Status, Summary, Validated,
 };
 use super::text::{ADD, CHANGE, COMMAND, NAME, count, paint};
@@ -129,6 +129,10 @@ impl View for Human {
 
     fn modules(&self, modules: &ModuleList) {
         self.printer.data(&modules::modules(modules));
+    }
+
+    fn fetched(&self, report: &FetchReport) {
+        self.printer.data(&modules::fetched(report));
     }
 
     fn module(&self, module: &ModuleReport) {

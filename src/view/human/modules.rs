@@ -2,8 +2,8 @@
 
 use indexmap::IndexMap;
 
-use crate::view::report::{InputReport, ModuleList, ModuleReport};
-use crate::view::text::{CHANGE, DIM, NAME, list, paint, table, wrap};
+use crate::view::report::{FetchReport, InputReport, ModuleList, ModuleReport};
+use crate::view::text::{ADD, CHANGE, DIM, NAME, list, paint, table, wrap};
 
 /// One line a module.
 pub fn modules(modules: &ModuleList) -> String {
@@ -20,6 +20,31 @@ pub fn modules(modules: &ModuleList) -> String {
         })
         .collect();
     table(&rows)
+}
+
+/// What was fetched, one line a module, and what to do with the lock file.
+pub fn fetched(report: &FetchReport) -> String {
+    if report.modules.is_empty() {
+        return "No environment fetches a module.".to_owned();
+    }
+    let rows: Vec<Vec<String>> = report
+        .modules
+        .iter()
+        .map(|module| {
+            let what = if module.fetched {
+                paint(ADD, "fetched")
+            } else {
+                paint(DIM, "here already")
+            };
+            let digest: String = module.digest.chars().take("sha256:".len() + 12).collect();
+            vec![paint(NAME, &module.name), what, module.source.clone(), paint(DIM, digest)]
+        })
+        .collect();
+    let mut text = table(&rows);
+    if report.lock_changed {
+        text.push_str(&format!("\n\n{} was written: commit it", paint(NAME, "mlinfra.lock")));
+    }
+    text
 }
 
 /// A contract as a reference page.
