@@ -282,7 +282,7 @@ fn scaling_groups_services_on_fargate_and_databases_are_held_against_their_quota
     assert_eq!(only(group, "L-DB2E81BA", 8.0), None);
     let service = "  Task:
     Type: AWS::ECS::TaskDefinition
-    Properties: {Cpu: '2048', Memory: '4096', RequiresCompatibilities: [FARGATE], ContainerDefinitions: [{Name: a, Image: b}]}
+    Properties: {Cpu: '2048', Memory: '4096', NetworkMode: awsvpc, RequiresCompatibilities: [FARGATE], ContainerDefinitions: [{Name: a, Image: b}]}
   Service:
     Type: AWS::ECS::Service
     Properties: {TaskDefinition: !Ref Task, DesiredCount: 4, CapacityProviderStrategy: [{CapacityProvider: FARGATE, Weight: 1}]}

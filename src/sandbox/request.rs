@@ -72,8 +72,8 @@ impl Name {
 
     /// The service of that name; hosts use a few names of their own (`api.ecr`, `monitoring` is none of ours).
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let reachable = Self::ALL.into_iter().filter(|name| *name != Name::Ledger);
-        reachable.into_iter().find(|name| name.as_str() == text)
+        let mut reachable = Self::ALL.into_iter().filter(|name| *name != Name::Ledger);
+        reachable.find(|name| name.as_str() == text)
     }
 
     /// How the service's errors and answers are written.

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::function::scalar;
 use super::identifiers::{address, byte, identifier, name_property};
 use super::naming::{digest, hex, suffix, uuid};
-use super::{resource_types, shapes};
 use super::world::{Physical, ResourceRequest};
+use super::{resource_types, shapes};
 
 /// A new resource: its id and its attributes.
 pub fn synthesise(request: &ResourceRequest<'_>) -> Physical {
@@ -68,6 +68,8 @@ fn attributes(request: &ResourceRequest<'_>, id: &str) -> BTreeMap<String, Value
     for (attribute, value) in known.chain(shapes::attributes(request, id)) {
         found.insert(attribute.to_owned(), value);
     }
+    // What this very resource does not have.
+    found.retain(|_, value| !value.is_null());
     found
 }
 

@@ -95,7 +95,7 @@ pub(super) fn attributes(request: &ResourceRequest<'_>, id: &str) -> Vec<(&'stat
                 ("DBInstanceArn", json!(arn(request, "rds", &format!("db:{id}")))),
                 ("DbiResourceId", json!(format!("db-{}", suffix(seed, 26)))),
                 ("DBInstanceStatus", json!("available")),
-                ("MasterUserSecret.SecretArn", json!(secret(request, "db"))),
+                ("MasterUserSecret.SecretArn", secret(request, "db")),
             ]
         }
         "AWS::RDS::DBCluster" => {
@@ -110,7 +110,7 @@ pub(super) fn attributes(request: &ResourceRequest<'_>, id: &str) -> Vec<(&'stat
                 ("ReadEndpoint.Address", json!(reader)),
                 ("DBClusterArn", json!(arn(request, "rds", &format!("cluster:{id}")))),
                 ("DBClusterResourceId", json!(format!("cluster-{}", suffix(seed, 26)))),
-                ("MasterUserSecret.SecretArn", json!(secret(request, "cluster"))),
+                ("MasterUserSecret.SecretArn", secret(request, "cluster")),
             ]
         }
         "AWS::RDS::DBSubnetGroup" => vec![("DBSubnetGroupArn", json!(arn(request, "rds", &format!("subgrp:{id}"))))],
@@ -213,8 +213,12 @@ fn port(request: &ResourceRequest<'_>) -> String {
         .unwrap_or_else(|| usual.to_owned())
 }
 
-/// The secret that RDS keeps for the master user.
-fn secret(request: &ResourceRequest<'_>, kind: &str) -> String {
+/// The secret that RDS keeps for the master user, if it is told to; null otherwise.
+fn secret(request: &ResourceRequest<'_>, kind: &str) -> Value {
+    let managed = request.properties.get("ManageMasterUserPassword").and_then(scalar);
+    if managed.as_deref() != Some("true") {
+        return Value::Null;
+    }
     let rest = format!("secret:rds!{kind}-{}-{}", uuid(request.seed), suffix(request.seed, 6));
-    arn(request, "secretsmanager", &rest)
+    json!(arn(request, "secretsmanager", &rest))
 }

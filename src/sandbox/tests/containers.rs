@@ -1,5 +1,7 @@
 //! Tasks, services and load balancers, as ECS and Elastic Load Balancing hold and refuse them.
 
+#![expect(clippy::disallowed_methods, reason = "paused time is read here")]
+
 use super::Trial;
 
 const NETWORK: &str = r#"
@@ -114,7 +116,9 @@ async fn a_changed_task_definition_is_a_new_revision_and_the_old_one_is_inactive
     };
     assert_eq!(tasks(trial.existing("ecs")), [second.clone()]);
     let inactive = second.replace("scorer:2", "scorer:1");
-    let user = whole().replace("!Ref Task\n", &format!("{inactive}\n"));
+    let user = whole()
+        .replace("scorer:1", "scorer:2")
+        .replace("!Ref Task\n", &format!("{inactive}\n"));
     trial.refuse("app", &user, "TaskDefinition is inactive").await;
     let (status, reasons) = trial.destroy("app").await;
     assert_eq!(status, "DELETE_COMPLETE", "{reasons}");

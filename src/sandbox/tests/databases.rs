@@ -89,6 +89,10 @@ async fn a_database_has_endpoints_a_secret_and_a_resource_id_and_keeps_them() {
     assert_eq!(trial.output("data", "Resource").await, resource);
     assert_eq!(trial.output("data", "Secret").await, secret);
 
+    let own = instance(PLAIN).replace("ManageMasterUserPassword: true", "MasterUserPassword: not-kept-by-rds");
+    let words = "Requested attribute MasterUserSecret.SecretArn does not exist";
+    trial.refuse("own", &own, words).await;
+
     trial.make("cluster", &template(CLUSTER)).await;
     let address = trial.output("cluster", "Address").await;
     assert!(address.starts_with("features.cluster-c"), "{address}");

@@ -114,7 +114,10 @@ impl Trial {
     /// Applies a template that must succeed.
     async fn make(&self, stack: &str, template: &str) {
         let (status, reasons) = self.apply(stack, template).await;
-        assert!(matches!(status.as_str(), "CREATE_COMPLETE" | "UPDATE_COMPLETE"), "{status}: {reasons}");
+        assert!(
+            matches!(status.as_str(), "CREATE_COMPLETE" | "UPDATE_COMPLETE"),
+            "{status}: {reasons}"
+        );
     }
 
     /// Applies a template that must fail and be rolled back, with these words.

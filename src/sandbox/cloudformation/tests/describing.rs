@@ -230,7 +230,7 @@ fn every_attribute_of_every_type_that_modules_use_has_a_value() {
             logical_id: "It",
             resource_type: &kind,
             physical_id: None,
-            properties: &serde_json::json!({}),
+            properties: &serde_json::json!({ "ManageMasterUserPassword": true }),
             previous: &serde_json::Value::Null,
             attributes: &Default::default(),
             tags: &[],
