@@ -285,7 +285,11 @@ fn scaling_groups_services_on_fargate_and_databases_are_held_against_their_quota
     Properties: {Cpu: '2048', Memory: '4096', NetworkMode: awsvpc, RequiresCompatibilities: [FARGATE], ContainerDefinitions: [{Name: a, Image: b}]}
   Service:
     Type: AWS::ECS::Service
-    Properties: {TaskDefinition: !Ref Task, DesiredCount: 4, CapacityProviderStrategy: [{CapacityProvider: FARGATE, Weight: 1}]}
+    Properties:
+      TaskDefinition: !Ref Task
+      DesiredCount: 4
+      CapacityProviderStrategy: [{CapacityProvider: FARGATE, Weight: 1}]
+      NetworkConfiguration: {AwsvpcConfiguration: {Subnets: [subnet-0123456789abcdef0]}}
 ";
     let words = "the plan starts with 8 vCPUs, but the account may have 6";
     assert_eq!(only(service, "L-3032A538", 6.0).as_deref(), Some(words));
