@@ -197,6 +197,30 @@ macro_rules! built_in {
 
 built_in!("ecr", "eks", "s3", "sagemaker", "vpc");
 
+/// A file that is compiled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BuiltInFile {
+    /// Its path relative to a project's root, where a project's own would stand.
+    pub path: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+/// Everything that belongs to the built-in module `name`: its contract, the template, its tests, and the files that the
+/// template names. Empty if none is called so.
+pub fn built_in_files(name: &str) -> Vec<BuiltInFile> {
+    let own = [
+        format!("modules/{name}.toml"),
+        format!("templates/cloudformation/{name}.yaml"),
+        format!("modules/{name}.test.toml"),
+    ];
+    let find = |path: &str| EMBEDDED.iter().find(|(known, _)| *known == path);
+    own.iter()
+        .filter_map(|path| find(path))
+        .map(|(path, text)| BuiltInFile { path, text })
+        .collect()
+}
+
 fn embedded() -> BTreeMap<String, Arc<Source>> {
     EMBEDDED
         .iter()

@@ -124,6 +124,11 @@ impl Field {
         self.default.is_none() && !self.optional && self.from.is_empty()
     }
 
+    /// Whether it takes an output of every stack that makes it, by the stacks' names, be it none.
+    pub fn gathers(&self) -> bool {
+        matches!(self.ty, Type::Map(_)) && !self.from.is_empty()
+    }
+
     /// A value as it could stand in an environment file, to be shown as an example.
     pub(super) fn sample(&self) -> String {
         let written = self.example.as_ref().or_else(|| self.values.first());

@@ -11,6 +11,7 @@ use crate::diagnostic::Source;
 use crate::spec::Environment;
 use crate::template::Document;
 
+mod anatomy;
 mod blocks;
 mod bounds;
 mod catalogue;
@@ -22,6 +23,7 @@ mod origin;
 mod parts;
 mod read;
 mod render;
+mod sample;
 pub mod schema;
 #[cfg(test)]
 mod tests;
@@ -29,12 +31,14 @@ mod types;
 mod typing;
 mod wiring;
 
-pub use catalogue::Catalogue;
+pub use anatomy::{Anatomy, Resource, anatomy};
+pub use catalogue::{BuiltInFile, Catalogue, built_in_files};
 pub use contract::{Contract, Field, Origin, Output, Pattern, Provider, Record, pascal};
 pub use keys::{LAYOUT, layout};
 pub use origin::relocate;
 pub use parts::Part;
 pub use render::{attempt, render};
+pub use sample::{Sample, SampleOrigin, sample};
 pub use types::Type;
 
 /// An environment whose stacks are typed, wired and rendered: nothing in it is unresolved.

@@ -9,7 +9,7 @@ use super::View;
 use super::printer::Printer;
 use super::progress::Progress;
 use super::report::{
-    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList,
+    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModulePages, ModuleReport, ModuleWritten, Outputs, RuleList,
     RuleReport, SandboxReport, Status, Summary, Validated,
 };
 use crate::diagnostic::Problems;
@@ -102,6 +102,14 @@ impl View for Json {
 
     fn module(&self, module: &ModuleReport) {
         self.document("module", module);
+    }
+
+    fn module_written(&self, written: &ModuleWritten) {
+        self.document("module_written", written);
+    }
+
+    fn module_pages(&self, pages: &ModulePages) {
+        self.document("module_pages", pages);
     }
 
     fn explanations(&self, found: &[Explained]) {

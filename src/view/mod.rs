@@ -2,8 +2,10 @@
 //!
 //! [`Human`] and [`Json`] are two implementations of one set of functions, [`View`].
 
+pub mod diagram;
 pub mod human;
 mod json;
+pub mod markdown;
 pub mod printer;
 pub mod progress;
 pub mod report;
@@ -16,7 +18,7 @@ use crate::preflight::Preflight;
 
 use progress::Progress;
 use report::{
-    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList,
+    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModulePages, ModuleReport, ModuleWritten, Outputs, RuleList,
     RuleReport, SandboxReport, Status, Summary, Validated,
 };
 
@@ -47,6 +49,10 @@ pub trait View: Send + Sync {
     fn modules(&self, modules: &ModuleList);
     /// One module.
     fn module(&self, module: &ModuleReport);
+    /// What was written for a module.
+    fn module_written(&self, written: &ModuleWritten);
+    /// The reference pages of modules.
+    fn module_pages(&self, pages: &ModulePages);
     /// Codes at length.
     fn explanations(&self, found: &[Explained]);
     /// Codes with their titles.
