@@ -25,7 +25,7 @@ pub use global::{Color, Format, Global};
 pub use lint::LintArgs;
 pub use lock::{LockCommand, LockReleaseArgs, LockStatusArgs};
 pub use module::{
-    ModuleCommand, ModuleDocsArgs, ModuleEjectArgs, ModuleListArgs, ModuleNewArgs, ModuleShowArgs,
+    ModuleCommand, ModuleDocsArgs, ModuleEjectArgs, ModuleListArgs, ModuleNewArgs, ModuleShowArgs, ModuleTestArgs,
 };
 pub use plan::PlanArgs;
 pub use policy::{PolicyCommand, PolicyListArgs, PolicyShowArgs};
@@ -89,7 +89,7 @@ pub enum Command {
     /// Look at the lock of an environment, or take it from a dead holder
     #[command(subcommand)]
     Lock(LockCommand),
-    /// List, show, write and share modules
+    /// List, show, write and test modules
     #[command(subcommand)]
     Module(ModuleCommand),
     /// Explain problem codes: cause, example and fix

@@ -1,10 +1,12 @@
 //! `mlinfra module`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use super::values;
 
-/// List, show, write and share modules.
+/// List, show, write and test modules.
 #[derive(Debug, Subcommand)]
 pub enum ModuleCommand {
     /// List the modules: built in, the project's own, and those that override built-in ones
@@ -17,6 +19,8 @@ pub enum ModuleCommand {
     Eject(ModuleEjectArgs),
     /// Write the reference pages of the project's own modules
     Docs(ModuleDocsArgs),
+    /// Run the tests of modules: what modules/NAME.test.toml says that they promise
+    Test(ModuleTestArgs),
 }
 
 /// List the modules: built in, the project's own, and those that override built-in ones
@@ -113,4 +117,35 @@ pub struct ModuleDocsArgs {
     /// Write nothing; fail if a page is missing or out of date
     #[arg(long, value_parser = values::switch, env = "MLINFRA_CHECK", hide_env_values = true)]
     pub check: bool,
+}
+
+/// Run the tests of modules: what modules/NAME.test.toml says that they promise
+///
+/// Every case is an environment: it is rendered, checked, held against the policy and compared with what the case
+/// expects. Cases with steps, and the combinations of `[pairwise]`, are deployed, updated and destroyed as well, on an
+/// account of the sandbox in memory, in which an hour takes milliseconds. No AWS account is touched.
+///
+/// Without names, all modules that have a test file are tested: the project's own and those that are built in.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  mlinfra module test
+  mlinfra module test vpc rds --case encrypted
+  mlinfra module test --junit tests.xml        for CI systems that show test results")]
+pub struct ModuleTestArgs {
+    /// The modules
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Run only cases that have this text in their names
+    #[arg(long, value_name = "TEXT")]
+    pub case: Option<String>,
+    /// List the cases and run none
+    #[arg(long, conflicts_with = "junit")]
+    pub list: bool,
+    /// Write the results as JUnit XML, too
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// How many cases run at the same time; as many as there are processors if absent
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub parallelism: Option<u16>,
 }

@@ -16,6 +16,7 @@ mod blocks;
 mod bounds;
 mod catalogue;
 mod contract;
+mod files;
 mod jinja;
 mod keys;
 mod lines;
@@ -32,8 +33,9 @@ mod typing;
 mod wiring;
 
 pub use anatomy::{Anatomy, Resource, anatomy};
-pub use catalogue::{BuiltInFile, Catalogue, built_in_files};
+pub use catalogue::Catalogue;
 pub use contract::{Contract, Field, Origin, Output, Pattern, Provider, Record, pascal};
+pub use files::{BuiltInFile, built_in_files};
 pub use keys::{LAYOUT, layout};
 pub use origin::relocate;
 pub use parts::Part;

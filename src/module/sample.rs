@@ -39,9 +39,10 @@ pub enum SampleOrigin {
 /// The environment's name, which nothing but names of stacks shows.
 const ENVIRONMENT_NAME: &str = "dev";
 
-/// The first case of `tests` (the text of `modules/NAME.test.toml`) that renders; else what the contracts say.
-pub fn sample(contract: &Contract, catalogue: &Catalogue, tests: Option<&Arc<Source>>) -> Sample {
-    tests
+/// The first case of the module's tests that renders; else what the contracts say.
+pub fn sample(contract: &Contract, catalogue: &Catalogue) -> Sample {
+    catalogue
+        .test_file(&contract.name)
         .and_then(|tests| first_case(contract, tests))
         .unwrap_or_else(|| from_contracts(contract, catalogue))
 }

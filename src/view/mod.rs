@@ -6,19 +6,22 @@ pub mod diagram;
 pub mod human;
 mod json;
 pub mod markdown;
+pub mod junit;
 pub mod printer;
 pub mod progress;
 pub mod report;
 pub mod text;
 pub mod trace;
 
+use crate::cases::Tested;
 use crate::diagnostic::Problems;
 use crate::plan::Plan;
 use crate::preflight::Preflight;
 
 use progress::Progress;
 use report::{
-    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModulePages, ModuleReport, ModuleWritten, Outputs, RuleList,
+    CaseList, CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModulePages, ModuleReport,
+    ModuleWritten, Outputs, RuleList,
     RuleReport, SandboxReport, Status, Summary, Validated,
 };
 
@@ -53,6 +56,10 @@ pub trait View: Send + Sync {
     fn module_written(&self, written: &ModuleWritten);
     /// The reference pages of modules.
     fn module_pages(&self, pages: &ModulePages);
+    /// How the tests of modules ended.
+    fn tested(&self, tested: &Tested);
+    /// The names of the tests of modules.
+    fn cases(&self, list: &CaseList);
     /// Codes at length.
     fn explanations(&self, found: &[Explained]);
     /// Codes with their titles.

@@ -72,7 +72,7 @@ fn pages(project: &Project) -> Result<Vec<New>, CommandError> {
     let own: Vec<_> = catalogue
         .modules()
         .filter(|contract| report::kind(contract) != ModuleKind::BuiltIn)
-        .map(|contract| report::of(contract, &catalogue, report::tests(Some(project), contract).as_ref()))
+        .map(|contract| report::of(contract, &catalogue))
         .collect();
     if own.is_empty() {
         return Ok(Vec::new());

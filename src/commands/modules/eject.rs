@@ -29,10 +29,7 @@ pub fn run(context: &Context, args: &ModuleEjectArgs) -> Outcome {
     let files: Vec<New> = built_in_files(name)
         .into_iter()
         .filter(|file| !args.template || !file.path.starts_with("modules/"))
-        .map(|BuiltInFile { path, text }| New {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        })
+        .map(|BuiltInFile { path, text }| New { path, text })
         .collect();
     let hint = "it overrides the built-in one already; to start from that anew, move it elsewhere first";
     write(&project, &files, Present::RefusedIfDifferent, hint)?;

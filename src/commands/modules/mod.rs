@@ -19,14 +19,16 @@ use crate::module::{Catalogue, Contract};
 
 /// The module `name`, or an error that names those that there are.
 fn known<'a>(catalogue: &'a Catalogue, name: &str) -> Result<&'a Contract, Problem> {
-    if let Some(contract) = catalogue.get(name) {
-        return Ok(contract);
-    }
+    catalogue.get(name).ok_or_else(|| unknown(catalogue, name))
+}
+
+/// The problem of a module that does not exist.
+pub fn unknown(catalogue: &Catalogue, name: &str) -> Problem {
     let names: Vec<&str> = catalogue.names().collect();
     let problem = Problem::error(codes::UNKNOWN_MODULE_NAME, format!("there is no module `{name}`"))
         .note(format!("modules: {}", names.join(", ")));
-    Err(match closest(name, names) {
+    match closest(name, names) {
         Some(near) => problem.hint(format!("did you mean `{near}`?")),
         None => problem,
-    })
+    }
 }

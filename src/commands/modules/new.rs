@@ -1,14 +1,13 @@
 //! `mlinfra module new`: a module that works at once, to be changed into the one that is wanted.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::super::context::Context;
 use super::super::{Done, Outcome};
 use super::report;
 use super::write::{New, Present, write};
 use crate::cli::ModuleNewArgs;
-use crate::diagnostic::{Problem, Problems, Source, codes};
+use crate::diagnostic::{Problem, Problems, codes};
 use crate::module::{Catalogue, built_in_files};
 use crate::view::markdown;
 use crate::view::report::ModuleWritten;
@@ -72,19 +71,12 @@ fn scaffold(name: &str, summary: &str) -> Vec<New> {
 fn page(name: &str, files: &[New]) -> Result<New, Problems> {
     let texts: BTreeMap<String, String> = files
         .iter()
-        .filter(|file| !file.path.ends_with(".test.toml"))
         .map(|file| (file.path.clone(), file.text.clone()))
         .collect();
     let catalogue = Catalogue::with_overrides(texts)?;
-    let tests = files.iter().find(|file| file.path.ends_with(".test.toml")).map(|file| {
-        Arc::new(Source {
-            path: file.path.clone(),
-            text: file.text.clone(),
-        })
-    });
     let contract = super::known(&catalogue, name)?;
     Ok(New {
         path: format!("docs/modules/{name}.md"),
-        text: markdown::page(&report::of(contract, &catalogue, tests.as_ref())),
+        text: markdown::page(&report::of(contract, &catalogue)),
     })
 }

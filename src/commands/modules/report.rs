@@ -1,9 +1,6 @@
 //! What is told of a module: its contract, and what it renders to.
 
-use std::sync::Arc;
-
-use super::super::project::Project;
-use crate::diagnostic::{Problems, Source};
+use crate::diagnostic::Problems;
 use crate::module::{
     self, Anatomy, Catalogue, Contract, Field, Origin, RenderedEnvironment, Sample, SampleOrigin, anatomy, sample,
 };
@@ -14,7 +11,7 @@ use crate::view::report::{
 };
 
 /// Everything that is told of a module.
-pub fn of(contract: &Contract, catalogue: &Catalogue, tests: Option<&Arc<Source>>) -> ModuleReport {
+pub fn of(contract: &Contract, catalogue: &Catalogue) -> ModuleReport {
     let inputs = |fields: &indexmap::IndexMap<String, Field>| {
         fields
             .iter()
@@ -29,7 +26,7 @@ pub fn of(contract: &Contract, catalogue: &Catalogue, tests: Option<&Arc<Source>
         };
         (name.clone(), report)
     });
-    let sample = sample(contract, catalogue, tests);
+    let sample = sample(contract, catalogue);
     let rendered = rendered(&sample, catalogue);
     let mut report = ModuleReport {
         name: contract.name.clone(),
@@ -71,17 +68,6 @@ pub fn kind(contract: &Contract) -> ModuleKind {
         Origin::Project if Catalogue::built_in().get(&contract.name).is_some() => ModuleKind::Overrides,
         Origin::Project => ModuleKind::Own,
     }
-}
-
-/// The text of the module's tests: the project's, else those that are compiled in.
-pub fn tests(project: Option<&Project>, contract: &Contract) -> Option<Arc<Source>> {
-    let path = format!("modules/{}.test.toml", contract.name);
-    let own = project.and_then(|project| project.read(&path).ok());
-    let built_in = || {
-        let mut files = module::built_in_files(&contract.name).into_iter();
-        files.find(|file| file.path == path).map(|file| file.text.to_owned())
-    };
-    own.or_else(built_in).map(|text| Arc::new(Source { path, text }))
 }
 
 /// What a sample of a module renders to.

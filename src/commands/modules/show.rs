@@ -10,8 +10,7 @@ use crate::view::markdown;
 pub fn run(context: &Context, args: &ModuleShowArgs) -> Outcome {
     let catalogue = context.catalogue()?;
     let contract = known(&catalogue, &args.name)?;
-    let tests = report::tests(context.project().ok().as_ref(), contract);
-    let report = report::of(contract, &catalogue, tests.as_ref());
+    let report = report::of(contract, &catalogue);
     if args.diagram {
         context.view().raw(report.diagram.as_bytes());
     } else if args.markdown {
