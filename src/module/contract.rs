@@ -25,6 +25,8 @@ pub struct Contract {
     pub types: IndexMap<String, Record>,
     /// Outputs in the order of the contract.
     pub outputs: IndexMap<String, Output>,
+    /// What it costs by.
+    pub price: Vec<Price>,
     /// The contract's text.
     pub source: Arc<Source>,
     /// The template's text.
@@ -107,6 +109,19 @@ pub struct Output {
     pub when: Option<String>,
     /// Where it stands in the contract.
     pub span: Span,
+}
+
+/// Something that costs money, without amounts: they differ by region and change.
+#[derive(Debug, Clone)]
+pub struct Price {
+    /// `NAT gateway`.
+    pub item: String,
+    /// By what it is counted: `hour and GB processed`.
+    pub unit: String,
+    /// The inputs that make it more or less; may be empty.
+    pub inputs: Vec<String>,
+    /// One sentence on how.
+    pub doc: String,
 }
 
 /// A regular expression that must match a whole string.

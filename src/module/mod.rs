@@ -22,6 +22,7 @@ mod keys;
 mod lines;
 mod origin;
 mod parts;
+mod price;
 mod read;
 mod render;
 mod sample;
@@ -34,7 +35,7 @@ mod wiring;
 
 pub use anatomy::{Anatomy, Resource, anatomy};
 pub use catalogue::Catalogue;
-pub use contract::{Contract, Field, Origin, Output, Pattern, Provider, Record, pascal};
+pub use contract::{Contract, Field, Origin, Output, Pattern, Price, Provider, Record, pascal};
 pub use files::{BuiltInFile, built_in_files};
 pub use keys::{LAYOUT, layout};
 pub use origin::relocate;

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use super::contract::{Contract, Field, Origin, Output, Pattern, Provider, Record, pascal, whole};
 use super::types::{Type, is_identifier};
-use super::{keys, typing};
+use super::{keys, price, typing};
 use crate::diagnostic::{Problem, Problems, Source, Span, codes};
 use crate::spec::keys::names;
 use crate::spec::syntax::{self, Table};
@@ -95,6 +95,7 @@ pub(super) fn contract(name: &str, source: &Arc<Source>, origin: Origin) -> Resu
         }
     }
     let outputs = outputs(&root, &inputs, &mut problems);
+    let price = price::read(&root, &inputs, &mut problems);
     let contract = Contract {
         name: name.to_owned(),
         summary: summary.map(|summary| summary.value).unwrap_or_default(),
@@ -103,6 +104,7 @@ pub(super) fn contract(name: &str, source: &Arc<Source>, origin: Origin) -> Resu
         inputs,
         types,
         outputs,
+        price,
         source: Arc::clone(source),
         template: Arc::clone(source),
     };

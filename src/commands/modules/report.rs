@@ -2,7 +2,7 @@
 
 use crate::diagnostic::Problems;
 use crate::module::{
-    self, Anatomy, Catalogue, Contract, Field, Origin, RenderedEnvironment, Sample, SampleOrigin, anatomy, sample,
+    self, Anatomy, Catalogue, Contract, Field, Origin, Price, RenderedEnvironment, Sample, SampleOrigin, anatomy, sample,
 };
 use crate::view::diagram;
 use crate::view::report::{
@@ -175,8 +175,14 @@ fn takers(contract: &Contract, catalogue: &Catalogue) -> Vec<TakerReport> {
     takers
 }
 
-fn prices(_contract: &Contract) -> Vec<PriceReport> {
-    Vec::new()
+fn prices(contract: &Contract) -> Vec<PriceReport> {
+    let report = |price: &Price| PriceReport {
+        item: price.item.clone(),
+        unit: price.unit.clone(),
+        inputs: price.inputs.clone(),
+        doc: price.doc.clone(),
+    };
+    contract.price.iter().map(report).collect()
 }
 
 fn input(field: &Field) -> InputReport {
