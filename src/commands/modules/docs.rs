@@ -2,6 +2,7 @@
 
 use super::super::context::Context;
 use super::super::error::CommandError;
+use super::super::files;
 use super::super::project::Project;
 use super::super::{Done, Outcome};
 use super::report;
@@ -24,8 +25,11 @@ pub fn run(context: &Context, args: &ModuleDocsArgs) -> Outcome {
     };
     let mut foreign = Problems::default();
     for page in &pages {
-        let present = fs_err::read_to_string(project.path(&page.path)).ok();
-        if present.as_ref().is_some_and(|text| !markdown::is_ours(text)) {
+        let path = project.path(&page.path);
+        let present = files::text(&path, files::MOST_TEMPLATE).ok();
+        // What cannot be read is not ours either.
+        let ours = present.as_deref().is_some_and(markdown::is_ours);
+        if !ours && path.symlink_metadata().is_ok() {
             foreign.push(
                 Problem::error(codes::FILE_EXISTS, format!("{} was not written by mlinfra", page.path))
                     .note("nothing was written")

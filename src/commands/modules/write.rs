@@ -1,6 +1,7 @@
 //! Writing a module's files into a project: all of them, or none.
 
 use super::super::error::CommandError;
+use super::super::files;
 use super::super::project::{Project, reason};
 use super::super::replace::replace;
 use crate::diagnostic::{Problem, Problems, codes};
@@ -28,7 +29,7 @@ pub fn write(project: &Project, files: &[New], present: Present, hint: &str) -> 
         .iter()
         .filter(|file| {
             let path = project.path(&file.path);
-            let same = || fs_err::read_to_string(&path).is_ok_and(|text| text == file.text);
+            let same = || files::text(&path, files::MOST_TEMPLATE).is_ok_and(|text| text == file.text);
             // A link that leads nowhere is something too.
             path.symlink_metadata().is_ok() && !(present == Present::RefusedIfDifferent && same())
         })
