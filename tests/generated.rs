@@ -15,7 +15,9 @@ fn the_pages_of_the_built_in_modules_are_what_they_say() {
     let root = env!("CARGO_MANIFEST_DIR");
     let bless = std::env::var_os("MLINFRA_BLESS").is_some();
     let verb = if bless { "" } else { " --check" };
-    Project::empty().mlinfra(&format!("module docs -C {root}{verb}")).exits(0);
+    Project::empty()
+        .mlinfra(&format!("module docs -C {root}{verb}"))
+        .exits(0);
 }
 
 #[track_caller]

@@ -28,7 +28,12 @@ pub struct Resource {
 
 /// Takes a rendered stack apart.
 pub fn anatomy(stack: &RenderedStack) -> Anatomy {
-    let section = stack.document.root.get("Resources").map(Node::entries).unwrap_or_default();
+    let section = stack
+        .document
+        .root
+        .get("Resources")
+        .map(Node::entries)
+        .unwrap_or_default();
     let mut anatomy = Anatomy::default();
     for (id, _, body) in section {
         let text = |key: &str| body.get(key).and_then(Node::as_str).map(str::to_owned);

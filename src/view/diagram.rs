@@ -124,7 +124,12 @@ fn merge_most(boxes: &mut Vec<Shape<'_>>) -> bool {
         }
     }
     // The first of several with the same number: `max_by_key` gives the last.
-    let Some(&(ty, _)) = counts.iter().rev().max_by_key(|(_, count)| *count).filter(|(_, count)| *count > 1) else {
+    let Some(&(ty, _)) = counts
+        .iter()
+        .rev()
+        .max_by_key(|(_, count)| *count)
+        .filter(|(_, count)| *count > 1)
+    else {
         return false;
     };
     let ids: Vec<&str> = boxes
@@ -205,8 +210,20 @@ mod tests {
     fn what_differs_in_numbers_alone_is_one_box() {
         let subnets = ["PublicSubnet1", "PublicSubnet2", "PrivateSubnet1"].map(|id| resource(id, "AWS::EC2::Subnet"));
         let resources = [vec![resource("Vpc", "AWS::EC2::VPC")], subnets.to_vec()].concat();
-        let references = [("PublicSubnet1", "Vpc"), ("PublicSubnet2", "Vpc"), ("PrivateSubnet1", "Vpc")].map(reference);
-        insta::assert_snapshot!(drawn(&resources, &references, &[]), @"");
+        let references = [
+            ("PublicSubnet1", "Vpc"),
+            ("PublicSubnet2", "Vpc"),
+            ("PrivateSubnet1", "Vpc"),
+        ]
+        .map(reference);
+        insta::assert_snapshot!(drawn(&resources, &references, &[]), @r#"
+        flowchart LR
+          r0["EC2 VPC"]
+          r1["EC2 Subnet ×2<br/>PublicSubnet"]
+          r2["EC2 Subnet<br/>PrivateSubnet"]
+          r1 --> r0
+          r2 --> r0
+        "#);
     }
 
     #[test]
@@ -226,7 +243,11 @@ mod tests {
             .map(|letter| resource(&format!("Rule{}", char::from(letter)), "AWS::EC2::NetworkAclEntry"))
             .collect();
         let resources = [rules, vec![resource("Role", "AWS::IAM::Role")]].concat();
-        insta::assert_snapshot!(drawn(&resources, &[], &[]), @"");
+        insta::assert_snapshot!(drawn(&resources, &[], &[]), @r#"
+        flowchart LR
+          r0["EC2 NetworkAclEntry ×26"]
+          r1["IAM Role"]
+        "#);
     }
 
     #[test]
@@ -237,7 +258,13 @@ mod tests {
             output: output.to_owned(),
         });
         let resources = [resource("Cluster", "AWS::EKS::Cluster")];
-        insta::assert_snapshot!(drawn(&resources, &[], &wires), @"");
+        insta::assert_snapshot!(drawn(&resources, &[], &wires), @r#"
+        flowchart LR
+          r0["EKS Cluster"]
+          w0(["vpc<br/>private_subnet_ids<br/>vpc_id"]):::wire
+          r0 -.-> w0
+          classDef wire stroke-dasharray: 5 5
+        "#);
     }
 
     #[test]

@@ -10,8 +10,7 @@ use super::printer::Printer;
 use super::progress::Progress;
 use super::report::{
     CaseList, CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModulePages, ModuleReport,
-    ModuleWritten, Outputs, RuleList,
-    RuleReport, SandboxReport, Status, Summary, Validated,
+    ModuleWritten, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary, Validated,
 };
 use crate::cases::Tested;
 use crate::diagnostic::Problems;

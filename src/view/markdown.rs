@@ -50,7 +50,9 @@ pub fn page(module: &ModuleReport) -> String {
 
 /// The page that lists modules.
 pub fn index(modules: &[ModuleReport]) -> String {
-    let mut page = Page(format!("{MARK} from the contracts in modules/: change those. -->\n\n# Modules\n"));
+    let mut page = Page(format!(
+        "{MARK} from the contracts in modules/: change those. -->\n\n# Modules\n"
+    ));
     page.paragraph(
         "Each page says what a module takes and gives, how it is wired, what it renders to, what its price depends on \
          and what stays when it goes.",
@@ -121,11 +123,7 @@ fn wiring(page: &mut Page, module: &ModuleReport) {
             } else {
                 "of the only such stack; necessary"
             };
-            vec![
-                format!("`{name}`"),
-                code(&input.from).join(", "),
-                without.to_owned(),
-            ]
+            vec![format!("`{name}`"), code(&input.from).join(", "), without.to_owned()]
         });
         page.table(&["input", "takes", "how"], rows);
     }
@@ -156,13 +154,9 @@ fn resources(page: &mut Page, module: &ModuleReport) {
         "The configuration above makes {}.",
         count(module.resources.len(), "resource")
     ));
-    let rows = by_type(&module.resources).into_iter().map(|(ty, ids)| {
-        vec![
-            format!("`{ty}`"),
-            ids.len().to_string(),
-            code(&ids).join(", "),
-        ]
-    });
+    let rows = by_type(&module.resources)
+        .into_iter()
+        .map(|(ty, ids)| vec![format!("`{ty}`"), ids.len().to_string(), code(&ids).join(", ")]);
     page.table(&["type", "number", "logical ids"], rows);
     page.paragraph("An arrow leads from a resource to one that it refers to; what is dashed comes from other stacks.");
     page.fence("mermaid", &module.diagram);
@@ -195,7 +189,9 @@ fn deletion(page: &mut Page, module: &ModuleReport) {
         page.paragraph("Everything that it makes goes with the stack, also where `[environment] protect` is true.");
         return;
     }
-    page.paragraph("Where `[environment] protect` is true these outlive the stack or leave a snapshot; all else goes with it:");
+    page.paragraph(
+        "Where `[environment] protect` is true these outlive the stack or leave a snapshot; all else goes with it:",
+    );
     let rows = module.kept.iter().map(|kept| {
         let how = match kept.policy.as_str() {
             "RetainExceptOnCreate" => "stays, unless its creation failed",
@@ -222,7 +218,11 @@ fn code(items: &[impl AsRef<str>]) -> Vec<String> {
 
 fn sentence(text: &str) -> String {
     let text = text.trim();
-    let end = if text.is_empty() || text.ends_with(['.', '!', '?']) { "" } else { "." };
+    let end = if text.is_empty() || text.ends_with(['.', '!', '?']) {
+        ""
+    } else {
+        "."
+    };
     format!("{text}{end}")
 }
 
@@ -254,7 +254,8 @@ impl Page {
     fn table(&mut self, heads: &[&str], rows: impl Iterator<Item = Vec<String>>) {
         let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
         self.0.push('\n');
-        self.0.push_str(&line(heads.iter().map(|head| (*head).to_owned()).collect()));
+        self.0
+            .push_str(&line(heads.iter().map(|head| (*head).to_owned()).collect()));
         self.0.push_str(&format!("|{}\n", "---|".repeat(heads.len())));
         for row in rows {
             self.0.push_str(&line(row.iter().map(|cell| one_cell(cell)).collect()));
@@ -276,7 +277,11 @@ impl Page {
                 (None, false) if !input.from.is_empty() => "wired".to_owned(),
                 (None, false) => "none".to_owned(),
             };
-            let secret = if input.secret { " A secret: takes a reference only." } else { "" };
+            let secret = if input.secret {
+                " A secret: takes a reference only."
+            } else {
+                ""
+            };
             vec![format!("`{name}`"), kind, default, format!("{}{secret}", input.doc)]
         });
         self.table(&[what, "type", "default", "what it is for"], rows);
@@ -310,7 +315,10 @@ mod tests {
     #[test]
     fn nothing_in_a_cell_ends_it() {
         let mut page = Page(String::new());
-        page.table(&["a", "b"], [vec!["x | y".to_owned(), "one\ntwo".to_owned()]].into_iter());
+        page.table(
+            &["a", "b"],
+            [vec!["x | y".to_owned(), "one\ntwo".to_owned()]].into_iter(),
+        );
         assert_eq!(page.0, "\n| a | b |\n|---|---|\n| x \\| y | one two |\n");
     }
 

@@ -5,8 +5,8 @@
 pub mod diagram;
 pub mod human;
 mod json;
-pub mod markdown;
 pub mod junit;
+pub mod markdown;
 pub mod printer;
 pub mod progress;
 pub mod report;
@@ -21,8 +21,7 @@ use crate::preflight::Preflight;
 use progress::Progress;
 use report::{
     CaseList, CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModulePages, ModuleReport,
-    ModuleWritten, Outputs, RuleList,
-    RuleReport, SandboxReport, Status, Summary, Validated,
+    ModuleWritten, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary, Validated,
 };
 
 pub use human::Human;

@@ -17,12 +17,13 @@ pub fn run(context: &Context, args: &ModuleEjectArgs) -> Outcome {
     if built_in_files(name).is_empty() {
         // A module of the project's own is here already.
         if project.catalogue().is_ok_and(|own| own.get(name).is_some()) {
-            return Err(
-                Problem::error(codes::UNKNOWN_MODULE_NAME, format!("the module `{name}` is not built in"))
-                    .note("it is the project's own: there is nothing to copy")
-                    .hint(format!("edit modules/{name}.toml and its template"))
-                    .into(),
-            );
+            return Err(Problem::error(
+                codes::UNKNOWN_MODULE_NAME,
+                format!("the module `{name}` is not built in"),
+            )
+            .note("it is the project's own: there is nothing to copy")
+            .hint(format!("edit modules/{name}.toml and its template"))
+            .into());
         }
         known(&catalogue, name)?;
     }
@@ -42,10 +43,7 @@ pub fn run(context: &Context, args: &ModuleEjectArgs) -> Outcome {
             format!("To go back to the built-in module:  rm {}", paths.join(" ")),
         ],
         files: paths,
-        next: vec![
-            "mlinfra validate".to_owned(),
-            format!("mlinfra module test {name}"),
-        ],
+        next: vec!["mlinfra validate".to_owned(), format!("mlinfra module test {name}")],
     });
     Ok(Done::Fine)
 }

@@ -2,7 +2,8 @@
 
 use crate::diagnostic::Problems;
 use crate::module::{
-    self, Anatomy, Catalogue, Contract, Field, Origin, Price, RenderedEnvironment, Sample, SampleOrigin, anatomy, sample,
+    self, Anatomy, Catalogue, Contract, Field, Origin, Price, RenderedEnvironment, Sample, SampleOrigin, anatomy,
+    sample,
 };
 use crate::view::diagram;
 use crate::view::report::{

@@ -11,7 +11,9 @@ fn of_app(tests: Option<&str>) -> Sample {
     }
     let catalogue = Catalogue::with_overrides(files).unwrap();
     let sample = sample(catalogue.get("app").unwrap(), &catalogue);
-    let environment = sample.environment(false).unwrap_or_else(|found| panic!("{:#?}", told(found)));
+    let environment = sample
+        .environment(false)
+        .unwrap_or_else(|found| panic!("{:#?}", told(found)));
     render(&environment, &catalogue).unwrap_or_else(|found| panic!("{:#?}", told(found)));
     sample
 }
@@ -63,7 +65,11 @@ fn what_is_copied_of_a_built_in_module_is_all_that_it_is_made_of() {
     let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
     assert_eq!(
         paths,
-        ["modules/vpc.toml", "templates/cloudformation/vpc.yaml", "modules/vpc.test.toml"]
+        [
+            "modules/vpc.toml",
+            "templates/cloudformation/vpc.yaml",
+            "modules/vpc.test.toml"
+        ]
     );
     let texts = files.into_iter().map(|file| (file.path, file.text)).collect();
     let catalogue = Catalogue::with_overrides(texts).unwrap();
@@ -81,11 +87,19 @@ fn what_costs_names_inputs_that_there_are() {
         ]);
         Catalogue::with_overrides(files).map(|catalogue| catalogue.get("net").unwrap().price.clone())
     };
-    let price = contract("[[price]]\nitem = \"NAT gateway\"\nunit = \"hour\"\ninputs = [\"nat\"]\ndoc = \"One a zone.\"\n");
+    let price =
+        contract("[[price]]\nitem = \"NAT gateway\"\nunit = \"hour\"\ninputs = [\"nat\"]\ndoc = \"One a zone.\"\n");
     assert_eq!(price.unwrap()[0].inputs, ["nat"]);
-    let problems = contract("[[price]]\nitem = \"NAT gateway\"\ninputs = [\"nt\"]\ndoc = \"One a zone.\"\n").unwrap_err();
+    let problems =
+        contract("[[price]]\nitem = \"NAT gateway\"\ninputs = [\"nt\"]\ndoc = \"One a zone.\"\n").unwrap_err();
     let found = told(problems);
     assert_eq!(found.len(), 2, "{found:#?}");
-    assert!(found.iter().any(|line| line.contains("did you mean `nat`?")), "{found:#?}");
-    assert!(found.iter().any(|line| line.contains("[[price]] has no `unit`")), "{found:#?}");
+    assert!(
+        found.iter().any(|line| line.contains("did you mean `nat`?")),
+        "{found:#?}"
+    );
+    assert!(
+        found.iter().any(|line| line.contains("[[price]] has no `unit`")),
+        "{found:#?}"
+    );
 }

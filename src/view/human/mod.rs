@@ -19,8 +19,7 @@ use super::printer::Printer;
 use super::progress::{Bars, Lines, Progress};
 use super::report::{
     CaseList, CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModulePages, ModuleReport,
-    ModuleWritten, Outputs, RuleList,
-    RuleReport, SandboxReport, Status, Summary, Validated,
+    ModuleWritten, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary, Validated,
 };
 use super::text::{ADD, CHANGE, COMMAND, NAME, count, paint};
 use crate::cases::Tested;

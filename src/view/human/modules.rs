@@ -118,7 +118,11 @@ fn resources(module: &ModuleReport, width: usize) -> String {
     }
     let mut text = format!("\nResources: {}, for {shown}\n", module.resources.len());
     for (ty, ids) in by_type(&module.resources) {
-        text.push_str(&format!("  {} {}\n", paint(NAME, ty), paint(DIM, format!("×{}", ids.len()))));
+        text.push_str(&format!(
+            "  {} {}\n",
+            paint(NAME, ty),
+            paint(DIM, format!("×{}", ids.len()))
+        ));
         text.push_str(&indented(&ids.join(", "), width));
     }
     if !module.kept.is_empty() {
