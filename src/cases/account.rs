@@ -15,7 +15,7 @@ use crate::engine::event::Event;
 use crate::engine::{self, Execution, Journal, Options, Stop, Summary, Templates};
 use crate::module::RenderedEnvironment;
 use crate::plan::{About, Deployed, Inputs, Kind, Plan};
-use crate::sandbox::{Fault, Sandbox, SandboxOptions};
+use crate::sandbox::{Fault, Item, Sandbox, SandboxOptions};
 use crate::spec::Environment;
 use crate::state::{Key, OperationKind, OperationRecord};
 
@@ -35,7 +35,11 @@ pub(crate) struct Account {
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) summary: Summary,
+    /// What the engine told on the way.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the engine's own tests read it"))]
     pub(crate) events: Vec<Event>,
+    /// How much simulated time it took.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the engine's own tests read it"))]
     pub(crate) elapsed: Duration,
 }
 
@@ -144,6 +148,13 @@ impl Account {
             events,
             elapsed,
         })
+    }
+
+    /// Everything that exists in it.
+    pub(crate) fn inventory(&self) -> Result<Vec<Item>, Problem> {
+        self.sandbox
+            .inventory()
+            .map_err(|error| Problem::error(codes::SANDBOX_UNUSABLE, error.to_string()))
     }
 
     /// Where templates are kept.

@@ -1,12 +1,12 @@
 //! Apply cases and combinations: deployed, updated and destroyed in an account of their own, in paused time.
 
 use super::check::names;
+use super::compose;
 use super::model::{Apply, Case, Setting, Step};
 use super::outcome::Failure;
 use super::render::Ground;
 use super::rows::Row;
 use super::world::{Changes, Went, World};
-use super::compose;
 use crate::diagnostic::{Problem, codes};
 use crate::module::RenderedEnvironment;
 use crate::spec::Spanned;
@@ -173,14 +173,16 @@ fn compared(step: &Step, changes: &Changes) -> Vec<Failure> {
             let message = format!("{}: expected to be {verb}, was {}", id.value, became(&id.value));
             failures.push(Failure::new(message).at(&id.span));
         }
-        let named = names(wanted);
-        for id in found.iter().filter(|id| !named.contains(id.as_str())) {
-            // Named under another verb: told above.
-            let elsewhere = did.iter().any(|(wanted, _, _)| names(wanted).contains(id.as_str()));
-            if !elsewhere {
-                let message = format!("{id}: expected to be left alone, was {verb}");
-                failures.push(Failure::new(message).at(&step.span));
-            }
+        // What is named under another verb was told there.
+        let stray: Vec<&str> = found
+            .iter()
+            .map(String::as_str)
+            .filter(|id| !did.iter().any(|(wanted, _, _)| names(wanted).contains(id)))
+            .collect();
+        if !stray.is_empty() {
+            let was = if stray.len() == 1 { "was" } else { "were" };
+            let message = format!("expected to be left alone, {was} {verb}: {}", stray.join(", "));
+            failures.push(Failure::new(message).at(&step.span));
         }
     }
     failures

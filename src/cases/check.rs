@@ -30,7 +30,7 @@ pub(super) fn template(expect: &Expect, stack: &RenderedStack) -> Vec<Failure> {
     }
     for id in &expect.absent {
         if let Some((_, key, body)) = resources.iter().find(|(found, _, _)| *found == id.value) {
-            let message = format!("{}: expected not to be there, is ({})", id.value, type_of(body));
+            let message = format!("{}: expected not to be there, is, an {}", id.value, type_of(body));
             failures.push(placed(Failure::new(message).at(&id.span), stack, key));
         }
     }
@@ -39,7 +39,7 @@ pub(super) fn template(expect: &Expect, stack: &RenderedStack) -> Vec<Failure> {
             let message = format!("the output {} is expected and not made", name.value);
             let made: Vec<&str> = stack.outputs.keys().map(String::as_str).collect();
             let failure = Failure::new(message).at(&name.span);
-            failures.push(failure.more([format!("  made are {}", made.join(", "))]));
+            failures.push(failure.more([format!("made are {}", made.join(", "))]));
         }
     }
     for name in &expect.no_outputs {
@@ -72,8 +72,8 @@ fn resource(expected: &ResourceExpect, stack: &RenderedStack) -> Vec<Failure> {
     let Some((_, key, body)) = resources.iter().find(|(found, _, _)| found == id) else {
         let ids = || resources.iter().map(|(id, _, _)| id.as_str());
         let hint = match closest(id, ids()) {
-            Some(near) => format!("  did you mean {near}?"),
-            None => format!("  there are {}", ids().collect::<Vec<_>>().join(", ")),
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("there are {}", ids().collect::<Vec<_>>().join(", ")),
         };
         let failure = Failure::new(format!("{id}: there is no such resource")).at(&expected.id.span);
         return vec![failure.more([hint])];
@@ -82,7 +82,7 @@ fn resource(expected: &ResourceExpect, stack: &RenderedStack) -> Vec<Failure> {
     let texts = [
         ("Type", &expected.kind, ""),
         // What CloudFormation does if nothing is said.
-        ("DeletionPolicy", &expected.deletion, "Delete"),
+        ("DeletionPolicy", &expected.deletion, default_deletion(body)),
         ("UpdateReplacePolicy", &expected.replacement, "Delete"),
         ("Condition", &expected.condition, ""),
     ];
@@ -91,7 +91,11 @@ fn resource(expected: &ResourceExpect, stack: &RenderedStack) -> Vec<Failure> {
         let node = body.get(name);
         let is = node.and_then(Node::as_str).unwrap_or(default);
         if is != wanted.value {
-            let is = if is.is_empty() { "is not there".to_owned() } else { format!("is {is}") };
+            let is = if is.is_empty() {
+                "is not there".to_owned()
+            } else {
+                format!("is {is}")
+            };
             let failure = Failure::new(format!("{id}.{name}: expected {}, {is}", wanted.value)).at(&wanted.span);
             failures.push(placed(failure, stack, node.map_or(key, |node| &node.span)));
         }
@@ -99,11 +103,19 @@ fn resource(expected: &ResourceExpect, stack: &RenderedStack) -> Vec<Failure> {
     let depends = body.get("DependsOn");
     let before: Vec<&str> = depends
         .iter()
-        .flat_map(|node| node.as_str().into_iter().chain(node.items().iter().filter_map(Node::as_str)))
+        .flat_map(|node| {
+            node.as_str()
+                .into_iter()
+                .chain(node.items().iter().filter_map(Node::as_str))
+        })
         .collect();
     for wanted in &expected.depends_on {
         if !before.contains(&wanted.value.as_str()) {
-            let is = if before.is_empty() { "there is none".to_owned() } else { format!("is {}", before.join(", ")) };
+            let is = if before.is_empty() {
+                "there is none".to_owned()
+            } else {
+                format!("is {}", before.join(", "))
+            };
             let failure = Failure::new(format!("{id}.DependsOn: expected {}, {is}", wanted.value)).at(&wanted.span);
             failures.push(placed(failure, stack, depends.map_or(key, |node| &node.span)));
         }
@@ -139,7 +151,11 @@ pub(super) fn problems(expect: &Expect, layers: &[&Setting], found: &Problems) -
         found.0.iter().partition(|problem| problem.severity == Severity::Error);
     let mut failures = Vec::new();
     let spare = matched(&expect.errors, &errors, "error", layers, &mut failures);
-    failures.extend(spare.into_iter().map(|problem| Failure::told("not expected: ", problem.clone())));
+    failures.extend(
+        spare
+            .into_iter()
+            .map(|problem| Failure::told("not expected: ", problem.clone())),
+    );
     matched(&expect.warnings, &warnings, "warning", layers, &mut failures);
     failures
 }
@@ -155,14 +171,24 @@ fn matched<'a>(
     let mut owners: Vec<Option<usize>> = vec![None; found.len()];
     let fits: Vec<Vec<usize>> = expected
         .iter()
-        .map(|one| (0..found.len()).filter(|at| found.get(*at).is_some_and(|problem| is(one, problem, layers))).collect())
+        .map(|one| {
+            (0..found.len())
+                .filter(|at| found.get(*at).is_some_and(|problem| is(one, problem, layers)))
+                .collect()
+        })
         .collect();
     for (number, one) in expected.iter().enumerate() {
         if !give(number, &fits, &mut owners, &mut vec![false; found.len()]) {
-            let near = found.iter().map(|problem| format!("  told was {}: {}", problem.code, problem.message));
+            let near = found
+                .iter()
+                .map(|problem| format!("told was {}: {}", problem.code, problem.message));
             let failure = Failure::new(format!("expected {}, nobody told it", wanted(one, what))).at(&one.span);
             // Errors that nobody expects are listed by themselves.
-            failures.push(if what == "warning" || expected.len() > found.len() { failure.more(near) } else { failure });
+            failures.push(if what == "warning" || expected.len() > found.len() {
+                failure.more(near)
+            } else {
+                failure
+            });
         }
     }
     let spare = found.iter().zip(&owners).filter(|(_, owner)| owner.is_none());
@@ -188,34 +214,40 @@ fn give(number: usize, fits: &[Vec<usize>], owners: &mut [Option<usize>], tried:
 }
 
 fn is(expected: &ProblemExpect, problem: &Problem, layers: &[&Setting]) -> bool {
-    let texts = || {
-        let labels = problem.labels.iter().map(|label| &label.text);
-        std::iter::once(&problem.message).chain(&problem.notes).chain(&problem.hints).chain(labels)
-    };
+    let labels = || problem.labels.iter().map(|label| &label.text);
+    let told = || std::iter::once(&problem.message).chain(labels());
     let code = expected.code.is_none_or(|code| code == problem.code);
-    let says = expected.says.as_ref().is_none_or(|part| texts().any(|text| text.contains(part.as_str())));
+    let says = expected.says.as_ref().is_none_or(|part| {
+        let mut texts = told().chain(&problem.notes).chain(&problem.hints);
+        texts.any(|text| text.contains(part.as_str()))
+    });
     let input = expected.input.as_ref().is_none_or(|name| {
+        // Hints may list every input that there is.
         let quoted = format!("`{name}`");
         let written = compose::input(layers, name);
-        let within = |span: &Span| {
-            written.is_some_and(|entry| {
-                let inside = |outer: &Span| {
-                    outer.source == span.source
-                        && outer.bytes.start <= span.bytes.start
-                        && span.bytes.end <= outer.bytes.end
-                };
-                inside(&entry.key) || inside(&entry.value.span)
-            })
-        };
-        texts().any(|text| text.contains(&quoted)) || problem.labels.iter().any(|label| within(&label.span))
+        let within =
+            |span: &Span| written.is_some_and(|entry| lies_in(span, &entry.key) || lies_in(span, &entry.value.span));
+        told().any(|text| text.contains(&quoted)) || problem.labels.iter().any(|label| within(&label.span))
     });
     code && says && input
 }
 
+fn lies_in(span: &Span, outer: &Span) -> bool {
+    outer.source == span.source && outer.bytes.start <= span.bytes.start && span.bytes.end <= outer.bytes.end
+}
+
 fn wanted(expected: &ProblemExpect, what: &str) -> String {
     let code = expected.code.map(|code| format!(" {code}")).unwrap_or_default();
-    let says = expected.says.as_ref().map(|part| format!(" that says \"{part}\"")).unwrap_or_default();
-    let input = expected.input.as_ref().map(|name| format!(" about the input {name}")).unwrap_or_default();
+    let says = expected
+        .says
+        .as_ref()
+        .map(|part| format!(" that says \"{part}\""))
+        .unwrap_or_default();
+    let input = expected
+        .input
+        .as_ref()
+        .map(|name| format!(" about the input {name}"))
+        .unwrap_or_default();
     let article = if what == "error" { "an" } else { "a" };
     format!("{article} {what}{code}{says}{input}")
 }
@@ -224,7 +256,9 @@ fn told(differences: Vec<Difference>, stack: &RenderedStack) -> Vec<Failure> {
     differences
         .into_iter()
         .map(|one| {
-            let failure = Failure::new(format!("{}: {}", one.path, one.says)).at(&one.expected).more(one.more);
+            let failure = Failure::new(format!("{}: {}", one.path, one.says))
+                .at(&one.expected)
+                .more(one.more);
             placed(failure, stack, &one.found)
         })
         .collect()
@@ -236,6 +270,19 @@ fn placed(failure: Failure, stack: &RenderedStack, span: &Span) -> Failure {
 
 fn section<'a>(stack: &'a RenderedStack, name: &str) -> &'a [(String, Span, Node)] {
     stack.document.root.get(name).map(Node::entries).unwrap_or_default()
+}
+
+/// "DeletionPolicy attribute", AWS CloudFormation User Guide: databases that stand alone leave a snapshot.
+fn default_deletion(body: &Node) -> &'static str {
+    let in_cluster = || {
+        body.get("Properties")
+            .is_some_and(|found| found.get("DBClusterIdentifier").is_some())
+    };
+    match type_of(body) {
+        "AWS::RDS::DBCluster" => "Snapshot",
+        "AWS::RDS::DBInstance" if !in_cluster() => "Snapshot",
+        _ => "Delete",
+    }
 }
 
 fn type_of(body: &Node) -> &str {

@@ -77,9 +77,13 @@ fn compare(expected: &Value, found: &Node, path: &str, differences: &mut Vec<Dif
         (Data::Boolean(value), NodeValue::Boolean(found)) if value == found => {}
         (Data::Integer(value), NodeValue::Number(number)) if number.as_i64() == Some(*value) => {}
         (Data::Integer(value), NodeValue::Number(number))
-            if number.as_f64().is_some_and(|number| number.to_string() == value.to_string()) => {}
+            if number
+                .as_f64()
+                .is_some_and(|number| number.to_string() == value.to_string()) => {}
         (Data::Float(value), NodeValue::Number(number))
-            if number.as_f64().is_some_and(|number| number.to_string() == value.to_string()) => {}
+            if number
+                .as_f64()
+                .is_some_and(|number| number.to_string() == value.to_string()) => {}
         _ => differs(otherwise(expected, found)),
     }
 }
@@ -105,7 +109,11 @@ fn member(key: &str, expected: &Value, at: &Span, found: &Node, path: &str, diff
             differences.push(Difference {
                 path: here,
                 says: format!("no element is {}", written(expected)),
-                more: places.iter().take(MOST_ELEMENTS).map(|place| format!("  there is {}", text(place))).collect(),
+                more: places
+                    .iter()
+                    .take(MOST_ELEMENTS)
+                    .map(|place| format!("there is {}", text(place)))
+                    .collect(),
                 expected: expected.span.clone(),
                 found: places.first().map_or(&found.span, |place| &place.span).clone(),
             });
@@ -122,9 +130,13 @@ fn member(key: &str, expected: &Value, at: &Span, found: &Node, path: &str, diff
             let missing = key.get(walked.len()..).unwrap_or(key).trim_start_matches('.');
             let missing = missing.split(['.', '[']).next().unwrap_or(missing);
             if let Some(near) = closest(missing, names.iter().copied()) {
-                more.push(format!("  did you mean {near}?"));
+                more.push(format!("did you mean {near}?"));
             } else if !names.is_empty() {
-                more.push(format!("  {} has {}", named(&path::joined(path, &walked)), cut(&names.join(", "))));
+                more.push(format!(
+                    "{} has {}",
+                    named(&path::joined(path, &walked)),
+                    cut(&names.join(", "))
+                ));
             } else if let NodeValue::List(items) = &node.value {
                 says = format!("expected {}, the list has {}", written(expected), elements(items.len()));
             }
@@ -163,7 +175,10 @@ fn lists(values: &[Value], items: &[Node]) -> Vec<String> {
     let mut lines = Vec::new();
     let mut taken = vec![false; items.len()];
     for value in values {
-        let found = items.iter().zip(&mut taken).find(|(item, taken)| !**taken && fits(value, item));
+        let found = items
+            .iter()
+            .zip(&mut taken)
+            .find(|(item, taken)| !**taken && fits(value, item));
         match found {
             Some((_, taken)) => *taken = true,
             None => lines.push(format!("- {}", written(value))),

@@ -18,6 +18,8 @@ mod read;
 mod render;
 mod rows;
 mod run;
+#[cfg(test)]
+mod tests;
 mod world;
 
 pub use model::TestFile;

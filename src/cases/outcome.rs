@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::diagnostic::{Problem, Problems, Span};
+use crate::diagnostic::{Problem, Span};
 
 /// All modules that were tested.
 #[derive(Debug, Default, Serialize)]
@@ -126,9 +126,4 @@ impl TestedModule {
     pub fn milliseconds(&self) -> u64 {
         self.cases.iter().map(|case| case.milliseconds).sum()
     }
-}
-
-/// Each error as a failure.
-pub(super) fn unexpected(what: &str, problems: Problems) -> Vec<Failure> {
-    problems.into_iter().map(|problem| Failure::told(what, problem)).collect()
 }

@@ -68,7 +68,9 @@ fn walk<'a>(
     }
     let mut ways: Vec<(&str, &str, &Node)> = Vec::new();
     for (key, _, value) in node.entries() {
-        let Some(after) = rest.strip_prefix(key.as_str()) else { continue };
+        let Some(after) = rest.strip_prefix(key.as_str()) else {
+            continue;
+        };
         if after.is_empty() || after.starts_with('[') {
             ways.push((key, after, value));
         } else if let Some(after) = after.strip_prefix('.') {

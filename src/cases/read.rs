@@ -156,7 +156,10 @@ impl Reader<'_> {
             removed: field::strings(table, "removed", &mut self.problems),
         };
         let mut seen: Vec<&str> = Vec::new();
-        for id in [&step.updated, &step.replaced, &step.added, &step.removed].into_iter().flatten() {
+        for id in [&step.updated, &step.replaced, &step.added, &step.removed]
+            .into_iter()
+            .flatten()
+        {
             if seen.contains(&id.value.as_str()) {
                 self.problems.push(mistake(
                     format!("`{}` is named twice: a step does one thing to a resource", id.value),
@@ -169,7 +172,11 @@ impl Reader<'_> {
     }
 
     fn setting(&mut self, table: &Table, inputs: bool) -> Setting {
-        let mut of = |key: &str| field::table(table, key, &mut self.problems).cloned().unwrap_or_default();
+        let mut of = |key: &str| {
+            field::table(table, key, &mut self.problems)
+                .cloned()
+                .unwrap_or_default()
+        };
         let mut setting = Setting {
             inputs: if inputs { of("inputs") } else { Table::new() },
             environment: of("environment"),
@@ -216,7 +223,10 @@ impl Reader<'_> {
                 }
             }
         }
-        for (id, entry) in field::table(table, "resources", &mut self.problems).into_iter().flatten() {
+        for (id, entry) in field::table(table, "resources", &mut self.problems)
+            .into_iter()
+            .flatten()
+        {
             expect.resources.extend(self.resource(id, entry));
         }
         for (name, entry) in field::table(table, "values", &mut self.problems).into_iter().flatten() {
@@ -238,11 +248,13 @@ impl Reader<'_> {
         // `resources.Vpc.EnableDnsSupport = true`: what people write first.
         let known = |key: &String| !RESOURCE.contains(&key.as_str());
         if let Some((key, stray)) = table.iter().find(|(key, _)| known(key)).filter(|(key, _)| {
-            key.starts_with(|first: char| first.is_ascii_uppercase()) && closest(key, RESOURCE.iter().copied()).is_none()
+            key.starts_with(|first: char| first.is_ascii_uppercase())
+                && closest(key, RESOURCE.iter().copied()).is_none()
         }) {
             let problem = mistake(format!("{place} has no key `{key}`"), &stray.key);
-            self.problems
-                .push(problem.hint(format!("properties stand one level deeper: properties = {{ {key} = ... }}")));
+            self.problems.push(problem.hint(format!(
+                "properties stand one level deeper: properties = {{ {key} = ... }}"
+            )));
         } else {
             self.keys(table, &[RESOURCE], &place);
         }
@@ -303,10 +315,11 @@ impl Reader<'_> {
         if found.is_none() {
             let names: Vec<String> = known().map(|code| code.to_string()).collect();
             let problem = mistake(format!("there is no code `{}`", written.value), &written.span);
-            self.problems.push(match closest(&written.value, names.iter().map(String::as_str)) {
-                Some(near) => problem.hint(format!("did you mean `{near}`?")),
-                None => problem.hint("`mlinfra explain` lists all codes"),
-            });
+            self.problems
+                .push(match closest(&written.value, names.iter().map(String::as_str)) {
+                    Some(near) => problem.hint(format!("did you mean `{near}`?")),
+                    None => problem.hint("`mlinfra explain` lists all codes"),
+                });
         }
         found
     }
@@ -329,8 +342,9 @@ impl Reader<'_> {
                 }
                 _ => {
                     let message = format!("`{name}` of [pairwise.inputs] is the list of its values");
-                    self.problems
-                        .push(mistake(message, &entry.value.span).hint(format!("for example: {name} = [\"one\", \"other\"]")));
+                    self.problems.push(
+                        mistake(message, &entry.value.span).hint(format!("for example: {name} = [\"one\", \"other\"]")),
+                    );
                 }
             }
         }
@@ -375,13 +389,20 @@ impl Reader<'_> {
             let message = format!("`exclude` names `{name}`, which [pairwise.inputs] does not");
             let names: Vec<&str> = inputs.iter().map(|(input, _)| input.value.as_str()).collect();
             let problem = mistake(message, &entry.key);
-            self.problems.push(field::with_suggestion(problem, name, names, "it has"));
+            self.problems
+                .push(field::with_suggestion(problem, name, names, "it has"));
             return;
         };
-        let known = values.iter().flatten().any(|value| same(&value.value, &entry.value.value));
+        let known = values
+            .iter()
+            .flatten()
+            .any(|value| same(&value.value, &entry.value.value));
         if !known && !is_omitted(&entry.value.value) {
             let written: Vec<&str> = values.iter().flatten().map(|value| value.span.text()).collect();
-            let message = format!("`{name}` never has the value {} that is excluded", entry.value.span.text());
+            let message = format!(
+                "`{name}` never has the value {} that is excluded",
+                entry.value.span.text()
+            );
             let problem = mistake(message, &entry.value.span);
             self.problems
                 .push(problem.hint(format!("its values: {}", written.join(", "))));
@@ -412,7 +433,8 @@ impl Reader<'_> {
         let Data::Array(items) = &entry.value.value else {
             let message = format!("`{key}` must be a list of tables, this is {}", entry.value.value.kind());
             let problem = mistake(message, &entry.key);
-            self.problems.push(problem.hint(format!("write: {key} = [{{ ... }}], or [[...{key}]]")));
+            self.problems
+                .push(problem.hint(format!("write: {key} = [{{ ... }}], or [[...{key}]]")));
             return Vec::new();
         };
         let mut found = Vec::new();
@@ -463,11 +485,17 @@ pub(super) fn is_omitted(data: &Data) -> bool {
 pub(super) fn same(one: &Data, other: &Data) -> bool {
     match (one, other) {
         (Data::Array(ones), Data::Array(others)) => {
-            ones.len() == others.len() && ones.iter().zip(others).all(|(one, other)| same(&one.value, &other.value))
+            ones.len() == others.len()
+                && ones
+                    .iter()
+                    .zip(others)
+                    .all(|(one, other)| same(&one.value, &other.value))
         }
         (Data::Table(ones), Data::Table(others)) => {
             let has = |(key, entry): (&String, &Entry)| {
-                others.get(key).is_some_and(|other| same(&entry.value.value, &other.value.value))
+                others
+                    .get(key)
+                    .is_some_and(|other| same(&entry.value.value, &other.value.value))
             };
             ones.len() == others.len() && ones.iter().all(has)
         }

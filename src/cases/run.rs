@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::apply;
 use super::model::{Case, TestFile};
 use super::outcome::{CaseKind, Tested, TestedCase, TestedModule};
 use super::render::Ground;
 use super::rows::{self, Combination};
-use super::apply;
 use crate::clock::Clock;
 use crate::diagnostic::Span;
 use crate::module::Catalogue;
@@ -159,7 +159,11 @@ impl Job<'_> {
             Work::Case(case) => vec![(self.place, one(ground, case))],
             Work::Combinations(some) => {
                 let tested = rows::run(ground, some);
-                tested.into_iter().enumerate().map(|(at, case)| (self.place + at, case)).collect()
+                tested
+                    .into_iter()
+                    .enumerate()
+                    .map(|(at, case)| (self.place + at, case))
+                    .collect()
             }
         }
     }
@@ -174,7 +178,11 @@ fn one(ground: &Ground<'_>, case: &Case) -> TestedCase {
     }
     TestedCase {
         name: case.name.value.clone(),
-        kind: if case.apply.is_some() { CaseKind::Apply } else { CaseKind::Render },
+        kind: if case.apply.is_some() {
+            CaseKind::Apply
+        } else {
+            CaseKind::Render
+        },
         line: line(&case.name.span),
         milliseconds: milliseconds(&clock),
         failures,

@@ -49,7 +49,7 @@ impl World {
     /// An empty account for `rendered`.
     pub(super) async fn open(rendered: &RenderedEnvironment) -> Result<Self, Problem> {
         let account = Account::open(&rendered.environment, Vec::new(), Clock::real()).await?;
-        let furniture = account.sandbox.inventory().unwrap_or_default();
+        let furniture = account.inventory()?;
         Ok(Self {
             account,
             furniture,
@@ -77,10 +77,10 @@ impl World {
         }
         let mut lines = Vec::new();
         for stack in &plan.stacks {
-            lines.extend(stack.reasons.iter().map(|reason| format!("  {}: {reason}", stack.name)));
+            lines.extend(stack.reasons.iter().map(|reason| format!("{}: {reason}", stack.name)));
             for change in &stack.changes {
                 let paths: Vec<&str> = change.properties.iter().map(|one| one.path.as_str()).collect();
-                lines.push(format!("  {}.{} {}", stack.name, change.logical_id, paths.join(", ")));
+                lines.push(format!("{}.{} {}", stack.name, change.logical_id, paths.join(", ")));
             }
         }
         vec![Failure::new("a plan right after applying still finds something to do").more(lines)]
@@ -101,22 +101,26 @@ impl World {
             Went::Named(why) => return Err(vec![Failure::new(why)]),
             Went::Wrong(failures) => return Err(failures),
         }
-        let left = self.left();
+        let left = self.left().map_err(|problem| vec![Failure::told("", problem)])?;
         if !left.is_empty() {
-            return Err(vec![Failure::new("something is left after everything was destroyed").more(left)]);
+            return Err(vec![
+                Failure::new("something is left after everything was destroyed").more(left),
+            ]);
         }
         Ok(self.kept.get(stack).cloned().unwrap_or_default())
     }
 
     /// What exists that did not before, unless resources were kept on purpose: those bring their own belongings.
-    fn left(&self) -> Vec<String> {
-        let now = self.account.sandbox.inventory().unwrap_or_default();
+    fn left(&self) -> Result<Vec<String>, Problem> {
+        let now = self.account.inventory()?;
         let anything_kept = self.kept.values().any(|kept| !kept.is_empty());
-        now.into_iter()
+        let left = now
+            .into_iter()
             .filter(|item| !self.furniture.contains(item))
-            .filter(|item| !anything_kept || item.kind == "stack")
-            .map(|item| format!("  {} {} {}", item.service, item.kind, item.id))
-            .collect()
+            .filter(|item| !anything_kept || item.kind == "stack");
+        Ok(left
+            .map(|item| format!("{} {} {}", item.service, item.kind, item.id))
+            .collect())
     }
 
     async fn operate(&mut self, rendered: &RenderedEnvironment, kind: Kind, stack: &str) -> Result<Went, Problem> {
@@ -162,10 +166,22 @@ impl World {
         if let Some(went) = went_wrong(&run) {
             return Ok(went);
         }
-        let after = if kind == Kind::Apply { self.resources(stack).await? } else { BTreeMap::new() };
+        let after = if kind == Kind::Apply {
+            self.resources(stack).await?
+        } else {
+            BTreeMap::new()
+        };
         let changes = changes(&before, &after, events.get(stack).map_or(&[], Vec::as_slice));
-        let unannounced = if kind == Kind::Apply { unannounced(&plan, stack, &changes) } else { Vec::new() };
-        Ok(if unannounced.is_empty() { Went::Well(changes) } else { Went::Wrong(unannounced) })
+        let unannounced = if kind == Kind::Apply {
+            unannounced(&plan, stack, &changes)
+        } else {
+            Vec::new()
+        };
+        Ok(if unannounced.is_empty() {
+            Went::Well(changes)
+        } else {
+            Went::Wrong(unannounced)
+        })
     }
 
     /// The physical ids of the stack `name`, by logical id.
@@ -223,7 +239,10 @@ fn went_wrong(run: &Run) -> Option<Went> {
                 failures.push(Failure::told("", (**problem).clone()));
             }
             Outcome::NotStarted { because } => {
-                failures.push(Failure::new(format!("the stack {} was not started: {because}", stack.stack)));
+                failures.push(Failure::new(format!(
+                    "the stack {} was not started: {because}",
+                    stack.stack
+                )));
             }
             Outcome::Done | Outcome::Unchanged | Outcome::LeftRunning => {}
         }
@@ -236,7 +255,11 @@ fn went_wrong(run: &Run) -> Option<Went> {
 const NAMED: &str = "custom-named resource requires replacing";
 
 fn changes(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>, events: &[StackEvent]) -> Changes {
-    let ended = |id: &String, status: &str| events.iter().any(|event| event.logical_id == *id && event.status == status);
+    let ended = |id: &String, status: &str| {
+        events
+            .iter()
+            .any(|event| event.logical_id == *id && event.status == status)
+    };
     let mut changes = Changes::default();
     for (id, physical) in after {
         match before.get(id) {
@@ -274,10 +297,14 @@ fn unannounced(plan: &Plan, stack: &str, changes: &Changes) -> Vec<Failure> {
     let removes = |action, _| action == ResourceAction::Remove;
     let mut failures = Vec::new();
     for id in changes.replaced.iter().filter(|id| !announced(id, &replaces)) {
-        failures.push(Failure::new(format!("{id}: it was replaced, and the plan did not say so")));
+        failures.push(Failure::new(format!(
+            "{id}: it was replaced, and the plan did not say so"
+        )));
     }
     for id in changes.removed.iter().filter(|id| !announced(id, &removes)) {
-        failures.push(Failure::new(format!("{id}: it was removed, and the plan did not say so")));
+        failures.push(Failure::new(format!(
+            "{id}: it was removed, and the plan did not say so"
+        )));
     }
     failures
 }

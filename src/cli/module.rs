@@ -136,16 +136,26 @@ pub struct ModuleTestArgs {
     /// The modules
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
+
     /// Run only cases that have this text in their names
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", env = "MLINFRA_CASE", hide_env_values = true)]
     pub case: Option<String>,
+
     /// List the cases and run none
-    #[arg(long, conflicts_with = "junit")]
+    #[arg(long, conflicts_with = "junit", value_parser = values::switch, env = "MLINFRA_LIST", hide_env_values = true)]
     pub list: bool,
+
     /// Write the results as JUnit XML, too
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "MLINFRA_JUNIT", hide_env_values = true)]
     pub junit: Option<PathBuf>,
+
     /// How many cases run at the same time; as many as there are processors if absent
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u16).range(1..=256),
+        env = "MLINFRA_TEST_PARALLELISM",
+        hide_env_values = true
+    )]
     pub parallelism: Option<u16>,
 }

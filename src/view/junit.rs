@@ -59,7 +59,10 @@ fn one(module: &TestedModule, case: &TestedCase) -> String {
 
 fn lines(failure: &Failure) -> String {
     let mut text = format!("{}\n", failure.message);
-    let places = [("expected at", &failure.expected_at), ("template", &failure.template_at)];
+    let places = [
+        ("expected at", &failure.expected_at),
+        ("template", &failure.template_at),
+    ];
     for (what, place) in places {
         if let Some(place) = place {
             let _ = writeln!(text, "  {what} {place}");

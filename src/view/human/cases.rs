@@ -3,16 +3,26 @@
 use std::fmt::Write as _;
 
 use crate::cases::{CaseKind, Failure, Tested, TestedCase, TestedModule};
+use crate::diagnostic::Code;
 use crate::view::report::CaseList;
 use crate::view::text::{ADD, CHANGE, DIM, NAME, REMOVE, count, pad, paint};
 
 /// One line a module, its failures below it, and the sum.
 pub fn tested(tested: &Tested, verbose: bool) -> String {
     let mut text = String::new();
-    let width = tested.modules.iter().map(|module| module.module.len()).max().unwrap_or(0);
+    let width = tested
+        .modules
+        .iter()
+        .map(|module| module.module.len())
+        .max()
+        .unwrap_or(0);
     for module in &tested.modules {
         let (passed, failed) = module.counts();
-        let mark = if failed == 0 { paint(ADD, "✓") } else { paint(REMOVE, "✗") };
+        let mark = if failed == 0 {
+            paint(ADD, "✓")
+        } else {
+            paint(REMOVE, "✗")
+        };
         let of = |kind: CaseKind| module.cases.iter().filter(|case| case.kind == kind).count();
         let mut counts = format!("{passed} passed");
         if failed > 0 {
@@ -32,6 +42,9 @@ pub fn tested(tested: &Tested, verbose: bool) -> String {
             pad(&paint(NAME, &module.module), width),
             paint(DIM, format!("({})", kinds.join(", ")))
         );
+        if failed > 0 {
+            text.push('\n');
+        }
         for case in &module.cases {
             if !case.holds() {
                 text.push_str(&failed_case(module, case));
@@ -50,7 +63,11 @@ pub fn tested(tested: &Tested, verbose: bool) -> String {
         text,
         "{} passed, {} in {}",
         tested.passed,
-        if tested.failed > 0 { paint(REMOVE, failed) } else { failed },
+        if tested.failed > 0 {
+            paint(REMOVE, failed)
+        } else {
+            failed
+        },
         seconds(tested.milliseconds)
     );
     text
@@ -70,20 +87,27 @@ pub fn list(list: &CaseList) -> String {
 
 fn failed_case(module: &TestedModule, case: &TestedCase) -> String {
     let mut text = format!(
-        "\n  {} {}   {}\n",
+        "  {} {}   {}\n",
         paint(REMOVE, "✗"),
         paint(NAME, &case.name),
         paint(DIM, format!("{}:{}", module.file, case.line))
     );
+    let mut explained: Vec<Code> = Vec::new();
     for failure in &case.failures {
-        text.push_str(&indented(&lines(failure), "      "));
+        // Ten findings of one rule need their places, and its reasons once.
+        let known = failure
+            .problem
+            .as_ref()
+            .is_some_and(|problem| explained.contains(&problem.code));
+        explained.extend(failure.problem.as_ref().map(|problem| problem.code));
+        text.push_str(&indented(&lines(failure, known), "      "));
     }
     text.push('\n');
     text
 }
 
 /// A failure as lines: what is otherwise and where, then what helps.
-fn lines(failure: &Failure) -> String {
+fn lines(failure: &Failure, explained: bool) -> String {
     let mut text = failure.message.clone();
     if let Some(place) = &failure.template_at {
         let _ = write!(text, "   {}", paint(DIM, place));
@@ -99,13 +123,13 @@ fn lines(failure: &Failure) -> String {
     }
     if let Some(problem) = &failure.problem {
         for label in &problem.labels {
-            let _ = writeln!(text, "  {} {}", paint(DIM, format!("at {}", label.span.place())), label.text);
+            let place = paint(DIM, format!("at {}", label.span.place()));
+            let _ = writeln!(text, "  {}", format!("{place} {}", label.text).trim_end());
         }
-        for note in &problem.notes {
-            let _ = writeln!(text, "  = {note}");
-        }
-        for hint in &problem.hints {
-            let _ = writeln!(text, "  → {hint}");
+        if !explained {
+            let notes = problem.notes.iter().map(|note| format!("  = {note}"));
+            let hints = problem.hints.iter().map(|hint| format!("  → {hint}"));
+            text.extend(notes.chain(hints).map(|line| format!("{line}\n")));
         }
     }
     text
