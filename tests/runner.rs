@@ -29,6 +29,7 @@ mod schemas;
 mod server;
 mod shared_sandbox;
 mod specs;
+mod tutorial;
 
 /// Every file beside this one is a module of it; a file that is not listed would silently never run.
 #[test]
