@@ -104,7 +104,7 @@ fn from_contracts(contract: &Contract, catalogue: &Catalogue) -> Sample {
     while let Some(current) = needed.get(at).copied() {
         for input in current.inputs.values() {
             let must = input.default.is_none() && !input.optional && !input.from_optional && !input.gathers();
-            let known = input.from.iter().filter_map(|from| catalogue.get(&from.module)).next();
+            let known = input.from.iter().find_map(|from| catalogue.get(&from.module));
             if let Some(provider) = known.filter(|_| must)
                 && !needed.iter().any(|there| there.name == provider.name)
             {
