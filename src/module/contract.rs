@@ -25,7 +25,7 @@ pub struct Contract {
     pub types: IndexMap<String, Record>,
     /// Outputs in the order of the contract.
     pub outputs: IndexMap<String, Output>,
-    /// What it costs by.
+    /// What it costs money for, in the order of the contract.
     pub price: Vec<Price>,
     /// The contract's text.
     pub source: Arc<Source>,
@@ -111,17 +111,19 @@ pub struct Output {
     pub span: Span,
 }
 
-/// Something that costs money, without amounts: they differ by region and change.
+/// Something that a module costs money for; how much differs by region and is not said.
 #[derive(Debug, Clone)]
 pub struct Price {
-    /// `NAT gateway`.
+    /// What is paid for, `NAT gateway`.
     pub item: String,
-    /// By what it is counted: `hour and GB processed`.
+    /// By what it is counted, `hour and GB processed`.
     pub unit: String,
-    /// The inputs that make it more or less; may be empty.
+    /// The inputs that decide how much of it there is; may be empty.
     pub inputs: Vec<String>,
-    /// One sentence on how.
+    /// What makes it more or less, in a sentence.
     pub doc: String,
+    /// Where it stands in the contract.
+    pub span: Span,
 }
 
 /// A regular expression that must match a whole string.
@@ -139,7 +141,8 @@ impl Field {
         self.default.is_none() && !self.optional && self.from.is_empty()
     }
 
-    /// Whether it takes an output of every stack that makes it, by the stacks' names, be it none.
+    /// Whether it takes one entry from every stack that makes one of the outputs in `from`, by the stack's name, in
+    /// place of one value from the only such stack.
     pub fn gathers(&self) -> bool {
         matches!(self.ty, Type::Map(_)) && !self.from.is_empty()
     }

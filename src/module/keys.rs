@@ -42,7 +42,7 @@ pub(super) const CONTRACT: &[Key] = &[
     Key::new(
         "price",
         Kind::Tables(PRICE),
-        "What it costs by, an entry for each thing that is paid for; without amounts, which differ by region and change.",
+        "What it costs money for, without amounts: they differ by region and change.",
     ),
 ];
 
@@ -177,8 +177,9 @@ pub(super) const PRICE: &[Key] = &[
     Key::new(
         "inputs",
         Kind::Texts(IDENTIFIER),
-        "The inputs that make it more or less.",
-    ),
+        "The inputs that decide how much of it there is.",
+    )
+    .default("[]"),
     Key::new("doc", Kind::Text(None), "What makes it more or less, in a sentence.").required(),
 ];
 

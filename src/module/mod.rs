@@ -22,7 +22,6 @@ mod keys;
 mod lines;
 mod origin;
 mod parts;
-mod price;
 mod read;
 mod render;
 mod sample;

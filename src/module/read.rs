@@ -7,11 +7,13 @@ use indexmap::IndexMap;
 
 use super::contract::{Contract, Field, Origin, Output, Pattern, Provider, Record, pascal, whole};
 use super::types::{Type, is_identifier};
-use super::{keys, price, typing};
+use super::{keys, typing};
 use crate::diagnostic::{Problem, Problems, Source, Span, codes};
 use crate::spec::keys::names;
 use crate::spec::syntax::{self, Table};
 use crate::spec::{Data, Entry, Spanned, Value, field, is_name};
+
+mod price;
 
 /// Names that templates see beside the inputs.
 pub(super) const CONTEXT: [&str; 9] = [
@@ -95,7 +97,7 @@ pub(super) fn contract(name: &str, source: &Arc<Source>, origin: Origin) -> Resu
         }
     }
     let outputs = outputs(&root, &inputs, &mut problems);
-    let price = price::read(&root, &inputs, &mut problems);
+    let price = price::price(&root, &inputs, &mut problems);
     let contract = Contract {
         name: name.to_owned(),
         summary: summary.map(|summary| summary.value).unwrap_or_default(),

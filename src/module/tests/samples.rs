@@ -99,7 +99,7 @@ fn what_costs_names_inputs_that_there_are() {
         "{found:#?}"
     );
     assert!(
-        found.iter().any(|line| line.contains("[[price]] has no `unit`")),
+        found.iter().any(|line| line.contains("a price has no `unit`")),
         "{found:#?}"
     );
 }
