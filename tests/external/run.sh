@@ -16,3 +16,5 @@ for suite in templates agreement schemas policy access terminal ministack client
   printf -- '-- %s\n' "$suite"
   "$bin/python" "tests/external/$suite.py"
 done
+printf -- '-- %s\n' "diagrams"
+tests/external/diagrams.sh
