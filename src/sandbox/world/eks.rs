@@ -59,7 +59,7 @@ pub(super) fn create(
             set(&mut planned, attribute, given);
         }
         if let Some(group) = security_group(desk, &name, request.properties) {
-            set_text(&mut planned, "ClusterSecurityGroupId", &group);
+            set_text(&mut planned, "ClusterSecurityGroupId", group);
         }
         return Ok(Some(planned));
     };
