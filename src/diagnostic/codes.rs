@@ -1,8 +1,8 @@
 //! The registry of problem codes. A code is never reused for another meaning.
 //!
 //! 00xx files and syntax, 01xx environment files, 02xx modules and wiring, 03xx rendering, 04xx template checks,
-//! 05xx policy, 06xx plan, 07xx lock and state, 08xx engine and CloudFormation, 09xx sessions and accounts,
-//! 10xx command line, 11xx sandbox, 12xx preflight, 13xx fetched modules.
+//! 05xx security baseline, 06xx plan, 07xx lock and state, 08xx engine and CloudFormation, 09xx sessions and accounts,
+//! 10xx command line, 11xx sandbox, 12xx preflight, 13xx tests of modules, 14xx fetched modules.
 
 use super::Code;
 
@@ -281,6 +281,7 @@ codes! {
     STDIN_ALONE = 1021, "standard input is formatted alone";
     NOT_FORMATTED_HERE = 1022, "a file of a kind that is not formatted";
     SCHEMA_STALE = 1023, "a schema file is out of date";
+    PAGE_STALE = 1024, "a module's page is out of date";
 
     SANDBOX_UNUSABLE = 1101, "the sandbox cannot be used";
 
@@ -298,10 +299,13 @@ codes! {
     PEERS_OVERLAP = 1212, "networks that are to be peered overlap";
     VALIDATION_REFUSES = 1213, "CloudFormation's own validation finds fault with a change";
 
-    LOCK_FILE_INVALID = 1301, "mlinfra.lock cannot be used";
-    MODULE_NOT_FETCHED = 1302, "a module has to be fetched first";
-    MODULE_DIFFERS = 1303, "a fetched module is not what mlinfra.lock pins";
-    FETCH_FAILED = 1304, "a module cannot be fetched";
-    PACKAGE_UNUSABLE = 1305, "what was fetched holds no such module";
-    LOCK_FILE_STALE = 1306, "mlinfra.lock would have to change";
+    TEST_FILE_INVALID = 1301, "a module's test file is wrong";
+    NO_CASES = 1302, "no case is there to be run";
+
+    LOCK_FILE_INVALID = 1401, "mlinfra.lock cannot be used";
+    MODULE_NOT_FETCHED = 1402, "a module has to be fetched first";
+    MODULE_DIFFERS = 1403, "a fetched module is not what mlinfra.lock pins";
+    FETCH_FAILED = 1404, "a module cannot be fetched";
+    PACKAGE_UNUSABLE = 1405, "what was fetched holds no such module";
+    LOCK_FILE_STALE = 1406, "mlinfra.lock would have to change";
 }

@@ -9,9 +9,10 @@ use super::View;
 use super::printer::Printer;
 use super::progress::Progress;
 use super::report::{
-    CodeList, Explained, FetchReport, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList,
-    RuleReport, SandboxReport, Status, Summary, Validated,
+    CaseList, CodeList, Explained, FetchReport, Formatted, Initialised, Linted, LockReport, ModuleList, ModulePages, ModuleReport,
+    ModuleWritten, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary, Validated,
 };
+use crate::cases::Tested;
 use crate::diagnostic::Problems;
 use crate::engine::event::{Event, Outcome};
 use crate::plan::Plan;
@@ -106,6 +107,22 @@ impl View for Json {
 
     fn module(&self, module: &ModuleReport) {
         self.document("module", module);
+    }
+
+    fn module_written(&self, written: &ModuleWritten) {
+        self.document("module_written", written);
+    }
+
+    fn module_pages(&self, pages: &ModulePages) {
+        self.document("module_pages", pages);
+    }
+
+    fn tested(&self, tested: &Tested) {
+        self.document("tested", tested);
+    }
+
+    fn cases(&self, list: &CaseList) {
+        self.document("cases", list);
     }
 
     fn explanations(&self, found: &[Explained]) {

@@ -2,22 +2,26 @@
 //!
 //! [`Human`] and [`Json`] are two implementations of one set of functions, [`View`].
 
+pub mod diagram;
 pub mod human;
 mod json;
+pub mod junit;
+pub mod markdown;
 pub mod printer;
 pub mod progress;
 pub mod report;
 pub mod text;
 pub mod trace;
 
+use crate::cases::Tested;
 use crate::diagnostic::Problems;
 use crate::plan::Plan;
 use crate::preflight::Preflight;
 
 use progress::Progress;
 use report::{
-    CodeList, Explained, FetchReport, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList,
-    RuleReport, SandboxReport, Status, Summary, Validated,
+    CaseList, CodeList, Explained, FetchReport, Formatted, Initialised, Linted, LockReport, ModuleList, ModulePages, ModuleReport,
+    ModuleWritten, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary, Validated,
 };
 
 pub use human::Human;
@@ -49,6 +53,14 @@ pub trait View: Send + Sync {
     fn fetched(&self, report: &FetchReport);
     /// One module.
     fn module(&self, module: &ModuleReport);
+    /// What was written for a module.
+    fn module_written(&self, written: &ModuleWritten);
+    /// The reference pages of modules.
+    fn module_pages(&self, pages: &ModulePages);
+    /// How the tests of modules ended.
+    fn tested(&self, tested: &Tested);
+    /// The names of the tests of modules.
+    fn cases(&self, list: &CaseList);
     /// Codes at length.
     fn explanations(&self, found: &[Explained]);
     /// Codes with their titles.

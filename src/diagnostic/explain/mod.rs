@@ -23,7 +23,7 @@ pub struct Explanation {
 }
 
 /// The files, by the hundreds of their codes.
-const FILES: [&str; 14] = [
+const FILES: [&str; 15] = [
     include_str!("00.md"),
     include_str!("01.md"),
     include_str!("02.md"),
@@ -38,10 +38,11 @@ const FILES: [&str; 14] = [
     include_str!("11.md"),
     include_str!("12.md"),
     include_str!("13.md"),
+    include_str!("14.md"),
 ];
 
 /// What the codes of a hundred are about, from 00xx on.
-const AREAS: [&str; 14] = [
+const AREAS: [&str; 15] = [
     "files and syntax",
     "environment files",
     "modules and wiring",
@@ -55,6 +56,7 @@ const AREAS: [&str; 14] = [
     "command line",
     "sandbox",
     "preflight",
+    "tests of modules",
     "fetched modules",
 ];
 
