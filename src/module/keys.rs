@@ -75,7 +75,7 @@ const DOC: Key = Key::new("doc", Kind::Text(None), "What it is for, in a sentenc
 const FROM: Key = Key::new(
     "from",
     Kind::Texts("^[a-z]([a-z0-9-]*[a-z0-9])?\\.[a-z][a-z0-9_]*$"),
-    "The output, MODULE.OUTPUT, that it is wired to where the file gives no value: that of the only stack of this module.",
+    "The output, MODULE.OUTPUT, that it is wired to where the file gives no value: that of the only stack of this module. A map takes one entry from every such stack, by the stack's name.",
 )
 .example("\"vpc.private_subnet_ids\"");
 const FROM_OPTIONAL: Key = Key::new(

@@ -35,7 +35,7 @@ mod wiring;
 
 pub use anatomy::{Anatomy, Resource, anatomy};
 pub use catalogue::Catalogue;
-pub use contract::{Contract, Field, Origin, Output, Pattern, Price, Provider, Record, pascal};
+pub use contract::{Contract, Field, Files, Origin, Output, Pattern, Price, Provider, Record, pascal};
 pub use files::{BuiltInFile, built_in_files};
 pub use keys::{LAYOUT, layout};
 pub use origin::relocate;
