@@ -33,13 +33,13 @@ fn the_first_case_that_renders_is_what_a_module_is_shown_by() {
     let sample = of_app(Some(
         "[defaults.stacks.network]\nmodule = \"net\"\ncidr = \"10.1.0.0/16\"\n\n\
          [cases.refused]\ninputs = { label = 1 }\nexpect.errors = [{ says = \"x\" }]\n\n\
-         [cases.labelled]\ninputs = { label = \"a b\" }\nstacks.network.zones = 3\n",
+         [cases.labelled]\ninputs = { label = \"ab\" }\nstacks.network.zones = 3\n",
     ));
     assert_eq!(sample.origin, SampleOrigin::Case("labelled".to_owned()));
     assert_eq!(
         sample.stacks,
         "[stacks.network]\nmodule = \"net\"\ncidr   = \"10.1.0.0/16\"\nzones  = 3\n\n\
-         [stacks.app]\nmodule = \"app\"\nlabel  = \"a b\"\n"
+         [stacks.app]\nmodule = \"app\"\nlabel  = \"ab\"\n"
     );
 }
 
