@@ -10,8 +10,9 @@ use super::{Done, Outcome, session};
 use crate::aws::s3;
 use crate::cli::ModuleFetchArgs;
 use crate::diagnostic::{Problem, Problems, Source, closest, codes};
+use crate::module::FetchedPackage;
 use crate::module::package::{self, LOCK_FILE, LockFile, Package, Pinned};
-use crate::spec::{Environment, Fetched, Origin};
+use crate::spec::{Environment, Fetched, Origin, Spanned};
 use crate::view::report::{FetchReport, FetchedModule};
 
 mod git;
@@ -222,6 +223,20 @@ fn unwritable(path: &str, error: &std::io::Error) -> Problem {
     Problem::error(codes::FILE_UNWRITABLE, format!("cannot write {path}: {}", reason(error)))
 }
 
+/// Why a fetched module cannot be used.
+enum Unusable {
+    Absent,
+    /// Its digest.
+    Differs(String),
+    Unreadable(Box<Problem>),
+}
+
+fn not_here(name: &Spanned<String>, message: String) -> Problem {
+    Problem::error(codes::MODULE_NOT_FETCHED, message)
+        .at(name.span.clone(), "")
+        .hint("run `mlinfra module fetch`; in a job `mlinfra module fetch --locked`")
+}
+
 impl Project {
     /// `mlinfra.lock`; an empty one if there is none.
     pub fn lock_file(&self) -> Result<LockFile, Problems> {
@@ -234,6 +249,79 @@ impl Project {
             .map_err(|problem| Problems(vec![problem]))?;
         let path = LOCK_FILE.to_owned();
         LockFile::read(&Arc::new(Source { path, text }))
+    }
+
+    /// The fetched modules, each held against what `mlinfra.lock` pins. Errors: those that are not here, and those that
+    /// differ.
+    pub(super) fn packages<'a>(&self, modules: impl Iterator<Item = &'a Fetched>) -> Result<Vec<FetchedPackage>, Problems> {
+        let mut lock = None;
+        let mut found = Vec::new();
+        let mut problems = Problems::default();
+        for module in modules {
+            let lock = match &mut lock {
+                Some(lock) => lock,
+                none => none.insert(self.lock_file()?),
+            };
+            let name = &module.name;
+            let Some(pinned) = lock.get(&name.value, &module.source()) else {
+                problems.push(
+                    not_here(name, format!("the module `{}` is not in mlinfra.lock", name.value))
+                        .note(format!("it comes from {}", module.source())),
+                );
+                continue;
+            };
+            match self.package(pinned) {
+                Ok(package) => found.push(FetchedPackage {
+                    folder: package::folder(&name.value, &pinned.digest),
+                    package,
+                }),
+                Err(Unusable::Absent) => {
+                    problems.push(not_here(name, format!("the module `{}` has not been fetched here", name.value)));
+                }
+                Err(Unusable::Differs(digest)) => {
+                    let folder = package::folder(&name.value, &pinned.digest);
+                    let message = format!("the files of the module `{}` are not what mlinfra.lock pins", name.value);
+                    let problem = Problem::error(codes::MODULE_DIFFERS, message).at(name.span.clone(), "");
+                    let problem = match &pinned.span {
+                        Some(span) => problem.at(span.clone(), "pinned"),
+                        None => problem,
+                    };
+                    problems.push(
+                        problem
+                            .note(format!("{folder} has the digest {digest}"))
+                            .hint("to have the pinned files again: mlinfra module fetch")
+                            .hint("to change a module, put your own files under modules/ and templates/"),
+                    );
+                }
+                Err(Unusable::Unreadable(problem)) => problems.push(*problem),
+            }
+        }
+        if problems.has_errors() {
+            return Err(problems.sorted());
+        }
+        Ok(found)
+    }
+
+    /// The files of a fetched module, if they are here and as they were pinned.
+    fn package(&self, pinned: &Pinned) -> Result<Package, Unusable> {
+        let folder = package::folder(&pinned.name, &pinned.digest);
+        if !self.path(&folder).is_dir() {
+            return Err(Unusable::Absent);
+        }
+        let files = self
+            .files_below(&folder, package::MOST_BYTES)
+            .map_err(|problem| Unusable::Unreadable(Box::new(problem)))?;
+        let inside = |(path, text): (String, String)| Some((path.strip_prefix(&folder)?.strip_prefix('/')?.to_owned(), text));
+        let package = Package {
+            name: pinned.name.clone(),
+            files: files.into_iter().filter_map(inside).collect(),
+        };
+        let digest = package.digest();
+        if digest == pinned.digest {
+            Ok(package)
+        } else {
+            Err(Unusable::Differs(digest))
+        }
     }
 
     /// A folder that is gone when the guard is, on the same disk as what is fetched.

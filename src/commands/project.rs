@@ -7,7 +7,7 @@ use super::files;
 use crate::diagnostic::{Problem, Problems, closest, codes};
 use crate::module::Catalogue;
 use crate::policy::Policy;
-use crate::spec::{self, Environment};
+use crate::spec::{self, Environment, Fetched};
 
 /// A folder that holds `environments/`.
 #[derive(Debug, Clone)]
@@ -157,8 +157,26 @@ impl Project {
         Ok(())
     }
 
-    /// The modules: built in, and the project's own over them.
+    /// The modules: built in, those that any environment fetches, and the project's own over them. Where environments
+    /// fetch different versions of one, it is the first environment's.
     pub fn catalogue(&self) -> Result<Catalogue, Problems> {
+        let mut named: BTreeMap<String, Fetched> = BTreeMap::new();
+        for name in self.environments().map_err(|problem| Problems(vec![problem]))? {
+            // What is wrong with an environment is told where that environment is used.
+            let Ok(environment) = self.environment(&name) else { continue };
+            for (name, module) in environment.modules {
+                named.entry(name).or_insert(module);
+            }
+        }
+        self.assembled(named.values())
+    }
+
+    /// The modules that `environment` can use: built in, fetched, and the project's own over them.
+    pub fn catalogue_of(&self, environment: &Environment) -> Result<Catalogue, Problems> {
+        self.assembled(environment.modules.values())
+    }
+
+    fn assembled<'a>(&self, fetched: impl Iterator<Item = &'a Fetched>) -> Result<Catalogue, Problems> {
         let mut texts = BTreeMap::new();
         for (folder, ending, most) in [
             ("modules", "toml", files::MOST_TOML),
@@ -167,7 +185,7 @@ impl Project {
             texts.extend(self.files(folder, ending, most)?);
         }
         texts.extend(self.files_below("templates/user-data", files::MOST_USER_DATA)?);
-        Catalogue::with_overrides(texts)
+        Catalogue::assembled(texts, &self.packages(fetched)?)
     }
 
     /// The policy: the rules that are built in, and the project's own in `policy/*.toml`.
@@ -201,7 +219,7 @@ impl Project {
 
     /// The texts of the files in `folder` and in the folders inside of it, by path relative to the root; none if it does
     /// not exist. Hidden files are left out.
-    fn files_below(&self, folder: &str, most: u64) -> Result<BTreeMap<String, String>, Problem> {
+    pub(super) fn files_below(&self, folder: &str, most: u64) -> Result<BTreeMap<String, String>, Problem> {
         let mut texts = BTreeMap::new();
         let mut open = vec![(folder.to_owned(), 0)];
         while let Some((folder, depth)) = open.pop() {

@@ -16,7 +16,7 @@ use crate::policy;
 pub fn run(context: &Context, args: &RenderArgs) -> Outcome {
     let project = context.project()?;
     let environment = project.environment(&args.environment)?;
-    let (rendered, mut warnings) = module::render(&environment, &project.catalogue()?)?;
+    let (rendered, mut warnings) = module::render(&environment, &project.catalogue_of(&environment)?)?;
     // What the policy refuses can be looked at; applying it is what is refused.
     let findings = policy::judge(&rendered, &project.policy()?, Clock::real().today());
     warnings.extend(findings.into_iter().map(as_warning).collect());

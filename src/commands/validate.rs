@@ -20,7 +20,6 @@ pub fn run(context: &Context, args: &ValidateArgs) -> Outcome {
     } else {
         args.environments.clone()
     };
-    let catalogue = project.catalogue()?;
     let policy = project.policy()?;
     let today = Clock::real().today();
     let mut problems = Problems::default();
@@ -28,7 +27,7 @@ pub fn run(context: &Context, args: &ValidateArgs) -> Outcome {
     for name in names {
         let rendered = project
             .environment(&name)
-            .and_then(|environment| judged(&environment, &catalogue, &policy, today));
+            .and_then(|environment| judged(&environment, &project.catalogue_of(&environment)?, &policy, today));
         match rendered {
             Ok((rendered, warnings)) => {
                 problems.extend(warnings);

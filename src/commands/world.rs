@@ -51,7 +51,7 @@ impl World {
     pub async fn open(context: &Context, name: &str, need: Need) -> Result<Self, CommandError> {
         let project = context.project()?;
         let environment = project.environment(name)?;
-        let catalogue = project.catalogue()?;
+        let catalogue = project.catalogue_of(&environment)?;
         let rendered = match need {
             Need::Rendered => {
                 let today = Clock::real().today();

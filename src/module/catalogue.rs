@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use super::contract::{BUILT_IN, Contract, Field, Files, Origin, Provider};
+use super::package::Package;
 use super::read;
 use super::typing::Takes;
 use crate::diagnostic::{Problem, Problems, Source, Span, codes};
@@ -24,7 +25,7 @@ pub struct Catalogue {
 impl Catalogue {
     /// The modules that are compiled in.
     pub fn built_in() -> Self {
-        static BUILT_IN: LazyLock<Catalogue> = LazyLock::new(|| read_all(&embedded::files(), &BTreeMap::new()));
+        static BUILT_IN: LazyLock<Catalogue> = LazyLock::new(|| read_all(&embedded::files(), &[], &Files::new()));
         BUILT_IN.clone()
     }
 
@@ -33,6 +34,12 @@ impl Catalogue {
     /// the same name replaces the built-in one; contract, template and the rest can be replaced separately. Errors:
     /// every mistake in contracts.
     pub fn with_overrides(files: BTreeMap<String, String>) -> Result<Self, Problems> {
+        Self::assembled(files, &[])
+    }
+
+    /// The same with modules that were fetched: each stands in place of a built-in one of its name, and the project's
+    /// own files stand over it. Errors: every mistake in contracts.
+    pub fn assembled(files: BTreeMap<String, String>, fetched: &[FetchedPackage]) -> Result<Self, Problems> {
         let own: BTreeMap<String, Arc<Source>> = files
             .into_iter()
             .map(|(path, text)| {
@@ -43,10 +50,11 @@ impl Catalogue {
                 (path, Arc::new(source))
             })
             .collect();
-        if own.is_empty() {
+        if own.is_empty() && fetched.is_empty() {
             return Ok(Self::built_in());
         }
-        let mut catalogue = read_all(&embedded::files(), &own);
+        let layers: Vec<Layer> = fetched.iter().map(Layer::of).collect();
+        let mut catalogue = read_all(&embedded::files(), &layers, &own);
         catalogue.problems.extend(Self::built_in().problems);
         if catalogue.problems.has_errors() {
             return Err(catalogue.problems.sorted());
@@ -77,10 +85,44 @@ impl Catalogue {
 
 type Modules = BTreeMap<String, Arc<Contract>>;
 
-fn read_all(built_in: &Files, own: &Files) -> Catalogue {
+/// A module that was fetched, and where its files lie.
+#[derive(Debug, Clone)]
+pub struct FetchedPackage {
+    /// The folder below the project's root, for messages.
+    pub folder: String,
+    /// Its files.
+    pub package: Package,
+}
+
+/// The files of a fetched module, between those that are built in and the project's own.
+struct Layer {
+    module: String,
+    files: Files,
+}
+
+impl Layer {
+    fn of(fetched: &FetchedPackage) -> Self {
+        let source = |(path, text): (&String, &String)| {
+            let source = Source {
+                path: format!("{}/{path}", fetched.folder),
+                text: text.clone(),
+            };
+            (path.clone(), Arc::new(source))
+        };
+        Self {
+            module: fetched.package.name.clone(),
+            files: fetched.package.files.iter().map(source).collect(),
+        }
+    }
+}
+
+fn read_all(built_in: &Files, fetched: &[Layer], own: &Files) -> Catalogue {
     let mut problems = Problems::default();
-    let both = || built_in.iter().chain(own);
-    let tests: Files = both()
+    let layers = || fetched.iter().flat_map(|layer| &layer.files);
+    let tests: Files = built_in
+        .iter()
+        .chain(layers())
+        .chain(own)
         .filter_map(|(path, source)| Some((test_of(path)?.to_owned(), Arc::clone(source))))
         .collect();
     let read_by_templates = |path: &str| {
@@ -88,23 +130,36 @@ fn read_all(built_in: &Files, own: &Files) -> Catalogue {
             .filter(|path| path.starts_with(FILES))
             .map(str::to_owned)
     };
-    let files: Files = both()
-        .filter_map(|(path, source)| Some((read_by_templates(path)?, Arc::clone(source))))
-        .collect();
-    let files = Arc::new(files);
+    let readable = |layer: Option<&Layer>| -> Arc<Files> {
+        let files = built_in.iter().chain(layer.map(|layer| &layer.files).into_iter().flatten());
+        let found = files
+            .chain(own)
+            .filter_map(|(path, source)| Some((read_by_templates(path)?, Arc::clone(source))));
+        Arc::new(found.collect())
+    };
+    let files = readable(None);
     // Without files of a project this is what fills the static that the others start from.
-    let mut modules = if own.is_empty() {
+    let mut modules = if own.is_empty() && fetched.is_empty() {
         Modules::new()
     } else {
         Catalogue::built_in().modules
     };
-    let find = |path: &str| own.get(path).or_else(|| built_in.get(path));
-    let mut paths: Vec<&String> = built_in.keys().chain(own.keys()).collect();
+    let mut paths: Vec<&String> = built_in
+        .keys()
+        .chain(layers().map(|(path, _)| path))
+        .chain(own.keys())
+        .collect();
     paths.sort();
     paths.dedup();
     for path in paths {
         let Some(name) = module_of(path) else { continue };
-        if let Some(known) = modules.get_mut(name).filter(|_| !own.contains_key(path)) {
+        let layer = fetched.iter().find(|layer| layer.module == name);
+        let find = |path: &str| {
+            let below = layer.and_then(|layer| layer.files.get(path));
+            own.get(path).or(below).or_else(|| built_in.get(path))
+        };
+        let replaced = own.contains_key(path) || layer.is_some();
+        if let Some(known) = modules.get_mut(name).filter(|_| !replaced) {
             // What its template reads may be the project's own too.
             Arc::make_mut(known).files = Arc::clone(&files);
             let template = known.template.path.trim_start_matches(BUILT_IN);
@@ -118,6 +173,8 @@ fn read_all(built_in: &Files, own: &Files) -> Catalogue {
         let Some(source) = find(path) else { continue };
         let origin = if own.contains_key(path) {
             Origin::Project
+        } else if layer.is_some() {
+            Origin::Fetched
         } else {
             Origin::BuiltIn
         };
@@ -125,7 +182,10 @@ fn read_all(built_in: &Files, own: &Files) -> Catalogue {
             Ok(mut found) => match find(&found.template_path) {
                 Some(template) => {
                     found.contract.template = Arc::clone(template);
-                    found.contract.files = Arc::clone(&files);
+                    found.contract.files = match layer {
+                        Some(_) => readable(layer),
+                        None => Arc::clone(&files),
+                    };
                     modules.insert(name.to_owned(), Arc::new(found.contract));
                 }
                 None => problems.push(

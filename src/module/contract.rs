@@ -42,12 +42,14 @@ pub struct Contract {
 /// Texts by their names.
 pub type Files = BTreeMap<String, Arc<Source>>;
 
-/// Whether a module was compiled in or lies in the project.
+/// Whether a module was compiled in, fetched, or lies in the project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
     /// Compiled into the binary.
     BuiltIn,
+    /// Fetched from a Git repository or an archive in S3.
+    Fetched,
     /// The project's own contract, template or both.
     Project,
 }

@@ -34,7 +34,7 @@ mod typing;
 mod wiring;
 
 pub use anatomy::{Anatomy, Resource, anatomy};
-pub use catalogue::Catalogue;
+pub use catalogue::{Catalogue, FetchedPackage};
 pub use contract::{Contract, Field, Files, Origin, Output, Pattern, Price, Provider, Record, pascal};
 pub use files::{BuiltInFile, built_in_files};
 pub use keys::{LAYOUT, layout};

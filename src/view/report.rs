@@ -397,3 +397,27 @@ pub struct CodeLine {
     /// What its hundred is about.
     pub area: &'static str,
 }
+
+/// What `module fetch` fetched and pinned.
+#[derive(Debug, Default, Serialize)]
+pub struct FetchReport {
+    /// Every module that was asked for, by name.
+    pub modules: Vec<FetchedModule>,
+    /// Whether `mlinfra.lock` was written.
+    pub lock_changed: bool,
+}
+
+/// One module that environments fetch.
+#[derive(Debug, Serialize)]
+pub struct FetchedModule {
+    /// Its name.
+    pub name: String,
+    /// Where it comes from, as `mlinfra.lock` says it.
+    pub source: String,
+    /// The commit, for what comes from Git.
+    pub commit: Option<String>,
+    /// SHA-256 over its files.
+    pub digest: String,
+    /// Whether it was fetched now; else it was here already.
+    pub fetched: bool,
+}

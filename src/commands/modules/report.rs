@@ -67,6 +67,7 @@ pub fn kind(contract: &Contract) -> ModuleKind {
     match contract.origin {
         Origin::BuiltIn => ModuleKind::BuiltIn,
         Origin::Project if Catalogue::built_in().get(&contract.name).is_some() => ModuleKind::Overrides,
+        Origin::Fetched => ModuleKind::Fetched,
         Origin::Project => ModuleKind::Own,
     }
 }

@@ -15,6 +15,7 @@ pub fn modules(modules: &ModuleList) -> String {
         .map(|module| {
             let kind = match module.kind {
                 ModuleKind::BuiltIn => paint(DIM, "built-in"),
+                ModuleKind::Fetched => paint(CHANGE, "fetched"),
                 ModuleKind::Own => paint(CHANGE, "own"),
                 ModuleKind::Overrides => paint(CHANGE, "overrides the built-in one"),
             };

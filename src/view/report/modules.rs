@@ -29,6 +29,8 @@ pub struct ModuleLine {
 pub enum ModuleKind {
     /// Compiled into the binary.
     BuiltIn,
+    /// Fetched from a Git repository or an archive in S3.
+    Fetched,
     /// The project's own.
     Own,
     /// The project's contract or template, or both, in place of the built-in one.
