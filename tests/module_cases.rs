@@ -82,8 +82,36 @@ removed  = ["PublicSubnet2"]
 "#,
     );
     let tested = project.mlinfra("module test vpc").exits(1);
-    let times = regex::Regex::new(r"\d+\.\ds").unwrap();
-    insta::assert_snapshot!(times.replace_all(&tested.to_string(), "[time]"), @"");
+    insta::assert_snapshot!(neutral(&tested.to_string()), @r#"
+    ✗ vpc 0 passed, 4 failed (1 deployed, [time])
+
+      ✗ names-resolve   modules/vpc.test.toml:2
+          AWS::EC2::Subnet: expected 3, there are 4: PublicSubnet1, PublicSubnet2, PrivateSubnet1, PrivateSubnet2
+          Vpc.DeletionPolicy: expected Retain, is Delete   (built-in) templates/cloudformation/vpc.yaml:[line]
+          Vpc.Properties.EnableDnsSupport: expected false, is true   (built-in) templates/cloudformation/vpc.yaml:[line]
+          Vpc.Properties.EnableDnsHostname: expected true, is not there   (built-in) templates/cloudformation/vpc.yaml:[line]
+            did you mean EnableDnsHostnames?
+          Vpc.Properties.Tags[*]: no element is {"Key":"Owner"}   (built-in) templates/cloudformation/vpc.yaml:[line]
+            there is {"Key":"Name","Value":"shop-dev-vpc"}
+          Vpc.Properties.CidrBlock: expected not to be there, is "10.0.0.0/16"   (built-in) templates/cloudformation/vpc.yaml:[line]
+          PublicAclInbound300.Properties.Icmp.Code: expected "4" (a string), is 4 (a number)   (built-in) templates/cloudformation/vpc.yaml:[line]
+
+      ✗ fine-after-all   modules/vpc.test.toml:13
+          expected an error about the input cidr, nobody told it
+
+      ✗ too-small   modules/vpc.test.toml:16
+          not expected: MLI0207: `cidr` must have 16 to 22 bits of prefix, this has 28
+            at modules/vpc.test.toml:17:19
+            = `cidr`: The VPC's IPv4 range. It cannot overlap networks that you will peer with, and changing it replaces the VPC.
+
+      ✗ a-zone-moves-nobody   modules/vpc.test.toml:19
+          step 1: expected to be left alone, were updated: DynamodbEndpoint, S3Endpoint
+          step 1: PrivateSubnet1: expected to be replaced, was left alone
+          step 1: expected to be left alone, were removed: PrivateDefaultRoute2, PrivateRouteTable2, PrivateSubnet2, PrivateSubnet2Acl, PrivateSubnet2RouteTable, PublicSubnet2Acl, PublicSubnet2RouteTable
+
+    0 passed, 4 failed in [time]
+    [exit 1]
+    "#);
 }
 
 #[test]
@@ -94,9 +122,19 @@ fn results_are_xml_that_ci_systems_read() {
         "[cases.fine]\n[cases.not.expect.resources.Vpc.properties]\nCidrBlock = \"<&>\"\n",
     );
     project.mlinfra("module test vpc --junit results.xml").exits(1);
-    let times = regex::Regex::new(r"\d+\.\d{3}").unwrap();
-    let results = project.read("results.xml");
-    insta::assert_snapshot!(times.replace_all(&results, "[time]"), @"");
+    insta::assert_snapshot!(neutral(&project.read("results.xml")), @r#"
+    <?xml version="1.0" encoding="UTF-8"?>
+    <testsuites name="mlinfra module test" tests="2" failures="1" errors="0" time="[time]">
+      <testsuite name="vpc" tests="2" failures="1" errors="0" skipped="0" time="[time]">
+        <testcase name="fine" classname="vpc" file="modules/vpc.test.toml" line="1" time="[time]"/>
+        <testcase name="not" classname="vpc" file="modules/vpc.test.toml" line="2" time="[time]">
+          <failure message="Vpc.Properties.CidrBlock: expected &quot;&lt;&amp;&gt;&quot;, is &quot;10.0.0.0/16&quot;" type="mismatch">Vpc.Properties.CidrBlock: expected &quot;&lt;&amp;&gt;&quot;, is &quot;10.0.0.0/16&quot;
+      expected at modules/vpc.test.toml:3:13
+      template (built-in) templates/cloudformation/vpc.yaml:[line]</failure>
+        </testcase>
+      </testsuite>
+    </testsuites>
+    "#);
 }
 
 #[test]
@@ -146,6 +184,17 @@ fn cases_are_listed_and_run_by_their_names() {
         (Some(1), Some("tested"), Some(1)),
     );
     assert_eq!(document["modules"][0]["cases"][0]["kind"], "render");
+}
+
+/// What differs from run to run, and the lines of a template that others work on.
+fn neutral(text: &str) -> String {
+    let times = regex::Regex::new(r#"\d+\.\ds|"\d+\.\d{3}""#).unwrap();
+    let lines = regex::Regex::new(r"\.yaml:\d+").unwrap();
+    let text = times.replace_all(text, |found: &regex::Captures<'_>| match &found[0] {
+        quoted if quoted.starts_with('"') => "\"[time]\"",
+        _ => "[time]",
+    });
+    lines.replace_all(&text, ".yaml:[line]").into_owned()
 }
 
 /// A project that has no module of its own.

@@ -313,13 +313,8 @@ impl Reader<'_> {
         let known = || codes::ALL.iter().map(|(code, _)| *code);
         let found = known().find(|code| code.to_string() == written.value);
         if found.is_none() {
-            let names: Vec<String> = known().map(|code| code.to_string()).collect();
             let problem = mistake(format!("there is no code `{}`", written.value), &written.span);
-            self.problems
-                .push(match closest(&written.value, names.iter().map(String::as_str)) {
-                    Some(near) => problem.hint(format!("did you mean `{near}`?")),
-                    None => problem.hint("`mlinfra explain` lists all codes"),
-                });
+            self.problems.push(problem.hint("`mlinfra explain` lists all codes"));
         }
         found
     }

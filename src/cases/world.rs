@@ -308,3 +308,125 @@ fn unannounced(plan: &Plan, stack: &str, changes: &Changes) -> Vec<Failure> {
     }
     failures
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::s3;
+    use crate::module::{Catalogue, render};
+    use crate::spec;
+
+    /// An environment with one network, whose flow logs are kept for so many days.
+    fn network(days: u32) -> RenderedEnvironment {
+        let text = format!(
+            "[project]\nname = \"shop\"\n[environment]\naccount = \"111122223333\"\nregion = \"us-east-1\"\nprotect = false\non_failure = \"delete\"\n\
+             [stacks.network]\nmodule = \"vpc\"\nnat_gateways = \"none\"\nflow_logs_retention_days = {days}\n"
+        );
+        let environment = spec::load("dev", &mut |_| Ok(text.clone())).unwrap();
+        render(&environment, &Catalogue::built_in()).unwrap().0
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_plan_that_still_finds_something_is_told_with_what_it_finds() {
+        let rendered = network(7);
+        let mut world = World::open(&rendered).await.unwrap();
+        assert!(matches!(world.apply(&rendered, "network").await, Went::Well(_)));
+        assert_eq!(world.unsettled(&rendered).await, []);
+        let unsettled = world.unsettled(&network(14)).await;
+        assert!(
+            unsettled[0]
+                .more
+                .iter()
+                .any(|line| line.contains("network.FlowLogGroup")),
+            "{unsettled:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_left_after_everything_was_destroyed_is_named() {
+        let rendered = network(7);
+        let mut world = World::open(&rendered).await.unwrap();
+        assert!(matches!(world.apply(&rendered, "network").await, Went::Well(_)));
+        s3::make_bucket(&world.account.session, "forgotten").await.unwrap();
+        let left = world.destroy(&rendered, "network").await.unwrap_err();
+        assert_eq!(left[0].more, ["s3 bucket forgotten"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_replacement_that_the_plan_did_not_announce_is_told() {
+        let rendered = network(7);
+        let mut world = World::open(&rendered).await.unwrap();
+        assert!(matches!(world.apply(&rendered, "network").await, Went::Well(_)));
+        let (mut plan, _) = world.account.plan(&network(14), Kind::Apply).await.unwrap();
+        let only = |id: &str| BTreeSet::from([id.to_owned()]);
+        let happened = Changes {
+            replaced: only("FlowLogGroup"),
+            removed: only("Vpc"),
+            ..Changes::default()
+        };
+        let told: Vec<String> = unannounced(&plan, "network", &happened)
+            .into_iter()
+            .map(|failure| failure.message)
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "FlowLogGroup: it was replaced, and the plan did not say so",
+                "Vpc: it was removed, and the plan did not say so"
+            ]
+        );
+        // A replacement that may happen was announced, too.
+        plan.stacks[0].changes[0].replacement = Replacement::Conditional;
+        let happened = Changes {
+            replaced: only("FlowLogGroup"),
+            ..Changes::default()
+        };
+        assert_eq!(unannounced(&plan, "network", &happened), []);
+    }
+
+    #[test]
+    fn what_happened_is_read_from_ids_and_from_events() {
+        let resources = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            pairs
+                .iter()
+                .map(|(id, physical)| ((*id).to_owned(), (*physical).to_owned()))
+                .collect()
+        };
+        let event = |id: &str, status: &str| StackEvent {
+            logical_id: id.to_owned(),
+            status: status.to_owned(),
+            ..StackEvent::default()
+        };
+        let before = resources(&[
+            ("Kept", "k"),
+            ("Moved", "1"),
+            ("Named", "n"),
+            ("Gone", "g"),
+            ("Touched", "t"),
+        ]);
+        let after = resources(&[
+            ("Kept", "k"),
+            ("Moved", "2"),
+            ("Named", "n"),
+            ("New", "x"),
+            ("Touched", "t"),
+        ]);
+        let events = [
+            event("Moved", "UPDATE_COMPLETE"),
+            event("Named", "UPDATE_COMPLETE"),
+            event("Named", "DELETE_COMPLETE"),
+            event("Touched", "UPDATE_COMPLETE"),
+            event("Gone", "DELETE_COMPLETE"),
+        ];
+        let set = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<BTreeSet<_>>();
+        assert_eq!(
+            changes(&before, &after, &events),
+            Changes {
+                updated: set(&["Touched"]),
+                replaced: set(&["Moved", "Named"]),
+                added: set(&["New"]),
+                removed: set(&["Gone"]),
+            }
+        );
+    }
+}

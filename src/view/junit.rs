@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::cases::{Failure, Tested, TestedCase, TestedModule};
+use crate::view::text::one_line;
 
 /// The document: a suite for each module, a case for each case.
 pub fn junit(tested: &Tested) -> String {
@@ -52,7 +53,8 @@ fn one(module: &TestedModule, case: &TestedCase) -> String {
     let body: String = case.failures.iter().map(lines).collect();
     format!(
         "{head}>\n      <failure message=\"{}\" type=\"mismatch\">{}</failure>\n    </testcase>\n",
-        escaped(&message),
+        // Messages are single lines: an attribute cannot hold more.
+        escaped(&one_line(&message)),
         escaped(body.trim_end())
     )
 }
@@ -96,9 +98,7 @@ fn escaped(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&apos;"),
-            // Attributes are normalised: a line break in one would become a space.
-            '\n' => escaped.push_str("&#10;"),
-            '\t' => escaped.push_str("&#9;"),
+            '\n' | '\t' => escaped.push(character),
             other if other.is_control() || matches!(other, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
             other => escaped.push(other),
         }
@@ -114,7 +114,7 @@ mod tests {
     fn whatever_stands_in_a_message_is_text() {
         assert_eq!(
             escaped("<a b=\"c\">&'\u{1b}\u{0}\n"),
-            "&lt;a b=&quot;c&quot;&gt;&amp;&apos;\u{fffd}\u{fffd}&#10;"
+            "&lt;a b=&quot;c&quot;&gt;&amp;&apos;\u{fffd}\u{fffd}\n"
         );
     }
 }
