@@ -10,10 +10,15 @@ use crate::diagnostic::{Code, Problem, codes};
 pub const MOST_TOML: u64 = 256 << 10;
 /// The largest template, in bytes: what CloudFormation takes, and room for comments and statements.
 pub const MOST_TEMPLATE: u64 = 2 << 20;
+/// The largest file that a template reads, in bytes: EC2 takes 16 KiB of user data, and an archive of S3 more.
+pub const MOST_USER_DATA: u64 = 64 << 10;
 /// The largest saved plan, in bytes: tens of thousands of changes.
 pub const MOST_PLAN: u64 = 16 << 20;
 /// How many files of one kind a folder may hold.
 pub const MOST_FILES: usize = 1_000;
+
+/// How many folders may lie inside of each other where folders are read whole.
+pub const DEEPEST: usize = 8;
 
 /// Why a file was not read.
 #[derive(Debug, Clone, PartialEq, Eq)]

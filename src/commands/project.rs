@@ -166,6 +166,7 @@ impl Project {
         ] {
             texts.extend(self.files(folder, ending, most)?);
         }
+        texts.extend(self.files_below("templates/user-data", files::MOST_USER_DATA)?);
         Catalogue::with_overrides(texts)
     }
 
@@ -182,19 +183,14 @@ impl Project {
     /// The texts of the files in `folder` with this ending, by path relative to the root; none if it does not exist.
     /// Each has at most `most` bytes.
     fn files(&self, folder: &str, ending: &str, most: u64) -> Result<BTreeMap<String, String>, Problem> {
-        let unreadable =
-            |path: &str, why: String| Problem::error(codes::FILE_UNREADABLE, format!("cannot read {path}: {why}"));
         let path = self.root.join(folder);
         if !path.is_dir() {
             return Ok(BTreeMap::new());
         }
         let mut texts = BTreeMap::new();
-        for name in files_in(&path, ending).map_err(|why| unreadable(folder, why))? {
+        for name in files_in(&path, ending).map_err(|why| unreadable(folder, &why))? {
             if texts.len() >= files::MOST_FILES {
-                let message = format!("{folder}/ holds more than {} files", files::MOST_FILES);
-                return Err(Problem::error(codes::TOO_MANY_FILES, message)
-                    .note(format!("every .{ending} file in it is read"))
-                    .hint("move what does not belong there into a folder of its own"));
+                return Err(too_many(folder, &format!("every .{ending} file in it is read")));
             }
             let relative = format!("{folder}/{name}");
             let text = files::text(&path.join(&name), most).map_err(|unread| unread.problem(&relative))?;
@@ -202,6 +198,51 @@ impl Project {
         }
         Ok(texts)
     }
+
+    /// The texts of the files in `folder` and in the folders inside of it, by path relative to the root; none if it does
+    /// not exist. Hidden files are left out.
+    fn files_below(&self, folder: &str, most: u64) -> Result<BTreeMap<String, String>, Problem> {
+        let mut texts = BTreeMap::new();
+        let mut open = vec![(folder.to_owned(), 0)];
+        while let Some((folder, depth)) = open.pop() {
+            let path = self.root.join(&folder);
+            if !path.is_dir() {
+                continue;
+            }
+            if depth > files::DEEPEST {
+                let message = format!("{folder} lies more than {} folders deep", files::DEEPEST);
+                return Err(Problem::error(codes::TOO_MANY_FILES, message)
+                    .hint("look for a symbolic link that leads back to a folder above it"));
+            }
+            for name in names_in(&path).map_err(|why| unreadable(&folder, &why))? {
+                let relative = format!("{folder}/{name}");
+                let full = path.join(&name);
+                if full.is_dir() {
+                    open.push((relative, depth + 1));
+                    continue;
+                }
+                if texts.len() >= files::MOST_FILES {
+                    return Err(too_many(&folder, "every file in it is read"));
+                }
+                let text = files::text(&full, most).map_err(|unread| unread.problem(&relative))?;
+                texts.insert(relative, text);
+            }
+        }
+        Ok(texts)
+    }
+}
+
+fn unreadable(path: &str, why: &str) -> Problem {
+    Problem::error(codes::FILE_UNREADABLE, format!("cannot read {path}: {why}"))
+}
+
+fn too_many(folder: &str, what: &str) -> Problem {
+    Problem::error(
+        codes::TOO_MANY_FILES,
+        format!("{folder}/ holds more than {} files", files::MOST_FILES),
+    )
+    .note(what)
+    .hint("move what does not belong there into a folder of its own")
 }
 
 /// Renders an environment and holds it against the policy as it is on the day `today`; gives warnings beside it.
@@ -222,12 +263,19 @@ pub fn judged(
 
 /// The names of the files in `folder` with this ending, hidden ones left out, sorted; else why they cannot be listed.
 pub fn files_in(folder: &Path, ending: &str) -> Result<Vec<String>, String> {
+    let ends = |name: &String| Path::new(name).extension().is_some_and(|found| found == ending);
+    let mut names = names_in(folder)?;
+    names.retain(|name| ends(name) && !folder.join(name).is_dir());
+    Ok(names)
+}
+
+/// The names of what lies in `folder`, hidden ones left out, sorted; else why they cannot be listed.
+fn names_in(folder: &Path) -> Result<Vec<String>, String> {
     let mut names = Vec::new();
     for entry in fs_err::read_dir(folder).map_err(|error| reason(&error))? {
         let entry = entry.map_err(|error| reason(&error))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let ends = Path::new(&name).extension().is_some_and(|found| found == ending);
-        if ends && !name.starts_with('.') && !entry.path().is_dir() {
+        if !name.starts_with('.') {
             names.push(name);
         }
     }

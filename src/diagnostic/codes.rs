@@ -66,6 +66,7 @@ codes! {
     WIRE_CYCLE = 215, "stacks depend on each other in a cycle";
     WIRE_OUTPUT_ABSENT = 216, "a reference to an output that the stack does not make as it is configured";
     TEMPLATE_MISSING = 217, "a module has no template";
+    OVERRIDE_UNFIT = 218, "a project's own module lacks what others take from it";
 
     RENDER_FAILED = 301, "a template cannot be rendered";
     RENDER_UNDEFINED = 302, "a template uses a name that is not defined";
@@ -76,6 +77,7 @@ codes! {
     PARAMETER_WITHOUT_VALUE = 307, "a template declares a parameter that nothing fills";
     PARAMETER_CONFLICT = 308, "a template uses a name that an input needs";
     RENDER_TOO_MUCH = 309, "rendering a template takes more than any stack needs";
+    TEMPLATE_FILE = 310, "a template reads a file that is not there";
 
     TEMPLATE_TOO_LARGE = 401, "a template is larger than CloudFormation takes";
     TEMPLATE_TOO_DEEP = 402, "a template nests too deeply";

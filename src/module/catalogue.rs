@@ -3,15 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use super::contract::{Contract, Origin};
+use super::contract::{BUILT_IN, Contract, Field, Files, Origin, Provider};
 use super::read;
+use super::typing::Takes;
 use crate::diagnostic::{Problem, Problems, Source, Span, codes};
 use crate::spec::field;
+
+mod embedded;
 
 /// The modules that an environment can use.
 #[derive(Debug, Clone)]
 pub struct Catalogue {
-    modules: BTreeMap<String, Arc<Contract>>,
+    modules: Modules,
+    /// `modules/NAME.test.toml`, by the module's name.
+    tests: Files,
     /// What is wrong with built-in modules: nothing, as the tests see to; kept so that nothing can fail silently.
     pub(super) problems: Problems,
 }
@@ -19,16 +24,14 @@ pub struct Catalogue {
 impl Catalogue {
     /// The modules that are compiled in.
     pub fn built_in() -> Self {
-        static BUILT_IN: LazyLock<Catalogue> = LazyLock::new(|| {
-            let (modules, problems) = read_all(&embedded(), &BTreeMap::new());
-            Catalogue { modules, problems }
-        });
+        static BUILT_IN: LazyLock<Catalogue> = LazyLock::new(|| read_all(&embedded::files(), &BTreeMap::new()));
         BUILT_IN.clone()
     }
 
-    /// The built-in modules with a project's own files over them: `modules/x.toml` and
-    /// `templates/cloudformation/x.yaml`, by path relative to the project's root. A file of the same name replaces the
-    /// built-in one; contract and template can be replaced separately. Errors: every mistake in these files.
+    /// The built-in modules with a project's own files over them: `modules/x.toml`, `modules/x.test.toml`,
+    /// `templates/cloudformation/x.yaml` and `templates/user-data/x`, by path relative to the project's root. A file of
+    /// the same name replaces the built-in one; contract, template and the rest can be replaced separately. Errors:
+    /// every mistake in contracts.
     pub fn with_overrides(files: BTreeMap<String, String>) -> Result<Self, Problems> {
         let own: BTreeMap<String, Arc<Source>> = files
             .into_iter()
@@ -43,8 +46,7 @@ impl Catalogue {
         if own.is_empty() {
             return Ok(Self::built_in());
         }
-        let (modules, problems) = read_all(&embedded(), &own);
-        let mut catalogue = Self { modules, problems };
+        let mut catalogue = read_all(&embedded::files(), &own);
         catalogue.problems.extend(Self::built_in().problems);
         if catalogue.problems.has_errors() {
             return Err(catalogue.problems.sorted());
@@ -62,19 +64,34 @@ impl Catalogue {
         self.modules.get(name).map(Arc::as_ref)
     }
 
+    /// The tests of the module `name`: built in or, over that, the project's own.
+    pub fn test_file(&self, name: &str) -> Option<&Arc<Source>> {
+        self.tests.get(name)
+    }
+
     /// All modules, by name.
     pub fn modules(&self) -> impl Iterator<Item = &Contract> {
         self.modules.values().map(Arc::as_ref)
     }
 }
 
-/// Begins the path of built-in files in messages, so that nobody looks for them in the project.
-const BUILT_IN_PREFIX: &str = "(built-in) ";
-
 type Modules = BTreeMap<String, Arc<Contract>>;
 
-fn read_all(built_in: &BTreeMap<String, Arc<Source>>, own: &BTreeMap<String, Arc<Source>>) -> (Modules, Problems) {
+fn read_all(built_in: &Files, own: &Files) -> Catalogue {
     let mut problems = Problems::default();
+    let both = || built_in.iter().chain(own);
+    let tests: Files = both()
+        .filter_map(|(path, source)| Some((test_of(path)?.to_owned(), Arc::clone(source))))
+        .collect();
+    let read_by_templates = |path: &str| {
+        Some(path.strip_prefix(TEMPLATES)?)
+            .filter(|path| path.starts_with(FILES))
+            .map(str::to_owned)
+    };
+    let files: Files = both()
+        .filter_map(|(path, source)| Some((read_by_templates(path)?, Arc::clone(source))))
+        .collect();
+    let files = Arc::new(files);
     // Without files of a project this is what fills the static that the others start from.
     let mut modules = if own.is_empty() {
         Modules::new()
@@ -86,19 +103,15 @@ fn read_all(built_in: &BTreeMap<String, Arc<Source>>, own: &BTreeMap<String, Arc
     paths.sort();
     paths.dedup();
     for path in paths {
-        let Some(name) = path
-            .strip_prefix("modules/")
-            .and_then(|name| name.strip_suffix(".toml"))
-        else {
-            continue;
-        };
+        let Some(name) = module_of(path) else { continue };
         if let Some(known) = modules.get_mut(name).filter(|_| !own.contains_key(path)) {
-            let template = known.template.path.trim_start_matches(BUILT_IN_PREFIX);
+            // What its template reads may be the project's own too.
+            Arc::make_mut(known).files = Arc::clone(&files);
+            let template = known.template.path.trim_start_matches(BUILT_IN);
             if let Some(template) = own.get(template) {
-                let mut changed = Contract::clone(known);
+                let changed = Arc::make_mut(known);
                 changed.template = Arc::clone(template);
                 changed.origin = Origin::Project;
-                *known = Arc::new(changed);
             }
             continue;
         }
@@ -112,6 +125,7 @@ fn read_all(built_in: &BTreeMap<String, Arc<Source>>, own: &BTreeMap<String, Arc
             Ok(mut found) => match find(&found.template_path) {
                 Some(template) => {
                     found.contract.template = Arc::clone(template);
+                    found.contract.files = Arc::clone(&files);
                     modules.insert(name.to_owned(), Arc::new(found.contract));
                 }
                 None => problems.push(
@@ -127,85 +141,93 @@ fn read_all(built_in: &BTreeMap<String, Arc<Source>>, own: &BTreeMap<String, Arc
         }
     }
     check_providers(&modules, &mut problems);
-    (modules, problems)
+    Catalogue {
+        modules,
+        tests,
+        problems,
+    }
+}
+
+/// What `file` reads is under this folder.
+const TEMPLATES: &str = "templates/";
+/// The folder of what templates read, under [`TEMPLATES`].
+pub(super) const FILES: &str = "user-data/";
+
+/// The module whose contract this path is.
+fn module_of(path: &str) -> Option<&str> {
+    let name = path.strip_prefix("modules/")?.strip_suffix(".toml")?;
+    (!name.ends_with(".test")).then_some(name)
+}
+
+/// The module whose tests this path is.
+fn test_of(path: &str) -> Option<&str> {
+    path.strip_prefix("modules/")?.strip_suffix(".test.toml")
 }
 
 /// `from` must name outputs that exist and have a type that fits; modules that do not exist here are no error,
-/// because a project may bring them.
+/// because a project may bring them. What a project's own contract in place of a built-in one has lost is told where a
+/// stack needs it.
 fn check_providers(modules: &Modules, problems: &mut Problems) {
-    use super::typing::Takes;
     for contract in modules.values() {
         for input in contract.inputs.values() {
             for from in &input.from {
                 let Some(provider) = modules.get(&from.module) else {
                     continue;
                 };
-                let place = |problem: Problem| problem.at(from.span.clone(), "");
-                match provider.outputs.get(&from.output) {
-                    None => {
+                if contract.is_built_in() && !provider.is_built_in() {
+                    continue;
+                }
+                let ty = &input.ty;
+                let invalid =
+                    |message: String| Problem::error(codes::CONTRACT_INVALID, message).at(from.span.clone(), "");
+                let problem = match misfit(input, from, provider) {
+                    None => continue,
+                    Some(Misfit::Missing) => {
                         let message = format!(
                             "`{}`: the module `{}` has no output `{}`",
                             input.name, from.module, from.output
                         );
                         let names = provider.outputs.keys().map(String::as_str);
-                        let problem = place(Problem::error(codes::CONTRACT_INVALID, message));
-                        problems.push(field::with_suggestion(problem, &from.output, names, "it has"));
+                        field::with_suggestion(invalid(message), &from.output, names, "it has")
                     }
-                    Some(output) => {
-                        let fits = match Takes::of(&input.ty) {
-                            Takes::List => output.list,
-                            Takes::Text | Takes::Number => !output.list,
-                            Takes::Nothing => false,
-                        };
-                        if !fits {
-                            let kind = if output.list { "list<string>" } else { "string" };
-                            problems.push(place(Problem::error(
-                                codes::CONTRACT_INVALID,
-                                format!(
-                                    "`{}` is `{}`, but {}.{} is `{kind}`",
-                                    input.name, input.ty, from.module, from.output
-                                ),
-                            )));
-                        }
-                    }
-                }
+                    Some(Misfit::Kind(kind)) => invalid(format!(
+                        "`{}` is `{ty}`, but {}.{} is `{kind}`",
+                        input.name, from.module, from.output
+                    )),
+                };
+                problems.push(problem);
             }
         }
     }
 }
 
+/// Why an input cannot be wired to an output.
+pub(super) enum Misfit {
+    /// There is no such output.
+    Missing,
+    /// It is of this type.
+    Kind(&'static str),
+}
+
+/// Why `input` cannot be wired to the output that `from` names of `provider`.
+pub(super) fn misfit(input: &Field, from: &Provider, provider: &Contract) -> Option<Misfit> {
+    let Some(output) = provider.outputs.get(&from.output) else {
+        return Some(Misfit::Missing);
+    };
+    let fits = match Takes::of(input.provided()) {
+        Takes::List => output.list,
+        Takes::Text | Takes::Number => !output.list,
+        Takes::Nothing => false,
+    };
+    (!fits).then_some(Misfit::Kind(if output.list { "list<string>" } else { "string" }))
+}
+
+/// The module `name` as it is built in, whatever a project has in its place.
+pub(super) fn built_in(name: &str) -> Option<Arc<Contract>> {
+    Catalogue::built_in().modules.get(name).cloned()
+}
+
 /// A span at the top of a text.
 pub(super) fn top(source: &Arc<Source>) -> Span {
     Span::new(source, 0..0)
-}
-
-macro_rules! built_in {
-    ($($name:literal),* $(,)?) => {
-        /// Path and text of every file of the built-in modules.
-        const EMBEDDED: &[(&str, &str)] = &[$(
-            (
-                concat!("modules/", $name, ".toml"),
-                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/modules/", $name, ".toml")),
-            ),
-            (
-                concat!("templates/cloudformation/", $name, ".yaml"),
-                include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/cloudformation/", $name, ".yaml")),
-            ),
-        )*];
-    };
-}
-
-built_in!("ecr", "eks", "s3", "sagemaker", "vpc");
-
-fn embedded() -> BTreeMap<String, Arc<Source>> {
-    EMBEDDED
-        .iter()
-        .map(|(path, text)| {
-            let source = Source {
-                path: format!("{BUILT_IN_PREFIX}{path}"),
-                text: (*text).to_owned(),
-            };
-            ((*path).to_owned(), Arc::new(source))
-        })
-        .collect()
 }

@@ -1,5 +1,6 @@
 //! Contracts: what a module takes, what it gives and how it is wired (`modules/NAME.toml`).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -7,6 +8,9 @@ use indexmap::IndexMap;
 use super::types::Type;
 use crate::diagnostic::{Source, Span};
 use crate::spec::{Entry, Value};
+
+/// Begins the path of built-in files in messages, so that nobody looks for them in the project.
+pub(super) const BUILT_IN: &str = "(built-in) ";
 
 /// A module: its contract and the template that it renders.
 #[derive(Debug, Clone)]
@@ -25,11 +29,18 @@ pub struct Contract {
     pub types: IndexMap<String, Record>,
     /// Outputs in the order of the contract.
     pub outputs: IndexMap<String, Output>,
+    /// What it costs money for, in the order of the contract.
+    pub price: Vec<Price>,
     /// The contract's text.
     pub source: Arc<Source>,
     /// The template's text.
     pub template: Arc<Source>,
+    /// What the template can read with `file`, by path relative to `templates/`: `user-data/workbench.sh`.
+    pub files: Arc<Files>,
 }
+
+/// Texts by their names.
+pub type Files = BTreeMap<String, Arc<Source>>;
 
 /// Whether a module was compiled in or lies in the project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -62,7 +73,8 @@ pub struct Field {
     pub min: Option<f64>,
     /// The greatest of these.
     pub max: Option<f64>,
-    /// Outputs that it is wired to if the file gives no value; more than one candidate is an error.
+    /// Outputs that it is wired to if the file gives no value; more than one candidate is an error, unless it
+    /// [gathers](Field::gathers).
     pub from: Vec<Provider>,
     /// No such stack in the environment: then the default or `none`, and no error.
     pub from_optional: bool,
@@ -109,6 +121,21 @@ pub struct Output {
     pub span: Span,
 }
 
+/// Something that a module costs money for; how much differs by region and is not said.
+#[derive(Debug, Clone)]
+pub struct Price {
+    /// What is paid for, `NAT gateway`.
+    pub item: String,
+    /// By what it is counted, `hour and GB processed`.
+    pub unit: String,
+    /// The inputs that decide how much of it there is; may be empty.
+    pub inputs: Vec<String>,
+    /// What makes it more or less, in a sentence.
+    pub doc: String,
+    /// Where it stands in the contract.
+    pub span: Span,
+}
+
 /// A regular expression that must match a whole string.
 #[derive(Debug, Clone)]
 pub struct Pattern {
@@ -124,6 +151,20 @@ impl Field {
         self.default.is_none() && !self.optional && self.from.is_empty()
     }
 
+    /// Whether it takes one entry from every stack that makes one of the outputs in `from`, by the stack's name, in
+    /// place of one value from the only such stack.
+    pub fn gathers(&self) -> bool {
+        matches!(self.ty, Type::Map(_)) && !self.from.is_empty()
+    }
+
+    /// The type of what one stack provides for it.
+    pub(super) fn provided(&self) -> &Type {
+        match &self.ty {
+            Type::Map(item) if self.gathers() => item,
+            ty => ty,
+        }
+    }
+
     /// A value as it could stand in an environment file, to be shown as an example.
     pub(super) fn sample(&self) -> String {
         let written = self.example.as_ref().or_else(|| self.values.first());
@@ -136,6 +177,11 @@ impl Field {
 }
 
 impl Contract {
+    /// Whether the contract itself was compiled in; its template may still be the project's.
+    pub(super) fn is_built_in(&self) -> bool {
+        self.source.path.starts_with(BUILT_IN)
+    }
+
     /// The module's own entry for `name` in `[inputs]`, as written; for pointing.
     pub fn input_span(&self, name: &str) -> Option<&Span> {
         self.inputs.get(name).map(|input| &input.span)

@@ -1,19 +1,21 @@
 //! The template language: MiniJinja, with values that come out as JSON and values that are not known yet.
 
-use std::sync::Arc;
-
-use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, Value, ValueKind};
+use minijinja::value::{Kwargs, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 
 use super::contract::pascal;
-use super::typing::{Resolved, Takes};
+use super::typing::{Resolved, Wire};
 use crate::template::read::MAXIMUM_DEPTH;
 
+mod deferred;
+pub(super) mod files;
 mod names;
 
+use deferred::Deferred;
+pub(super) use deferred::deferred_parameter;
 pub(super) use names::suggestion;
 
-/// Begins the detail of errors that say "known only after a deployment"; the input's name follows.
+/// Begins the detail of errors that say "known only after a deployment"; the parameter's name follows.
 pub(super) const DEFERRED: char = '\u{E002}';
 /// Begins the detail of errors that a template raises with `fail`.
 pub(super) const REFUSED: char = '\u{E003}';
@@ -58,6 +60,9 @@ pub(super) fn language() -> Environment<'static> {
             Ok(pascal(&text))
         }
     });
+    for name in ["length", "count"] {
+        language.add_filter(name, length);
+    }
     language.add_function("cidr_subnet", cidr_subnet);
     language.add_function("cidr_size", cidr_size);
     language.add_function("sub", sub);
@@ -73,81 +78,22 @@ pub(super) fn language() -> Environment<'static> {
     language
 }
 
-/// A typed value as templates see it.
-pub(super) fn value(resolved: &Resolved) -> Value {
+/// A typed value as templates see it. `length` knows how many items a list of another stack has.
+pub(super) fn value(resolved: &Resolved, length: &dyn Fn(&Wire) -> Option<usize>) -> Value {
     match resolved {
         Resolved::None => Value::from(()),
         Resolved::String(text) => Value::from(text.as_str()),
         Resolved::Integer(number) => Value::from(*number),
         Resolved::Number(number) => Value::from(*number),
         Resolved::Boolean(value) => Value::from(*value),
-        Resolved::List(items) => Value::from(items.iter().map(value).collect::<Vec<_>>()),
+        Resolved::List(items) => Value::from(items.iter().map(|item| value(item, length)).collect::<Vec<_>>()),
         Resolved::Map(entries) => Value::from_pairs(
             entries
                 .iter()
-                .map(|(key, inner)| (Value::from(key.as_str()), value(inner))),
+                .map(|(key, inner)| (Value::from(key.as_str()), value(inner, length))),
         ),
-        Resolved::Deferred(wire) => Value::from_object(Deferred {
-            input: wire.input.clone(),
-            parameter: wire.parameter.clone(),
-            list: wire.takes == Takes::List,
-        }),
+        Resolved::Deferred(wire) => Deferred::value(wire, length(wire)),
     }
-}
-
-/// The output of a stack that may not exist yet. It can be written out and asked whether it is there; whatever needs
-/// the value itself is an error.
-#[derive(Debug)]
-struct Deferred {
-    input: String,
-    parameter: String,
-    list: bool,
-}
-
-impl Deferred {
-    fn error(&self) -> Error {
-        Error::new(
-            ErrorKind::InvalidOperation,
-            format!("{DEFERRED}{}{DEFERRED}", self.input),
-        )
-    }
-
-    fn reference(&self) -> Value {
-        intrinsic("Ref", Value::from(self.parameter.as_str()))
-    }
-}
-
-impl Object for Deferred {
-    fn repr(self: &Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Iterable
-    }
-
-    fn get_value(self: &Arc<Self>, _: &Value) -> Option<Value> {
-        Some(Value::from(self.error()))
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(vec![Value::from(self.error())])
-    }
-
-    fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
-        None
-    }
-
-    fn is_true(self: &Arc<Self>) -> bool {
-        true
-    }
-
-    /// Concatenation cannot fail, so it gets a text that the formatter refuses.
-    fn render(self: &Arc<Self>, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{DEFERRED}{}{DEFERRED}", self.input)
-    }
-}
-
-/// The input whose value was needed, from the detail of an error or a text that was made of it.
-pub(super) fn deferred_input(text: &str) -> Option<&str> {
-    let (_, rest) = text.split_once(DEFERRED)?;
-    rest.split_once(DEFERRED).map(|(input, _)| input)
 }
 
 fn intrinsic(name: &'static str, argument: Value) -> Value {
@@ -224,7 +170,7 @@ fn json(value: &Value, out: &mut String, depth: usize) -> Result<(), Error> {
         return Err(too_large());
     }
     if let Some(deferred) = value.downcast_object_ref::<Deferred>() {
-        return json(&deferred.reference(), out, depth);
+        return json(&deferred.written(), out, depth);
     }
     match value.kind() {
         ValueKind::None => out.push_str("null"),
@@ -307,6 +253,14 @@ fn string(text: &str, out: &mut String) -> Result<(), Error> {
     Ok(())
 }
 
+/// The interpreter's own filter, which would not say why the length of a list is not known.
+fn length(value: &Value) -> Result<usize, Error> {
+    match value.downcast_object_ref::<Deferred>() {
+        Some(deferred) => deferred.length().ok_or_else(|| deferred.error()),
+        None => minijinja::filters::length(value),
+    }
+}
+
 /// `cidr_subnet("10.0.0.0/16", 4, 2)`: the third of the sixteen networks with four more bits of prefix.
 fn cidr_subnet(cidr: &Value, new_bits: u8, index: u32) -> Result<String, Error> {
     let net = network(cidr)?;
@@ -363,7 +317,7 @@ fn sub(text: &str, values: Kwargs) -> Result<Value, Error> {
         }
         let value: Value = values.get(name)?;
         let part = match value.downcast_object_ref::<Deferred>() {
-            Some(deferred) if deferred.list => {
+            Some(deferred) if deferred.is_list() => {
                 return Err(failed(format!("`{name}` is a list: write join(\",\", ...) around it")));
             }
             Some(_) => value,
@@ -388,10 +342,11 @@ fn sub(text: &str, values: Kwargs) -> Result<Value, Error> {
 /// `select(0, subnet_ids)`: one element of a list, now if it is known, else when CloudFormation knows it.
 fn select(index: u32, list: Value) -> Result<Value, Error> {
     let deferred = list.downcast_object_ref::<Deferred>();
-    if deferred.is_some_and(|deferred| !deferred.list) {
+    if deferred.is_some_and(|deferred| !deferred.is_list()) {
         return Err(failed("`select` needs a list, this is one value".into()));
     }
-    if deferred.is_some() || list.kind() == ValueKind::Map {
+    let unknown = deferred.is_some_and(|deferred| deferred.length().is_none());
+    if unknown || list.kind() == ValueKind::Map {
         return Ok(intrinsic("Fn::Select", Value::from(vec![Value::from(index), list])));
     }
     let length = list.len().unwrap_or(0);
@@ -404,7 +359,7 @@ fn select(index: u32, list: Value) -> Result<Value, Error> {
 /// `join(",", list)`: a string if every element is known, else `Fn::Join`.
 fn join(separator: &str, list: Value) -> Result<Value, Error> {
     let deferred = list.downcast_object_ref::<Deferred>();
-    if deferred.is_some_and(|deferred| !deferred.list) {
+    if deferred.is_some_and(|deferred| !deferred.is_list()) {
         return Err(failed("`join` needs a list, this is one value".into()));
     }
     let later = || intrinsic("Fn::Join", Value::from(vec![Value::from(separator), list.clone()]));

@@ -4,8 +4,11 @@
 //! A marker is a private-use character, the line's number and another one, put behind the indentation of each line
 //! that begins outside of tags and not with a statement or comment. Values cannot contain these characters unescaped.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+
+mod uses;
+
+pub(super) use uses::{Name, Need, Use, uses};
 
 const OPEN: char = '\u{E000}';
 const CLOSE: char = '\u{E001}';
@@ -203,75 +206,6 @@ pub(super) fn strip(rendered: &str) -> (String, Vec<usize>) {
         lines.push(last);
     }
     (text, lines)
-}
-
-/// A use of an input that needs its value, or that of a name that a loop or `set` made of it.
-#[derive(Debug)]
-pub(super) struct Use {
-    /// The input.
-    pub(super) input: String,
-    /// Where its name, or the name derived from it, stands.
-    pub(super) bytes: Range<usize>,
-    /// Whether a comparison or `in` stands beside it.
-    pub(super) compared: bool,
-}
-
-/// Every place where a tag names an input; names made by `for` and `set` count as the inputs that they come from.
-pub(super) fn uses(text: &str, tags: &[Tag], is_input: &dyn Fn(&str) -> bool) -> Vec<Use> {
-    let word = |token: &Token| text.get(token.bytes.clone()).unwrap_or_default().to_owned();
-    let mut aliases: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut uses = Vec::new();
-    for tag in tags {
-        let words: Vec<String> = tag.tokens.iter().map(word).collect();
-        let keyword = words.first().map_or("", String::as_str);
-        let (binds, split) = match keyword {
-            "for" if !tag.expression => (1, words.iter().position(|word| word == "in")),
-            "set" if !tag.expression => (1, words.iter().position(|word| word == "=")),
-            _ => (0, None),
-        };
-        let bound: BTreeSet<String> = match split {
-            Some(split) => tag
-                .tokens
-                .iter()
-                .zip(&words)
-                .take(split)
-                .skip(binds)
-                .filter(|(token, _)| token.kind == Kind::Word)
-                .map(|(_, word)| word.clone())
-                .collect(),
-            None => BTreeSet::new(),
-        };
-        let mut named = BTreeSet::new();
-        for (index, token) in tag.tokens.iter().enumerate().skip(split.map_or(0, |split| split + 1)) {
-            let name = words.get(index).map_or("", String::as_str);
-            let beside = |offset: usize| words.get(offset).map_or("", String::as_str);
-            let before = if index == 0 { "" } else { beside(index - 1) };
-            let after = beside(index + 1);
-            if token.kind != Kind::Word || before == "." || (after == "=" && split.is_none()) {
-                continue;
-            }
-            let inputs = match aliases.get(name) {
-                Some(inputs) => inputs.clone(),
-                None if is_input(name) => BTreeSet::from([name.to_owned()]),
-                None => continue,
-            };
-            let signs = ["==", "!=", "<", ">", "<=", ">=", "in"];
-            let negated = after == "not" && beside(index + 2) == "in";
-            let compared = is_input(name) && (signs.contains(&before) || signs.contains(&after) || negated);
-            for input in inputs {
-                named.insert(input.clone());
-                uses.push(Use {
-                    input,
-                    bytes: token.bytes.clone(),
-                    compared,
-                });
-            }
-        }
-        for name in bound {
-            aliases.insert(name, named.clone());
-        }
-    }
-    uses
 }
 
 /// Expressions that do not stand where a whole YAML value or key stands.

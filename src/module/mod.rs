@@ -30,7 +30,7 @@ mod typing;
 mod wiring;
 
 pub use catalogue::Catalogue;
-pub use contract::{Contract, Field, Origin, Output, Pattern, Provider, Record, pascal};
+pub use contract::{Contract, Field, Files, Origin, Output, Pattern, Price, Provider, Record, pascal};
 pub use keys::{LAYOUT, layout};
 pub use origin::relocate;
 pub use parts::Part;

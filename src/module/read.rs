@@ -7,11 +7,14 @@ use indexmap::IndexMap;
 
 use super::contract::{Contract, Field, Origin, Output, Pattern, Provider, Record, pascal, whole};
 use super::types::{Type, is_identifier};
+use super::typing::Takes;
 use super::{keys, typing};
 use crate::diagnostic::{Problem, Problems, Source, Span, codes};
 use crate::spec::keys::names;
 use crate::spec::syntax::{self, Table};
 use crate::spec::{Data, Entry, Spanned, Value, field, is_name};
+
+mod price;
 
 /// Names that templates see beside the inputs.
 pub(super) const CONTEXT: [&str; 9] = [
@@ -95,6 +98,7 @@ pub(super) fn contract(name: &str, source: &Arc<Source>, origin: Origin) -> Resu
         }
     }
     let outputs = outputs(&root, &inputs, &mut problems);
+    let price = price::price(&root, &inputs, &mut problems);
     let contract = Contract {
         name: name.to_owned(),
         summary: summary.map(|summary| summary.value).unwrap_or_default(),
@@ -103,8 +107,10 @@ pub(super) fn contract(name: &str, source: &Arc<Source>, origin: Origin) -> Resu
         inputs,
         types,
         outputs,
+        price,
         source: Arc::clone(source),
         template: Arc::clone(source),
+        files: Arc::default(),
     };
     if !problems.has_errors() {
         check_defaults(&contract, &mut problems);
@@ -291,6 +297,7 @@ fn one_field(
         .iter()
         .filter_map(|text| provider(text, problems))
         .collect::<Vec<_>>();
+    check_gathering(name, &ty, &from, problems);
     let from_optional = field::boolean(body, "from_optional", problems).unwrap_or(false);
     if from_optional && from.is_empty() {
         problems.push(invalid(
@@ -314,6 +321,30 @@ fn one_field(
         example: body.get("example").map(|example| example.value.clone()),
         span: whole_header(entry),
     })
+}
+
+/// What a map with `from` gathers must be something that outputs can be, and one entry for each stack.
+fn check_gathering(name: &str, ty: &Type, from: &[Provider], problems: &mut Problems) {
+    let Type::Map(item) = ty else { return };
+    for (index, provider) in from.iter().enumerate() {
+        if Takes::of(item) == Takes::Nothing {
+            let message = format!("`{name}` is `{ty}`, and outputs of other stacks are strings or lists of them");
+            problems.push(
+                invalid(&provider.span, message).hint("a map that gathers is `map<string>` or `map<list<string>>`"),
+            );
+            return;
+        }
+        let earlier = from.iter().take(index).find(|other| other.module == provider.module);
+        if let Some(earlier) = earlier {
+            let message = format!("`{name}` gathers from the module `{}` twice", provider.module);
+            problems.push(
+                invalid(&provider.span, message)
+                    .at(earlier.span.clone(), "first here")
+                    .note("it has one entry for each stack, which is named after the stack")
+                    .hint("gather the other output in an input of its own"),
+            );
+        }
+    }
 }
 
 /// The key alone: a table's span runs over all of its lines, too much to underline.

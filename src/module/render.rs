@@ -20,6 +20,9 @@ use crate::template::{self, Node};
 
 mod failures;
 mod interface;
+mod lengths;
+
+use lengths::Lengths;
 
 /// Types, wires and renders every stack of an environment, and checks what comes out.
 ///
@@ -42,6 +45,7 @@ pub fn attempt(environment: &Environment, catalogue: &Catalogue) -> Result<(Rend
     let mut problems = Problems::default();
     let (mut language, marked) = compile(&wired, &mut problems);
     let mut stacks = IndexMap::new();
+    let mut lengths = Lengths::default();
     for stack in &wired {
         let name = &stack.spec.name.value;
         let module = &stack.contract.name;
@@ -50,7 +54,15 @@ pub fn attempt(environment: &Environment, catalogue: &Catalogue) -> Result<(Rend
         };
         let steps = bounds::steps(&stack.contract.template.text, &marked.tags, jinja::MOST_STEPS);
         language.set_fuel(Some(steps));
-        if let Some(rendered) = one(environment, stack, &wired, &language, marked, &mut problems) {
+        language.add_function("file", jinja::files::function(Arc::clone(&stack.contract.files)));
+        let known = Known {
+            environment,
+            stacks: &wired,
+            language: &language,
+            lengths: &lengths,
+        };
+        if let Some(rendered) = one(stack, &known, marked, &mut problems) {
+            lengths.note(&rendered);
             stacks.insert(name.clone(), rendered);
         }
     }
@@ -111,29 +123,34 @@ fn compile<'a>(
     (language, texts)
 }
 
-fn one(
-    environment: &Environment,
-    stack: &WiredStack<'_>,
-    all: &[WiredStack<'_>],
-    language: &minijinja::Environment<'_>,
-    marked: &Marked,
-    problems: &mut Problems,
-) -> Option<RenderedStack> {
+/// What a stack is rendered from beside its own values.
+struct Known<'a> {
+    environment: &'a Environment,
+    stacks: &'a [WiredStack<'a>],
+    language: &'a minijinja::Environment<'static>,
+    lengths: &'a Lengths,
+}
+
+fn one(stack: &WiredStack<'_>, known: &Known<'_>, marked: &Marked, problems: &mut Problems) -> Option<RenderedStack> {
+    let environment = known.environment;
     let (name, contract) = (&stack.spec.name.value, stack.contract);
     let mut origins = origins(stack, marked);
-    let compared = failures::comparisons(stack, marked, &origins);
+    let compared = failures::comparisons(stack, marked, &origins, known.lengths);
     if !compared.0.is_empty() {
         problems.extend(compared);
         return None;
     }
-    let context = context(environment, stack);
-    let rendered = language
+    let context = context(environment, stack, known.lengths);
+    let rendered = known
+        .language
         .get_template(&contract.name)
         .and_then(|template| jinja::render(&template, context));
     let (text, lines) = match rendered {
         Ok(text) => lines::strip(&text),
         Err(error) => {
-            problems.push(failures::render_problem(&error, stack, marked, &origins));
+            if let Some(problem) = failures::render_problem(&error, stack, marked, &origins, known.lengths) {
+                problems.push(problem);
+            }
             return None;
         }
     };
@@ -156,7 +173,7 @@ fn one(
         }
     };
     let mut found = Problems::default();
-    let parameters = interface::parameters(&mut document, stack, all, &mut found);
+    let parameters = interface::parameters(&mut document, stack, known.stacks, &mut found);
     let outputs = interface::outputs(&document, stack, &mut found);
     found.extend(template::check(&document));
     problems.extend(located(found));
@@ -219,7 +236,7 @@ fn origins(stack: &WiredStack<'_>, marked: &Marked) -> Origins {
     }
 }
 
-fn context(environment: &Environment, stack: &WiredStack<'_>) -> Value {
+fn context(environment: &Environment, stack: &WiredStack<'_>, lengths: &Lengths) -> Value {
     let name = &stack.spec.name.value;
     let own = [
         ("project", Value::from(environment.project.value.as_str())),
@@ -235,7 +252,7 @@ fn context(environment: &Environment, stack: &WiredStack<'_>) -> Value {
     let inputs = stack
         .values
         .iter()
-        .map(|(name, value)| (name.as_str(), jinja::value(value)));
+        .map(|(name, value)| (name.as_str(), jinja::value(value, &|wire| lengths.of(wire))));
     Value::from_pairs(
         own.into_iter()
             .chain(inputs)

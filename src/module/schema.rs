@@ -240,7 +240,12 @@ fn explained(field: &Field) -> String {
         .iter()
         .map(|provider| format!("{}.{}", provider.module, provider.output))
         .collect();
-    if !from.is_empty() {
+    if field.gathers() {
+        text.push_str(&format!(
+            "\n\nIf not given: {} of every such stack, by the stack's name.",
+            from.join(" or ")
+        ));
+    } else if !from.is_empty() {
         let otherwise = if field.from_optional { ", if there is one" } else { "" };
         text.push_str(&format!(
             "\n\nIf not given: wired to {} of the only such stack{otherwise}.",

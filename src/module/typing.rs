@@ -378,7 +378,7 @@ fn is_bare(text: &str) -> bool {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no file holds 2^53 items")]
-fn count(items: usize) -> f64 {
+pub(super) fn count(items: usize) -> f64 {
     items as f64
 }
 

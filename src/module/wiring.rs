@@ -9,6 +9,7 @@ use crate::diagnostic::{Problem, Problems, Span, closest, codes};
 use crate::spec::{Environment, StackSpec, field, is_name};
 
 mod order;
+mod overrides;
 mod references;
 mod unfilled;
 
@@ -29,6 +30,11 @@ impl WiredStack<'_> {
     /// Every reference to another stack.
     pub(super) fn wires(&self) -> impl Iterator<Item = &Wire> {
         self.values.values().flat_map(Resolved::wires)
+    }
+
+    /// Whether the input takes what it gathers: the file gives it no value.
+    pub(super) fn gathers(&self, input: &str) -> bool {
+        !self.given.contains_key(input) && self.contract.inputs.get(input).is_some_and(Field::gathers)
     }
 
     /// Whether the output exists with these inputs.
@@ -59,6 +65,7 @@ pub(super) fn wire<'a>(
         meant: &meant,
         environment,
     };
+    overrides::check(&stacks, &mut problems);
     let automatic: Vec<Vec<(String, Resolved)>> =
         stacks.iter().map(|stack| fill(stack, &known, &mut problems)).collect();
     for (stack, values) in stacks.iter_mut().zip(automatic) {
@@ -129,6 +136,7 @@ fn typed<'a>(spec: &'a StackSpec, contract: &'a Contract, problems: &mut Problem
             } else {
                 field::with_suggestion(problem, name, names, "its inputs are")
             };
+            let problem = overrides::had(problem, contract, "input", name);
             problems.push(problem.hint(format!("`mlinfra module show {}` explains them", contract.name)));
             continue;
         };
@@ -153,8 +161,23 @@ fn fill(stack: &TypedStack<'_>, known: &Known<'_>, problems: &mut Problems) -> V
         if stack.typed.values.contains_key(name) || stack.refused.contains(name) {
             continue;
         }
+        if overrides::is_lost(stack, input, known.stacks) {
+            continue;
+        }
         let candidates = candidates(stack, input, known.stacks);
         let (made, absent): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|candidate| candidate.made);
+        if input.gathers() {
+            match gathered(stack, input, &made) {
+                Ok(value) => values.push((name.clone(), value)),
+                Err(_)
+                    if input
+                        .from
+                        .iter()
+                        .any(|from| known.meant.contains(&from.module.as_str())) => {}
+                Err(lack) => lacks.push((input, lack)),
+            }
+            continue;
+        }
         match made.as_slice() {
             [one] => values.push((name.clone(), Resolved::Deferred(one.wire(stack, input)))),
             [] => match without_wire(stack, input, &absent) {
@@ -172,6 +195,28 @@ fn fill(stack: &TypedStack<'_>, known: &Known<'_>, problems: &mut Problems) -> V
     }
     unfilled::report(stack, lacks, known.environment, problems);
     values
+}
+
+/// An entry for every stack that makes one of the outputs; without any, the default or an empty map.
+fn gathered(stack: &TypedStack<'_>, input: &Field, made: &[Candidate<'_>]) -> Result<Resolved, Lack> {
+    if made.is_empty() && input.default.is_some() {
+        return without_wire(stack, input, &[]);
+    }
+    let entries: BTreeMap<String, Resolved> = made
+        .iter()
+        .map(|candidate| {
+            (
+                candidate.stack.to_owned(),
+                Resolved::Deferred(candidate.wire(stack, input)),
+            )
+        })
+        .collect();
+    let count = typing::count(entries.len());
+    let too_few = input.min.is_some_and(|min| count < min);
+    if too_few || input.max.is_some_and(|max| count > max) {
+        return Err(Lack::Count(entries.into_keys().collect()));
+    }
+    Ok(Resolved::Map(entries))
 }
 
 /// The default, or that there is none.
@@ -207,8 +252,11 @@ impl Candidate<'_> {
             input: input.name.clone(),
             stack: self.stack.to_owned(),
             output: self.output.to_owned(),
-            parameter: pascal(&input.name),
-            takes: Takes::of(&input.ty),
+            parameter: match input.gathers() {
+                true => pascal(&format!("{}.{}", input.name, self.stack)),
+                false => pascal(&input.name),
+            },
+            takes: Takes::of(input.provided()),
             span: stack.typed.spec.name.span.clone(),
         }
     }
@@ -247,10 +295,11 @@ fn will_be_true(stack: &TypedStack<'_>, name: &str, all: &[TypedStack<'_>]) -> b
     let Some(input) = stack.typed.contract.inputs.get(name) else {
         return false;
     };
-    let wired = input
-        .from
-        .iter()
-        .any(|from| all.iter().any(|other| other.typed.spec.module.value == from.module));
+    let is_other = |other: &TypedStack<'_>| other.typed.spec.name.value != stack.typed.spec.name.value;
+    let wired = input.from.iter().any(|from| {
+        all.iter()
+            .any(|other| is_other(other) && other.typed.spec.module.value == from.module)
+    });
     let default = input.default.as_ref().and_then(|value| {
         let mut ignored = Problems::default();
         typing::resolve(input, value, stack.typed.contract, &mut ignored)

@@ -90,6 +90,7 @@ const NAMES: &[(&str, &[&str])] = &[
             "cidr_subnet",
             "dict",
             "fail",
+            "file",
             "getatt",
             "join",
             "namespace",

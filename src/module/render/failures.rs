@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::super::lines::{self, Marked};
+use super::super::lines::{self, Marked, Name, Need, Use};
 use super::super::origin::{input_labels, line_span};
 use super::super::parts::{self, Part};
-use super::super::typing::Resolved;
+use super::super::typing::{Resolved, Takes, Wire};
 use super::super::wiring::WiredStack;
 use super::super::{Origins, blocks, jinja, read};
+use super::lengths::Lengths;
 use crate::diagnostic::{Problem, Problems, Source, Span, closest, codes};
 
 pub(super) fn unreadable(error: &minijinja::Error, template: &Arc<Source>, marked: &Marked) -> Problem {
@@ -31,15 +32,42 @@ pub(super) fn unreadable(error: &minijinja::Error, template: &Arc<Source>, marke
     }
 }
 
-/// Comparing with a value that is not known yet would silently be false, so it is found before rendering.
-pub(super) fn comparisons(stack: &WiredStack<'_>, marked: &Marked, origins: &Origins) -> Problems {
+/// Comparing with a value that is not known yet would silently be false, so it is found before rendering; so is a loop
+/// over a list that may be of any length.
+pub(super) fn comparisons(stack: &WiredStack<'_>, marked: &Marked, origins: &Origins, lengths: &Lengths) -> Problems {
     let template = &stack.contract.template;
-    let is_deferred = |word: &str| matches!(stack.values.get(word), Some(Resolved::Deferred(_)));
-    lines::uses(&template.text, &marked.tags, &is_deferred)
-        .into_iter()
-        .filter(|found| found.compared)
-        .map(|found| deferred_problem(stack, &found.input, Span::new(template, found.bytes), origins))
-        .collect()
+    let mut problems = Problems::default();
+    for found in lines::uses(&template.text, &marked.tags, &|word| stack.values.contains_key(word)) {
+        let Some(wire) = stack
+            .values
+            .get(&found.input)
+            .and_then(|value| needed(value, &found, lengths))
+        else {
+            continue;
+        };
+        if wire.takes == Takes::List && !lengths.is_rendered(wire) {
+            continue;
+        }
+        problems.push(deferred_problem(
+            wire,
+            Span::new(template, found.bytes),
+            origins,
+            lengths,
+        ));
+    }
+    problems
+}
+
+/// The reference whose value this use of `value` needs.
+fn needed<'v>(value: &'v Resolved, found: &Use, lengths: &Lengths) -> Option<&'v Wire> {
+    match (value, found.need) {
+        (Resolved::Deferred(wire), Need::Compared(Name::Input | Name::Item)) => Some(wire),
+        (Resolved::Deferred(wire), Need::Looped(Name::Input)) => Some(wire).filter(|wire| lengths.of(wire).is_none()),
+        (Resolved::List(_), Need::Compared(Name::Item)) | (Resolved::Map(_), Need::Compared(Name::Value)) => {
+            value.wires().into_iter().next()
+        }
+        _ => None,
+    }
 }
 
 pub(super) fn render_problem(
@@ -47,7 +75,8 @@ pub(super) fn render_problem(
     stack: &WiredStack<'_>,
     marked: &Marked,
     origins: &Origins,
-) -> Problem {
+    lengths: &Lengths,
+) -> Option<Problem> {
     let template = &stack.contract.template;
     let span = place(error, template, marked);
     // An error raised inside of a filter or function arrives as the source of another.
@@ -59,22 +88,32 @@ pub(super) fn render_problem(
     }
     if let Some(text) = details.iter().find(|text| text.contains(jinja::DEFERRED)) {
         // Filters may have changed the name on its way here: `vpc_id|upper`.
-        let named = jinja::deferred_input(text).unwrap_or_default();
+        let named = jinja::deferred_parameter(text).unwrap_or_default();
         let line = span.line_column().0.saturating_sub(1);
         let here = origins.inputs.get(&line).into_iter().flatten();
-        let is_deferred = |name: &&String| stack.values.get(*name).is_some_and(Resolved::is_deferred);
-        let mut candidates = here.chain(stack.values.keys()).filter(is_deferred);
-        let input = candidates
-            .clone()
-            .find(|name| name.eq_ignore_ascii_case(named))
-            .or_else(|| candidates.next());
-        return deferred_problem(stack, input.map_or(named, String::as_str), span, origins);
+        let wires = || {
+            here.clone()
+                .filter_map(|name| stack.values.get(name))
+                .flat_map(Resolved::wires)
+        };
+        let wire = stack
+            .wires()
+            .find(|wire| wire.parameter.eq_ignore_ascii_case(named))
+            .or_else(|| wires().next())
+            .or_else(|| stack.wires().next())?;
+        if wire.takes == Takes::List && !lengths.is_rendered(wire) {
+            return None;
+        }
+        return Some(deferred_problem(wire, span, origins, lengths));
     }
     let name = &stack.spec.name.value;
     let refused = details
         .iter()
         .find_map(|text| text.split_once(jinja::REFUSED).map(|(_, message)| message));
-    let problem = if details.iter().any(|text| jinja::is_too_much(text)) {
+    let file = details.iter().find_map(|text| jinja::files::asked_for(text));
+    let problem = if let Some(path) = file {
+        jinja::files::problem(name, path, &stack.contract.files)
+    } else if details.iter().any(|text| jinja::is_too_much(text)) {
         let message = format!("`{name}`: the template does more than any stack needs");
         Problem::error(codes::RENDER_TOO_MUCH, message)
             .note("a rendering may take a million steps and write 16 MiB; macros nest some ten deep")
@@ -102,7 +141,7 @@ pub(super) fn render_problem(
         }
     };
     if refused.is_none() {
-        return with_inputs(problem.at(span.clone(), ""), &span, origins);
+        return Some(with_inputs(problem.at(span.clone(), ""), &span, origins));
     }
     // The message says what the call would show again; what led to it are the conditions round it.
     let call = span
@@ -125,18 +164,26 @@ pub(super) fn render_problem(
     let part_of = |parts: &[Part]| parts::by_name(parts, &words).cloned();
     let (labels, _) = input_labels(origins, &lines, &part_of);
     problem.labels.extend(labels);
-    problem
+    Some(problem)
 }
 
-fn deferred_problem(stack: &WiredStack<'_>, input: &str, span: Span, origins: &Origins) -> Problem {
-    let wire = stack.values.get(input).into_iter().flat_map(Resolved::wires).next();
-    let from = wire.map_or("another stack", |wire| wire.stack.as_str());
+fn deferred_problem(wire: &Wire, span: Span, origins: &Origins, lengths: &Lengths) -> Problem {
+    let (input, from) = (&wire.input, &wire.stack);
     let message = format!("the template needs the value of `{input}`, which is known only after `{from}` is deployed");
     let problem = Problem::error(codes::DEFERRED_VALUE, message)
         .at(span.clone(), "")
-        .note("such a value can be written out whole and tested for being there, not compared, taken apart or looped over")
+        .note("such a value can be written out whole and tested for being there, not compared, taken apart or looped over");
+    let problem = match wire.takes {
+        Takes::List if lengths.of(wire).is_none() => problem.note(format!(
+            "it would have a length if the template of `{from}` joined a list of which it writes every item"
+        )),
+        _ => problem,
+    };
+    let problem = problem
         .hint("in the template: sub(\"...${x}...\", x=value), select(0, list) and join(\",\", list) work with it")
-        .hint(format!("or give `{input}` in the environment file a value that is known"));
+        .hint(format!(
+            "or give `{input}` in the environment file a value that is known"
+        ));
     with_inputs(problem, &span, origins)
 }
 

@@ -18,11 +18,15 @@ pub(super) fn parameters(
 ) -> BTreeMap<String, OutputRef> {
     let mut used = BTreeSet::new();
     collect_references(&document.root, &mut used);
-    let wires: BTreeMap<&str, &Wire> = stack
-        .wires()
-        .filter(|wire| used.contains(&wire.parameter))
-        .map(|wire| (wire.parameter.as_str(), wire))
-        .collect();
+    let mut wires: BTreeMap<&str, &Wire> = BTreeMap::new();
+    for wire in stack.wires().filter(|wire| used.contains(&wire.parameter)) {
+        match wires.get(wire.parameter.as_str()) {
+            Some(other) if (&other.stack, &other.output) != (&wire.stack, &wire.output) => {
+                problems.push(alike(wire, other));
+            }
+            _ => drop(wires.insert(&wire.parameter, wire)),
+        }
+    }
     let own: BTreeSet<String> = names(document, "Parameters");
     let resources = names(document, "Resources");
     for (id, key, body) in document.root.get("Parameters").map(Node::entries).unwrap_or_default() {
@@ -71,6 +75,23 @@ pub(super) fn parameters(
     }
     declare(document, declared);
     parameters
+}
+
+/// Two values of other stacks that would be carried by one parameter: entries `a-1` and `a1` of a map.
+fn alike(wire: &Wire, other: &Wire) -> Problem {
+    let message = format!(
+        "{}.{} and {}.{} would come in through one parameter, `{}`",
+        other.stack, other.output, wire.stack, wire.output, wire.parameter
+    );
+    let problem =
+        Problem::error(codes::PARAMETER_CONFLICT, message).at(wire.span.clone(), format!("for `{}`", wire.input));
+    let problem = match other.span == wire.span {
+        true => problem,
+        false => problem.at(other.span.clone(), format!("for `{}`", other.input)),
+    };
+    problem
+        .note("a parameter is named after the input and the entry, without hyphens and underscores")
+        .hint("give one of them a name that differs in letters or digits")
 }
 
 fn declaration(wire: &Wire, span: &Span) -> Node {

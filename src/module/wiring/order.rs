@@ -64,6 +64,7 @@ fn cycle(stacks: &[WiredStack<'_>], depends: &[BTreeSet<usize>], ordered: &BTree
         _ => format!("stacks need each other in a cycle: {closed}"),
     };
     let mut problem = Problem::error(codes::WIRE_CYCLE, message);
+    let mut gathering = None;
     for (position, stack) in cycle.iter().enumerate() {
         let needed = names
             .get((position + 1) % names.len().max(1))
@@ -75,7 +76,17 @@ fn cycle(stacks: &[WiredStack<'_>], depends: &[BTreeSet<usize>], ordered: &BTree
                 wire.input, stack.spec.name.value, wire.stack, wire.output
             );
             problem = problem.at(wire.span.clone(), text);
+            if stack.gathers(&wire.input) {
+                gathering.get_or_insert((&wire.input, &stack.spec.name.value));
+            }
         }
+    }
+    if let Some((input, stack)) = gathering {
+        problem = problem
+            .note(format!("`{input}` gathers from every stack that has something for it"))
+            .hint(format!(
+                "name the entries that are meant, in [stacks.{stack}]: {input} = {{}} takes none"
+            ));
     }
     problem.hint("give one of these inputs a value that is known, or split the stack that both sides need")
 }

@@ -1,7 +1,7 @@
 //! References that a file gives: the stack, the output and its type must exist.
 
 use super::super::typing::{Takes, Wire};
-use super::WiredStack;
+use super::{WiredStack, overrides};
 use crate::diagnostic::{Problem, Problems, codes};
 use crate::spec::{Environment, field};
 
@@ -44,6 +44,7 @@ fn one(wire: &Wire, stacks: &[WiredStack<'_>], environment: &Environment, proble
             .at(wire.span.clone(), "")
             .at(target.spec.name.span.clone(), "this stack");
         let names = target.contract.outputs.keys().map(String::as_str);
+        let problem = overrides::had(problem, target.contract, "output", &wire.output);
         problems.push(field::with_suggestion(problem, &wire.output, names, "it has"));
         return;
     };

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use super::super::contract::Field;
-use super::super::typing::first_line;
+use super::super::typing::{self, first_line};
 use super::TypedStack;
 use crate::diagnostic::{Problem, Problems, codes};
 use crate::spec::Environment;
@@ -17,6 +17,8 @@ pub(super) enum Lack {
     Choice(Vec<(String, String)>),
     /// There is no stack of these modules.
     Stack(Vec<String>),
+    /// It gathers from these stacks, and they are too few or too many.
+    Count(Vec<String>),
     /// The stack does not make the output as it is configured.
     Output { stack: String, output: String },
 }
@@ -42,6 +44,9 @@ pub(super) fn report(
             Lack::Value => inputs.iter().for_each(|input| problems.push(missing(stack, input))),
             Lack::Choice(candidates) => problems.push(ambiguous(stack, inputs, candidates, environment)),
             Lack::Stack(modules) => problems.push(no_stack(stack, inputs, modules)),
+            Lack::Count(found) => inputs
+                .iter()
+                .for_each(|input| problems.push(miscounted(stack, input, found))),
             Lack::Output { stack: from, output } => {
                 problems.push(absent(stack, inputs, from, output, environment));
             }
@@ -96,6 +101,39 @@ fn no_stack(stack: &TypedStack<'_>, inputs: &[&Field], modules: &[String]) -> Pr
         .collect();
     let what = if inputs.len() == 1 { "the value" } else { "the values" };
     problem.hint(format!("or give {what} here: {}", values.join("  ")))
+}
+
+/// A gathering input with fewer or more entries than the contract takes.
+fn miscounted(stack: &TypedStack<'_>, input: &Field, found: &[String]) -> Problem {
+    let (name, spec) = (&input.name, stack.typed.spec);
+    let quoted =
+        |names: &mut dyn Iterator<Item = &str>| -> Vec<String> { names.map(|name| format!("`{name}`")).collect() };
+    let modules = quoted(&mut input.from.iter().map(|from| from.module.as_str())).join(" or ");
+    let stacks = quoted(&mut found.iter().map(String::as_str));
+    let told = match stacks.len() {
+        0 => "there is none".to_owned(),
+        count if input.min.is_some_and(|min| typing::count(count) < min) => {
+            format!("there is only {}", stacks.join(", "))
+        }
+        count => format!("there are {count}: {}", stacks.join(", ")),
+    };
+    let wanted = match (input.min, input.max) {
+        (Some(min), _) if typing::count(stacks.len()) < min => format!("at least {min}"),
+        (_, max) => format!("at most {}", max.unwrap_or_default()),
+    };
+    let entries = if wanted.ends_with(" 1") { "entry" } else { "entries" };
+    let message = format!(
+        "`{name}` of `{}` takes {wanted} {entries}, one from each stack of module {modules}, and {told}",
+        spec.name.value
+    );
+    let problem = Problem::error(codes::WIRE_NO_STACK, message)
+        .at(spec.name.span.clone(), "")
+        .note(about(input));
+    let problem = match input.from.first().filter(|_| stacks.is_empty()) {
+        Some(from) => problem.hint(format!("add one:  [stacks.{0}]  module = \"{0}\"", from.module)),
+        None => problem,
+    };
+    problem.hint(format!("or give the entries here: {name} = {}", input.sample()))
 }
 
 fn absent(stack: &TypedStack<'_>, inputs: &[&Field], from: &str, output: &str, environment: &Environment) -> Problem {
