@@ -92,6 +92,7 @@ fn read_all(built_in: &Files, own: &Files) -> Catalogue {
         .filter_map(|(path, source)| Some((read_by_templates(path)?, Arc::clone(source))))
         .collect();
     let files = Arc::new(files);
+    let own_files = own.keys().any(|path| read_by_templates(path).is_some());
     // Without files of a project this is what fills the static that the others start from.
     let mut modules = if own.is_empty() {
         Modules::new()
@@ -105,8 +106,9 @@ fn read_all(built_in: &Files, own: &Files) -> Catalogue {
     for path in paths {
         let Some(name) = module_of(path) else { continue };
         if let Some(known) = modules.get_mut(name).filter(|_| !own.contains_key(path)) {
-            // What its template reads may be the project's own too.
-            Arc::make_mut(known).files = Arc::clone(&files);
+            if own_files {
+                Arc::make_mut(known).files = Arc::clone(&files);
+            }
             let template = known.template.path.trim_start_matches(BUILT_IN);
             if let Some(template) = own.get(template) {
                 let changed = Arc::make_mut(known);
