@@ -138,6 +138,7 @@ fn read_all(built_in: &Files, fetched: &[Layer], own: &Files) -> Catalogue {
         Arc::new(found.collect())
     };
     let files = readable(None);
+    let own_files = own.keys().any(|path| read_by_templates(path).is_some());
     // Without files of a project this is what fills the static that the others start from.
     let mut modules = if own.is_empty() && fetched.is_empty() {
         Modules::new()
@@ -160,8 +161,9 @@ fn read_all(built_in: &Files, fetched: &[Layer], own: &Files) -> Catalogue {
         };
         let replaced = own.contains_key(path) || layer.is_some();
         if let Some(known) = modules.get_mut(name).filter(|_| !replaced) {
-            // What its template reads may be the project's own too.
-            Arc::make_mut(known).files = Arc::clone(&files);
+            if own_files {
+                Arc::make_mut(known).files = Arc::clone(&files);
+            }
             let template = known.template.path.trim_start_matches(BUILT_IN);
             if let Some(template) = own.get(template) {
                 let changed = Arc::make_mut(known);
@@ -222,18 +224,6 @@ fn module_of(path: &str) -> Option<&str> {
 /// The module whose tests this path is.
 fn test_of(path: &str) -> Option<&str> {
     path.strip_prefix("modules/")?.strip_suffix(".test.toml")
-}
-
-/// The test files among these, by their modules' names; the project's own hide those that are built in.
-fn test_files(
-    built_in: &BTreeMap<String, Arc<Source>>,
-    own: &BTreeMap<String, Arc<Source>>,
-) -> BTreeMap<String, Arc<Source>> {
-    let named = |(path, source): (&String, &Arc<Source>)| {
-        let name = path.strip_prefix("modules/")?.strip_suffix(".test.toml")?;
-        Some((name.to_owned(), Arc::clone(source)))
-    };
-    built_in.iter().chain(own).filter_map(named).collect()
 }
 
 /// `from` must name outputs that exist and have a type that fits; modules that do not exist here are no error,

@@ -13,6 +13,7 @@ mod overrides;
 mod references;
 mod unfilled;
 
+pub(super) use overrides::had;
 use unfilled::Lack;
 
 /// A stack whose every input has a value or comes from another stack.

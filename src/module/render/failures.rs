@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::super::contract::Contract;
 use super::super::lines::{self, Marked, Name, Need, Use};
 use super::super::origin::{input_labels, line_span};
 use super::super::parts::{self, Part};
 use super::super::typing::{Resolved, Takes, Wire};
 use super::super::wiring::WiredStack;
-use super::super::{Origins, blocks, jinja, read};
+use super::super::{Origins, blocks, jinja, read, types, wiring};
 use super::lengths::Lengths;
 use crate::diagnostic::{Problem, Problems, Source, Span, closest, codes};
 
@@ -86,32 +87,20 @@ pub(super) fn render_problem(
         details.push(cause.to_string());
         inner = cause.source();
     }
-    if let Some(text) = details.iter().find(|text| text.contains(jinja::DEFERRED)) {
-        // Filters may have changed the name on its way here: `vpc_id|upper`.
-        let named = jinja::deferred_parameter(text).unwrap_or_default();
-        let line = span.line_column().0.saturating_sub(1);
-        let here = origins.inputs.get(&line).into_iter().flatten();
-        let wires = || {
-            here.clone()
-                .filter_map(|name| stack.values.get(name))
-                .flat_map(Resolved::wires)
-        };
-        let wire = stack
-            .wires()
-            .find(|wire| wire.parameter.eq_ignore_ascii_case(named))
-            .or_else(|| wires().next())
-            .or_else(|| stack.wires().next())?;
-        if wire.takes == Takes::List && !lengths.is_rendered(wire) {
-            return None;
-        }
-        return Some(deferred_problem(wire, span, origins, lengths));
+    let unknown = details.iter().find(|text| text.contains(jinja::DEFERRED));
+    if let Some(wire) = unknown.and_then(|text| wire_behind(text, stack, &span, origins)) {
+        let told = wire.takes != Takes::List || lengths.is_rendered(wire);
+        return told.then(|| deferred_problem(wire, span, origins, lengths));
     }
     let name = &stack.spec.name.value;
     let refused = details
         .iter()
         .find_map(|text| text.split_once(jinja::REFUSED).map(|(_, message)| message));
     let file = details.iter().find_map(|text| jinja::files::asked_for(text));
-    let problem = if let Some(path) = file {
+    let problem = if unknown.is_some() {
+        let message = format!("`{name}`: a value has the private-use character U+E002");
+        Problem::error(codes::RENDER_FAILED, message).hint("take it out of the environment file or the template")
+    } else if let Some(path) = file {
         jinja::files::problem(name, path, &stack.contract.files)
     } else if details.iter().any(|text| jinja::is_too_much(text)) {
         let message = format!("`{name}`: the template does more than any stack needs");
@@ -128,7 +117,7 @@ pub(super) fn render_problem(
         let known = stack.contract.inputs.keys().map(String::as_str).chain(read::CONTEXT);
         match closest(expression.split(['.', '[', ' ']).next().unwrap_or_default(), known) {
             Some(near) if !expression.starts_with(near) => problem.hint(format!("did you mean `{near}`?")),
-            _ => problem,
+            _ => undeclared(problem, &expression, stack.contract),
         }
     } else {
         let problem = Problem::error(
@@ -167,17 +156,53 @@ pub(super) fn render_problem(
     Some(problem)
 }
 
+/// The reference that a detail is about. Filters may have changed its name on its way here: `vpc_id|upper`.
+fn wire_behind<'s>(text: &str, stack: &'s WiredStack<'_>, span: &Span, origins: &Origins) -> Option<&'s Wire> {
+    let named = jinja::deferred_parameter(text).unwrap_or_default();
+    let line = span.line_column().0.saturating_sub(1);
+    let here = origins.inputs.get(&line).into_iter().flatten();
+    let mut wires = here
+        .filter_map(|name| stack.values.get(name))
+        .flat_map(Resolved::wires)
+        .chain(stack.wires());
+    stack
+        .wires()
+        .find(|wire| wire.parameter.eq_ignore_ascii_case(named))
+        .or_else(|| wires.next())
+}
+
+/// Says how a name that looks like an input becomes one.
+fn undeclared(problem: Problem, expression: &str, contract: &Contract) -> Problem {
+    let (module, path) = (&contract.name, format!("modules/{}.toml", contract.name));
+    if !types::is_identifier(expression) {
+        return problem;
+    }
+    if contract.is_built_in() {
+        return problem.note(format!(
+            "the contract of `{module}` is built in; {path} of the project would take its place"
+        ));
+    }
+    let problem = wiring::had(problem, contract, "input", expression);
+    match problem.hints.is_empty() {
+        true => problem.hint(format!(
+            "if it is to be an input, declare it in {path}: [inputs.{expression}]"
+        )),
+        false => problem,
+    }
+}
+
 fn deferred_problem(wire: &Wire, span: Span, origins: &Origins, lengths: &Lengths) -> Problem {
     let (input, from) = (&wire.input, &wire.stack);
     let message = format!("the template needs the value of `{input}`, which is known only after `{from}` is deployed");
-    let problem = Problem::error(codes::DEFERRED_VALUE, message)
-        .at(span.clone(), "")
-        .note("such a value can be written out whole and tested for being there, not compared, taken apart or looped over");
+    let problem = Problem::error(codes::DEFERRED_VALUE, message).at(span.clone(), "");
     let problem = match wire.takes {
-        Takes::List if lengths.of(wire).is_none() => problem.note(format!(
+        Takes::List if lengths.of(wire).is_some() => problem.note(
+            "how many items it has is known, so it can be looped over; what they are is not, so they cannot be compared or taken apart",
+        ),
+        Takes::List => problem.note(NOT_BEFORE).note(format!(
             "it would have a length if the template of `{from}` joined a list of which it writes every item"
         )),
-        _ => problem,
+        _ => problem.note(NOT_BEFORE),
     };
     let problem = problem
         .hint("in the template: sub(\"...${x}...\", x=value), select(0, list) and join(\",\", list) work with it")
@@ -186,6 +211,9 @@ fn deferred_problem(wire: &Wire, span: Span, origins: &Origins, lengths: &Length
         ));
     with_inputs(problem, &span, origins)
 }
+
+const NOT_BEFORE: &str =
+    "such a value can be written out whole and tested for being there, not compared, taken apart or looped over";
 
 fn with_inputs(mut problem: Problem, span: &Span, origins: &Origins) -> Problem {
     let line = span.line_column().0.saturating_sub(1);

@@ -154,7 +154,7 @@ fn a_price_that_is_incomplete_or_names_no_input_is_refused() {
     assert_eq!(
         found,
         [format!(
-            "MLI0105 modules/app.toml:1:1 `price` must be an array of tables, this is an integer | {shape}"
+            "MLI0105 modules/app.toml:1:1 `price` must be an array of tables, this is a whole number | {shape}"
         )]
     );
 }

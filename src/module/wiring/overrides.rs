@@ -129,7 +129,7 @@ pub(super) fn overrides(problem: Problem, contract: &Contract) -> Problem {
 }
 
 /// Says that the built-in module has the input or output `name`, if this contract stands in its place and does not.
-pub(super) fn had(problem: Problem, contract: &Contract, what: &str, name: &str) -> Problem {
+pub(in crate::module) fn had(problem: Problem, contract: &Contract, what: &str, name: &str) -> Problem {
     if contract.is_built_in() {
         return problem;
     }
