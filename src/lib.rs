@@ -7,6 +7,8 @@ pub mod cli;
 pub mod commands;
 pub mod view;
 
+pub mod cases;
+
 pub mod engine;
 pub mod lock;
 pub mod state;

@@ -19,6 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "cli",
             "view",
+            "cases",
             "engine",
             "lock",
             "state",
@@ -37,6 +38,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "view",
         &[
+            "cases",
             "engine",
             "lock",
             "state",
@@ -47,6 +49,22 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "template",
             "spec",
             "diagnostic",
+            "clock",
+        ],
+    ),
+    (
+        "cases",
+        &[
+            "engine",
+            "state",
+            "plan",
+            "policy",
+            "module",
+            "template",
+            "spec",
+            "diagnostic",
+            "aws",
+            "sandbox",
             "clock",
         ],
     ),

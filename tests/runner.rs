@@ -18,6 +18,7 @@ mod hostile;
 mod interrupted;
 mod invariants;
 mod lint;
+mod module_cases;
 mod policy;
 mod preflight;
 mod project;

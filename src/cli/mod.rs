@@ -24,7 +24,7 @@ pub use format::{FmtArgs, SchemaArgs, SchemaKind};
 pub use global::{Color, Format, Global};
 pub use lint::LintArgs;
 pub use lock::{LockCommand, LockReleaseArgs, LockStatusArgs};
-pub use module::{ModuleCommand, ModuleListArgs, ModuleShowArgs};
+pub use module::{ModuleCommand, ModuleListArgs, ModuleShowArgs, ModuleTestArgs};
 pub use plan::PlanArgs;
 pub use policy::{PolicyCommand, PolicyListArgs, PolicyShowArgs};
 pub use project::{BootstrapArgs, InitArgs, OutputsArgs, RenderArgs, StatusArgs, ValidateArgs};

@@ -175,10 +175,9 @@ fn fill(text: &str, name: &str, args: &InitArgs) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::project::judged;
     use super::*;
     use crate::clock::Clock;
-    use crate::policy::Policy;
+    use crate::policy::{Policy, judged};
     use crate::spec;
 
     #[test]

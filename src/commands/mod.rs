@@ -2,6 +2,7 @@
 
 mod apply;
 mod bootstrap;
+mod cases;
 mod context;
 mod destroy;
 mod error;
@@ -131,6 +132,7 @@ fn run(context: &mut Context, command: Command) -> Outcome {
         Command::Schema(args) => schema::run(context, &args),
         Command::Module(ModuleCommand::List(_)) => modules::list(context),
         Command::Module(ModuleCommand::Show(args)) => modules::show(context, &args),
+        Command::Module(ModuleCommand::Test(args)) => cases::test(context, &args),
         Command::Explain(args) => explain::run(context, &args),
         Command::Policy(PolicyCommand::List(args)) => policy::list(context, &args),
         Command::Policy(PolicyCommand::Show(args)) => policy::show(context, &args),

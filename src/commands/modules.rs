@@ -4,7 +4,7 @@ use super::context::Context;
 use super::{Done, Outcome};
 use crate::cli::ModuleShowArgs;
 use crate::diagnostic::{Problem, closest, codes};
-use crate::module::{Contract, Field, Origin};
+use crate::module::{Catalogue, Contract, Field, Origin};
 use crate::view::report::{InputReport, ModuleLine, ModuleList, ModuleReport, OutputReport};
 
 /// Lists the modules of the project; outside a project, those that are built in.
@@ -25,20 +25,22 @@ pub fn list(context: &Context) -> Outcome {
 /// Shows one module.
 pub fn show(context: &Context, args: &ModuleShowArgs) -> Outcome {
     let catalogue = context.catalogue()?;
-    let Some(contract) = catalogue.get(&args.name) else {
-        let names: Vec<&str> = catalogue.names().collect();
-        let mut problem = Problem::error(
-            codes::UNKNOWN_MODULE_NAME,
-            format!("there is no module `{}`", args.name),
-        )
-        .note(format!("modules: {}", names.join(", ")));
-        if let Some(near) = closest(&args.name, names) {
-            problem = problem.hint(format!("did you mean `{near}`?"));
-        }
-        return Err(problem.into());
-    };
+    let contract = catalogue
+        .get(&args.name)
+        .ok_or_else(|| unknown(&catalogue, &args.name))?;
     context.view().module(&report(contract));
     Ok(Done::Fine)
+}
+
+/// The problem of a module that does not exist.
+pub fn unknown(catalogue: &Catalogue, name: &str) -> Problem {
+    let names: Vec<&str> = catalogue.names().collect();
+    let problem = Problem::error(codes::UNKNOWN_MODULE_NAME, format!("there is no module `{name}`"))
+        .note(format!("modules: {}", names.join(", ")));
+    match closest(name, names) {
+        Some(near) => problem.hint(format!("did you mean `{near}`?")),
+        None => problem,
+    }
 }
 
 fn report(contract: &Contract) -> ModuleReport {

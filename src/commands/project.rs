@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::files;
 use crate::diagnostic::{Problem, Problems, closest, codes};
-use crate::module::{self, Catalogue, RenderedEnvironment};
-use crate::policy::{self, Policy};
+use crate::module::Catalogue;
+use crate::policy::Policy;
 use crate::spec::{self, Environment};
 
 /// A folder that holds `environments/`.
@@ -202,22 +202,6 @@ impl Project {
         }
         Ok(texts)
     }
-}
-
-/// Renders an environment and holds it against the policy as it is on the day `today`; gives warnings beside it.
-/// Errors: everything that is wrong, with the environment, its modules, their templates and the policy.
-pub fn judged(
-    environment: &Environment,
-    catalogue: &Catalogue,
-    policy: &Policy,
-    today: jiff::civil::Date,
-) -> Result<(RenderedEnvironment, Problems), Problems> {
-    let (rendered, mut problems) = module::attempt(environment, catalogue)?;
-    problems.extend(policy::judge(&rendered, policy, today));
-    if problems.has_errors() {
-        return Err(problems.sorted());
-    }
-    Ok((rendered, problems.sorted()))
 }
 
 /// The names of the files in `folder` with this ending, hidden ones left out, sorted; else why they cannot be listed.

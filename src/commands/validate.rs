@@ -4,12 +4,12 @@ use indexmap::IndexMap;
 
 use super::context::Context;
 use super::error::{CommandError, Kind};
-use super::project::judged;
 use super::{Done, Outcome};
 use crate::cli::ValidateArgs;
 use crate::clock::Clock;
 use crate::diagnostic::Problems;
 use crate::module::RenderedEnvironment;
+use crate::policy::judged;
 use crate::view::report::{Validated, ValidatedEnvironment};
 
 /// Renders and checks the environments, and shows all their problems at once.

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::Context;
 use super::error::CommandError;
-use super::project::judged;
 use super::{render, session};
 use crate::aws::session::Session;
 use crate::clock::Clock;
@@ -12,6 +11,7 @@ use crate::diagnostic::Problem;
 use crate::engine::{self, Templates};
 use crate::module::{self, Catalogue, RenderedEnvironment};
 use crate::plan::{About, Deployed, Inputs, Kind, Plan};
+use crate::policy::judged;
 use crate::spec::{self, Environment};
 use crate::state::{self, Key, Stored};
 

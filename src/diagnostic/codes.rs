@@ -1,10 +1,8 @@
 //! The registry of problem codes. A code is never reused for another meaning.
 //!
 //! 00xx files and syntax, 01xx environment files, 02xx modules and wiring, 03xx rendering, 04xx template checks,
-//! 05xx policy, 06xx plan, 07xx lock and state, 08xx engine and CloudFormation, 09xx sessions and accounts,
-//! 10xx command line, 11xx sandbox.
 //! 05xx security baseline, 06xx plan, 07xx lock and state, 08xx engine and CloudFormation, 09xx sessions and accounts,
-//! 10xx command line, 11xx sandbox, 12xx preflight.
+//! 10xx command line, 11xx sandbox, 12xx preflight, 13xx tests of modules.
 
 use super::Code;
 
@@ -298,4 +296,7 @@ codes! {
     NETWORK_OVERLAPS = 1211, "a network overlaps with one that is there";
     PEERS_OVERLAP = 1212, "networks that are to be peered overlap";
     VALIDATION_REFUSES = 1213, "CloudFormation's own validation finds fault with a change";
+
+    TEST_FILE_INVALID = 1301, "a module's test file is wrong";
+    NO_CASES = 1302, "no case is there to be run";
 }

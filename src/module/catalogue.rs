@@ -12,6 +12,8 @@ use crate::spec::field;
 #[derive(Debug, Clone)]
 pub struct Catalogue {
     modules: BTreeMap<String, Arc<Contract>>,
+    /// `modules/NAME.test.toml`, by the module's name.
+    tests: BTreeMap<String, Arc<Source>>,
     /// What is wrong with built-in modules: nothing, as the tests see to; kept so that nothing can fail silently.
     pub(super) problems: Problems,
 }
@@ -20,8 +22,13 @@ impl Catalogue {
     /// The modules that are compiled in.
     pub fn built_in() -> Self {
         static BUILT_IN: LazyLock<Catalogue> = LazyLock::new(|| {
-            let (modules, problems) = read_all(&embedded(), &BTreeMap::new());
-            Catalogue { modules, problems }
+            let embedded = embedded();
+            let (modules, problems) = read_all(&embedded, &BTreeMap::new());
+            Catalogue {
+                modules,
+                tests: test_files(&embedded, &BTreeMap::new()),
+                problems,
+            }
         });
         BUILT_IN.clone()
     }
@@ -43,8 +50,13 @@ impl Catalogue {
         if own.is_empty() {
             return Ok(Self::built_in());
         }
-        let (modules, problems) = read_all(&embedded(), &own);
-        let mut catalogue = Self { modules, problems };
+        let embedded = embedded();
+        let (modules, problems) = read_all(&embedded, &own);
+        let mut catalogue = Self {
+            modules,
+            tests: test_files(&embedded, &own),
+            problems,
+        };
         catalogue.problems.extend(Self::built_in().problems);
         if catalogue.problems.has_errors() {
             return Err(catalogue.problems.sorted());
@@ -60,6 +72,11 @@ impl Catalogue {
     /// The module `name`.
     pub fn get(&self, name: &str) -> Option<&Contract> {
         self.modules.get(name).map(Arc::as_ref)
+    }
+
+    /// The test file of the module `name`, if it has one.
+    pub fn test_file(&self, name: &str) -> Option<&Arc<Source>> {
+        self.tests.get(name)
     }
 
     /// All modules, by name.
@@ -89,6 +106,7 @@ fn read_all(built_in: &BTreeMap<String, Arc<Source>>, own: &BTreeMap<String, Arc
         let Some(name) = path
             .strip_prefix("modules/")
             .and_then(|name| name.strip_suffix(".toml"))
+            .filter(|name| !name.ends_with(".test"))
         else {
             continue;
         };
@@ -128,6 +146,18 @@ fn read_all(built_in: &BTreeMap<String, Arc<Source>>, own: &BTreeMap<String, Arc
     }
     check_providers(&modules, &mut problems);
     (modules, problems)
+}
+
+/// The test files among these, by their modules' names; the project's own hide those that are built in.
+fn test_files(
+    built_in: &BTreeMap<String, Arc<Source>>,
+    own: &BTreeMap<String, Arc<Source>>,
+) -> BTreeMap<String, Arc<Source>> {
+    let named = |(path, source): (&String, &Arc<Source>)| {
+        let name = path.strip_prefix("modules/")?.strip_suffix(".test.toml")?;
+        Some((name.to_owned(), Arc::clone(source)))
+    };
+    built_in.iter().chain(own).filter_map(named).collect()
 }
 
 /// `from` must name outputs that exist and have a type that fits; modules that do not exist here are no error,
@@ -197,9 +227,22 @@ macro_rules! built_in {
 
 built_in!("ecr", "eks", "s3", "sagemaker", "vpc");
 
+macro_rules! tested {
+    ($($name:literal),* $(,)?) => {
+        /// Path and text of the test files of the built-in modules.
+        const TESTS: &[(&str, &str)] = &[$((
+            concat!("modules/", $name, ".test.toml"),
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/modules/", $name, ".test.toml")),
+        )),*];
+    };
+}
+
+tested!("ecr", "s3", "vpc");
+
 fn embedded() -> BTreeMap<String, Arc<Source>> {
     EMBEDDED
         .iter()
+        .chain(TESTS)
         .map(|(path, text)| {
             let source = Source {
                 path: format!("{BUILT_IN_PREFIX}{path}"),

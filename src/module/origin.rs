@@ -16,6 +16,11 @@ pub fn relocate(stack: &RenderedStack, problem: Problem) -> Problem {
 }
 
 impl RenderedStack {
+    /// The place in the template, as its author wrote it, of a place in the rendered document.
+    pub fn written_at(&self, span: &Span) -> Option<Span> {
+        template_span(&self.origins, span)
+    }
+
     /// Where a resource comes from: the template's line first, then the inputs that the environment file gives and
     /// that its body uses. Empty if there is no such resource.
     pub fn trace(&self, logical_id: &str) -> Vec<Label> {

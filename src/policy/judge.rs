@@ -7,7 +7,8 @@ use super::rule::{Finding, Rule, Scope, rules};
 use super::subject::resources;
 use super::waive::Waivers;
 use crate::diagnostic::{Code, Problem, Problems, Severity, codes};
-use crate::module::{self, RenderedEnvironment};
+use crate::module::{self, Catalogue, RenderedEnvironment};
+use crate::spec::Environment;
 use crate::template::Document;
 
 /// What is known about the place that a template is for.
@@ -29,6 +30,22 @@ pub fn check_document(document: &Document, policy: &Policy, setting: Setting<'_>
             found.problem().hint(show)
         })
         .collect()
+}
+
+/// Renders an environment and holds it against the policy as it is on the day `today`; gives warnings beside it.
+/// Errors: everything that is wrong, with the environment, its modules, their templates and the policy.
+pub fn judged(
+    environment: &Environment,
+    catalogue: &Catalogue,
+    policy: &Policy,
+    today: Date,
+) -> Result<(RenderedEnvironment, Problems), Problems> {
+    let (rendered, mut problems) = module::attempt(environment, catalogue)?;
+    problems.extend(judge(&rendered, policy, today));
+    if problems.has_errors() {
+        return Err(problems.sorted());
+    }
+    Ok((rendered, problems.sorted()))
 }
 
 /// Judges every stack of an environment on the day `today`, its waivers taken into account.

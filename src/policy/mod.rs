@@ -16,6 +16,6 @@ mod subject;
 mod tests;
 mod waive;
 
-pub use judge::{Setting, check_document, judge};
+pub use judge::{Setting, check_document, judge, judged};
 pub use own::{OwnRule, Policy};
 pub use rule::{Finding, Rule, Scope, find, rules};

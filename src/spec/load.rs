@@ -37,6 +37,12 @@ pub fn load(name: &str, read: &mut dyn FnMut(&str) -> Result<String, String>) ->
     }
 }
 
+/// The environment that a table holds whose parts were put together elsewhere, checked like one that was read.
+/// Errors: everything that is wrong with it, at the places that its parts remember.
+pub(crate) fn of_table(name: &str, table: &Table, sources: Vec<Arc<Source>>) -> Result<Environment, Problems> {
+    check::environment(name, table, sources).map_err(Problems::sorted)
+}
+
 /// SHA-256 over paths and texts, lower-case hex: names exactly what an environment was read from.
 pub fn digest(sources: &[Arc<Source>]) -> String {
     let mut hash = Sha256::new();

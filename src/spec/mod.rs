@@ -149,6 +149,7 @@ pub(crate) mod syntax;
 mod tests;
 
 pub(crate) use check::is_name;
+pub(crate) use load::of_table;
 pub use load::{digest, load};
 
 impl Environment {

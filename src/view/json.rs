@@ -9,9 +9,10 @@ use super::View;
 use super::printer::Printer;
 use super::progress::Progress;
 use super::report::{
-    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList,
+    CaseList, CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList,
     RuleReport, SandboxReport, Status, Summary, Validated,
 };
+use crate::cases::Tested;
 use crate::diagnostic::Problems;
 use crate::engine::event::{Event, Outcome};
 use crate::plan::Plan;
@@ -102,6 +103,14 @@ impl View for Json {
 
     fn module(&self, module: &ModuleReport) {
         self.document("module", module);
+    }
+
+    fn tested(&self, tested: &Tested) {
+        self.document("tested", tested);
+    }
+
+    fn cases(&self, list: &CaseList) {
+        self.document("cases", list);
     }
 
     fn explanations(&self, found: &[Explained]) {

@@ -4,19 +4,21 @@
 
 pub mod human;
 mod json;
+pub mod junit;
 pub mod printer;
 pub mod progress;
 pub mod report;
 pub mod text;
 pub mod trace;
 
+use crate::cases::Tested;
 use crate::diagnostic::Problems;
 use crate::plan::Plan;
 use crate::preflight::Preflight;
 
 use progress::Progress;
 use report::{
-    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList,
+    CaseList, CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList,
     RuleReport, SandboxReport, Status, Summary, Validated,
 };
 
@@ -47,6 +49,10 @@ pub trait View: Send + Sync {
     fn modules(&self, modules: &ModuleList);
     /// One module.
     fn module(&self, module: &ModuleReport);
+    /// How the tests of modules ended.
+    fn tested(&self, tested: &Tested);
+    /// The names of the tests of modules.
+    fn cases(&self, list: &CaseList);
     /// Codes at length.
     fn explanations(&self, found: &[Explained]);
     /// Codes with their titles.

@@ -71,6 +71,13 @@ pub struct FormattedFile {
     pub diff: Option<String>,
 }
 
+/// The tests of modules, by name.
+#[derive(Debug, Serialize)]
+pub struct CaseList {
+    /// Each module's name with the names of its cases.
+    pub modules: IndexMap<String, Vec<String>>,
+}
+
 /// What `status` shows.
 #[derive(Debug, Serialize)]
 pub struct Status {

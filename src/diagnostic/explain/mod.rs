@@ -23,7 +23,7 @@ pub struct Explanation {
 }
 
 /// The files, by the hundreds of their codes.
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
     include_str!("00.md"),
     include_str!("01.md"),
     include_str!("02.md"),
@@ -37,10 +37,11 @@ const FILES: [&str; 13] = [
     include_str!("10.md"),
     include_str!("11.md"),
     include_str!("12.md"),
+    include_str!("13.md"),
 ];
 
 /// What the codes of a hundred are about, from 00xx on.
-const AREAS: [&str; 13] = [
+const AREAS: [&str; 14] = [
     "files and syntax",
     "environment files",
     "modules and wiring",
@@ -54,6 +55,7 @@ const AREAS: [&str; 13] = [
     "command line",
     "sandbox",
     "preflight",
+    "tests of modules",
 ];
 
 /// The explanation of `code`; none if it is no code.

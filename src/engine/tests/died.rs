@@ -154,7 +154,7 @@ async fn a_run_whose_lock_is_taken_away_starts_nothing_new_and_leaves_the_record
     next.release().await.unwrap();
     lease.release().await.unwrap();
 
-    stage.generation = 2;
+    stage.account.generation = 2;
     let run = Box::pin(stage.apply()).await;
     run.assert_complete();
     assert_eq!(stage.calls("ExecuteChangeSet"), CHAIN.len());

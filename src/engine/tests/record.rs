@@ -65,7 +65,7 @@ async fn a_lost_state_is_learnt_again_without_touching_a_stack() {
         &stage.key,
         &State::default(),
         Some(&etag),
-        stage.generation,
+        stage.account.generation,
     )
     .await
     .unwrap();

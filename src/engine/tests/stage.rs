@@ -1,23 +1,20 @@
 //! A stage for runs of the engine: the real SDK on the sandbox in memory, under paused time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
-
-use crate::aws::session::{Endpoint, Session, SessionOptions};
-use crate::aws::{backend, session};
+use crate::aws::session::Session;
+use crate::cases::account::Account;
 use crate::clock::Clock;
 use crate::diagnostic::Problem;
 use crate::engine::event::{Event, Outcome};
-use crate::engine::{self, Execution, Journal, Options, Stop, Summary, Templates};
+use crate::engine::{Options, Stop, Summary, Templates};
 use crate::module::{Catalogue, RenderedEnvironment, render};
-use crate::plan::{About, Action, Deployed, Inputs, Kind, Plan};
-use crate::sandbox::{Sandbox, SandboxOptions, parse_faults};
+use crate::plan::{Action, Deployed, Kind, Plan};
+use crate::sandbox::{Sandbox, parse_faults};
 use crate::spec;
-use crate::state::{Key, OperationKind, OperationRecord};
+use crate::state::Key;
 
 const ACCOUNT: &str = "111122223333";
 
@@ -84,7 +81,7 @@ pub(super) struct Stage {
     pub(super) environment: RenderedEnvironment,
     pub(super) key: Key,
     pub(super) options: Options,
-    pub(super) generation: u64,
+    pub(super) account: Account,
 }
 
 /// What a run left.
@@ -121,38 +118,20 @@ impl Stage {
     }
 
     async fn of(environment: RenderedEnvironment, faults: &str, aws: Clock) -> Self {
-        let clock = Clock::real();
-        let options = SandboxOptions {
-            account: ACCOUNT.to_owned(),
-            region: "us-east-1".to_owned(),
-            directory: None,
-            clock: aws,
-            faults: parse_faults(faults).unwrap(),
-        };
-        let sandbox = Sandbox::open(options).await.unwrap();
-        let options = SessionOptions {
-            endpoint: Endpoint::Sandbox(Arc::clone(&sandbox)),
-            region: "us-east-1".to_owned(),
-            account: ACCOUNT.to_owned(),
-            role_arn: None,
-            clock,
-            profile: None,
-        };
-        let session = session::open(options).await.unwrap();
-        let place = &environment.environment.backend;
-        backend::ensure(&session, &place.bucket, &place.table).await.unwrap();
-        sandbox.clear_calls();
+        let faults = parse_faults(faults).unwrap();
+        let account = Account::open(&environment.environment, faults, aws).await.unwrap();
+        account.sandbox.clear_calls();
         Self {
-            sandbox,
-            session,
-            key: Key::of(&environment.environment),
+            sandbox: Arc::clone(&account.sandbox),
+            session: account.session.clone(),
+            key: account.key.clone(),
+            account,
             environment,
             options: Options {
                 parallelism: 16,
                 on_failure: spec::OnFailure::Delete,
                 empty_buckets: false,
             },
-            generation: 0,
         }
     }
 
@@ -161,28 +140,7 @@ impl Stage {
     }
 
     pub(super) async fn plan(&self, kind: Kind) -> Result<(Plan, Deployed), Problem> {
-        let backend = &self.environment.environment.backend;
-        let read = engine::read_deployed(&self.session, backend, &self.key, Some(&self.environment));
-        let (deployed, _) = read.await?;
-        let about = About {
-            id: uuid::Uuid::new_v4().to_string(),
-            project: self.key.project.clone(),
-            environment: self.key.environment.clone(),
-            account: ACCOUNT.to_owned(),
-            region: "us-east-1".to_owned(),
-            protect: self.environment.environment.protect,
-            ..About::default()
-        };
-        let inputs = Inputs {
-            kind,
-            rendered: Some(&self.environment),
-            deployed: &deployed,
-            drawn: &BTreeMap::new(),
-            targets: &BTreeSet::new(),
-            about: &about,
-        };
-        let plan = engine::complete(&self.session, &inputs, &self.templates()).await?;
-        Ok((plan, deployed))
+        self.account.plan(&self.environment, kind).await
     }
 
     pub(super) async fn apply(&mut self) -> Run {
@@ -196,48 +154,22 @@ impl Stage {
     }
 
     pub(super) async fn execute(&mut self, plan: Plan, deployed: &Deployed, stop: &Stop) -> Run {
-        self.generation += 1;
-        let clock = self.session.clock;
-        let backend = &self.environment.environment.backend;
-        let record = OperationRecord::begin(OperationKind::Apply, "tester", self.generation, &clock);
-        let operation = record.id.clone();
-        let journal = Journal::begin(&self.session, backend, &self.key, self.generation, record, &plan)
+        let options = self.options.clone();
+        let ran = self
+            .account
+            .execute(&self.environment, &plan, deployed, &options, stop)
             .await
             .unwrap();
-        let (events, mut heard) = mpsc::unbounded_channel();
-        let began = clock.elapsed();
-        let summary = engine::execute(Execution {
-            session: &self.session,
-            plan: &plan,
-            rendered: Some(&self.environment),
-            deployed,
-            operation: &operation,
-            options: &self.options,
-            templates: &self.templates(),
-            journal: &journal,
-            events: &events,
-            stop,
-            lost: &CancellationToken::new(),
-        })
-        .await;
-        let elapsed = clock.elapsed().saturating_sub(began);
-        let mut events = Vec::new();
-        while let Ok(event) = heard.try_recv() {
-            events.push(event);
-        }
         Run {
             plan,
-            summary,
-            events,
-            elapsed,
+            summary: ran.summary,
+            events: ran.events,
+            elapsed: ran.elapsed,
         }
     }
 
     pub(super) fn templates(&self) -> Templates<'_> {
-        Templates {
-            backend: &self.environment.environment.backend,
-            key: &self.key,
-        }
+        self.account.templates(&self.environment)
     }
 
     /// How often an action was called since the calls were cleared.

@@ -1,5 +1,6 @@
 //! How results read for people. The functions below this file go from data to text; the printer decides about colours.
 
+mod cases;
 mod explain;
 mod formatted;
 mod modules;
@@ -17,10 +18,11 @@ use super::View;
 use super::printer::Printer;
 use super::progress::{Bars, Lines, Progress};
 use super::report::{
-    CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList,
+    CaseList, CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList,
     RuleReport, SandboxReport, Status, Summary, Validated,
 };
 use super::text::{ADD, CHANGE, COMMAND, NAME, count, paint};
+use crate::cases::Tested;
 use crate::diagnostic::{Problems, Severity};
 use crate::plan::{Kind, Plan};
 use crate::preflight::Preflight;
@@ -134,6 +136,14 @@ impl View for Human {
     fn module(&self, module: &ModuleReport) {
         self.printer
             .data(&modules::module(module, self.printer.terminal().width));
+    }
+
+    fn tested(&self, tested: &Tested) {
+        self.printer.data(&cases::tested(tested, self.verbose > 0));
+    }
+
+    fn cases(&self, list: &CaseList) {
+        self.printer.data(&cases::list(list));
     }
 
     fn explanations(&self, found: &[Explained]) {

@@ -1,0 +1,310 @@
+//! What happens to stacks in an account, judged by what is really there: physical ids, events, what is left.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::account::{Account, Run};
+use super::outcome::Failure;
+use crate::aws::cloudformation::{self, Since, StackEvent};
+use crate::clock::Clock;
+use crate::diagnostic::Problem;
+use crate::engine::event::Outcome;
+use crate::engine::{Options, Stop};
+use crate::module::RenderedEnvironment;
+use crate::plan::{Consents, Kind, Plan, Replacement, ResourceAction, guards};
+use crate::sandbox::Item;
+
+/// An account in which one environment lives from its first deployment to its end.
+pub(super) struct World {
+    account: Account,
+    /// What was there before anything was deployed.
+    furniture: Vec<Item>,
+    /// The stacks that were ever seen: ARN by name.
+    arns: BTreeMap<String, String>,
+    /// The last event that was read, by ARN.
+    read: BTreeMap<String, String>,
+    /// What was let go without being deleted, by the stack's name.
+    kept: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// What an operation did to the resources of one stack.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Changes {
+    pub(super) updated: BTreeSet<String>,
+    pub(super) replaced: BTreeSet<String>,
+    pub(super) added: BTreeSet<String>,
+    pub(super) removed: BTreeSet<String>,
+}
+
+/// How an operation went.
+pub(super) enum Went {
+    /// Everything was done.
+    Well(Changes),
+    /// Something was not.
+    Wrong(Vec<Failure>),
+    /// CloudFormation cannot replace what has a name of its own; the text says which.
+    Named(String),
+}
+
+impl World {
+    /// An empty account for `rendered`.
+    pub(super) async fn open(rendered: &RenderedEnvironment) -> Result<Self, Problem> {
+        let account = Account::open(&rendered.environment, Vec::new(), Clock::real()).await?;
+        let furniture = account.inventory()?;
+        Ok(Self {
+            account,
+            furniture,
+            arns: BTreeMap::new(),
+            read: BTreeMap::new(),
+            kept: BTreeMap::new(),
+        })
+    }
+
+    /// Brings the environment to what `rendered` says, and gives what that did to `stack`.
+    pub(super) async fn apply(&mut self, rendered: &RenderedEnvironment, stack: &str) -> Went {
+        self.operate(rendered, Kind::Apply, stack)
+            .await
+            .unwrap_or_else(|problem| Went::Wrong(vec![Failure::told("", problem)]))
+    }
+
+    /// What a plan would still change after `rendered` was applied.
+    pub(super) async fn unsettled(&self, rendered: &RenderedEnvironment) -> Vec<Failure> {
+        let plan = match self.account.plan(rendered, Kind::Apply).await {
+            Ok((plan, _)) => plan,
+            Err(problem) => return vec![Failure::told("planning again: ", problem)],
+        };
+        if !plan.changes_anything() {
+            return Vec::new();
+        }
+        let mut lines = Vec::new();
+        for stack in &plan.stacks {
+            lines.extend(stack.reasons.iter().map(|reason| format!("{}: {reason}", stack.name)));
+            for change in &stack.changes {
+                let paths: Vec<&str> = change.properties.iter().map(|one| one.path.as_str()).collect();
+                lines.push(format!("{}.{} {}", stack.name, change.logical_id, paths.join(", ")));
+            }
+        }
+        vec![Failure::new("a plan right after applying still finds something to do").more(lines)]
+    }
+
+    /// Takes everything away, and says what is left that should not be; gives what outlived `stack`.
+    pub(super) async fn destroy(
+        &mut self,
+        rendered: &RenderedEnvironment,
+        stack: &str,
+    ) -> Result<BTreeSet<String>, Vec<Failure>> {
+        let went = self
+            .operate(rendered, Kind::Destroy, stack)
+            .await
+            .unwrap_or_else(|problem| Went::Wrong(vec![Failure::told("", problem)]));
+        match went {
+            Went::Well(_) => {}
+            Went::Named(why) => return Err(vec![Failure::new(why)]),
+            Went::Wrong(failures) => return Err(failures),
+        }
+        let left = self.left().map_err(|problem| vec![Failure::told("", problem)])?;
+        if !left.is_empty() {
+            return Err(vec![
+                Failure::new("something is left after everything was destroyed").more(left),
+            ]);
+        }
+        Ok(self.kept.get(stack).cloned().unwrap_or_default())
+    }
+
+    /// What exists that did not before, unless resources were kept on purpose: those bring their own belongings.
+    fn left(&self) -> Result<Vec<String>, Problem> {
+        let now = self.account.inventory()?;
+        let anything_kept = self.kept.values().any(|kept| !kept.is_empty());
+        let left = now
+            .into_iter()
+            .filter(|item| !self.furniture.contains(item))
+            .filter(|item| !anything_kept || item.kind == "stack");
+        Ok(left
+            .map(|item| format!("{} {} {}", item.service, item.kind, item.id))
+            .collect())
+    }
+
+    async fn operate(&mut self, rendered: &RenderedEnvironment, kind: Kind, stack: &str) -> Result<Went, Problem> {
+        let (plan, deployed) = self.account.plan(rendered, kind).await?;
+        let refused = guards(&plan, &consents(&plan));
+        if refused.has_errors() {
+            return Ok(Went::Wrong(
+                refused.into_iter().map(|problem| Failure::told("", problem)).collect(),
+            ));
+        }
+        let before = self.resources(stack).await?;
+        let options = Options {
+            parallelism: 16,
+            on_failure: rendered.environment.on_failure,
+            empty_buckets: false,
+        };
+        let run = self
+            .account
+            .execute(rendered, &plan, &deployed, &options, &Stop::default())
+            .await?;
+        for planned in &plan.stacks {
+            if let Some(arn) = &planned.stack_id {
+                self.arns.insert(planned.name.clone(), arn.clone());
+            }
+        }
+        if kind == Kind::Apply {
+            for (name, stack) in &rendered.stacks {
+                let found = cloudformation::describe_stack(&self.account.session, &stack.stack_name).await;
+                if let Some(live) = found.map_err(|error| error.problem())? {
+                    self.arns.insert(name.clone(), live.stack_id);
+                }
+            }
+        }
+        let mut events = BTreeMap::new();
+        for (name, arn) in self.arns.clone() {
+            events.insert(name, self.events(&arn).await?);
+        }
+        for (name, events) in &events {
+            let skipped = events.iter().filter(|event| event.status == "DELETE_SKIPPED");
+            let kept = self.kept.entry(name.clone()).or_default();
+            kept.extend(skipped.map(|event| event.logical_id.clone()));
+        }
+        if let Some(went) = went_wrong(&run) {
+            return Ok(went);
+        }
+        let after = if kind == Kind::Apply {
+            self.resources(stack).await?
+        } else {
+            BTreeMap::new()
+        };
+        let changes = changes(&before, &after, events.get(stack).map_or(&[], Vec::as_slice));
+        let unannounced = if kind == Kind::Apply {
+            unannounced(&plan, stack, &changes)
+        } else {
+            Vec::new()
+        };
+        Ok(if unannounced.is_empty() {
+            Went::Well(changes)
+        } else {
+            Went::Wrong(unannounced)
+        })
+    }
+
+    /// The physical ids of the stack `name`, by logical id.
+    async fn resources(&self, name: &str) -> Result<BTreeMap<String, String>, Problem> {
+        let Some(arn) = self.arns.get(name) else {
+            return Ok(BTreeMap::new());
+        };
+        let resources = cloudformation::stack_resources(&self.account.session, arn)
+            .await
+            .map_err(|error| error.problem())?;
+        Ok(resources
+            .into_iter()
+            .map(|resource| (resource.logical_id, resource.physical_id))
+            .collect())
+    }
+
+    /// The events of a stack since they were read last.
+    async fn events(&mut self, arn: &str) -> Result<Vec<StackEvent>, Problem> {
+        let last = self.read.get(arn).cloned().unwrap_or_default();
+        let events = cloudformation::events_since(&self.account.session, arn, Since::Event(&last))
+            .await
+            .map_err(|error| error.problem())?;
+        if let Some(last) = events.last() {
+            self.read.insert(arn.to_owned(), last.id.clone());
+        }
+        Ok(events)
+    }
+}
+
+/// Everything that a person would have to agree to: a test means what it does.
+fn consents(plan: &Plan) -> Consents {
+    Consents {
+        confirm: Some(plan.environment.clone()),
+        allow_replacement: plan.stacks.iter().map(|stack| format!("{}.*", stack.name)).collect(),
+    }
+}
+
+fn went_wrong(run: &Run) -> Option<Went> {
+    if run.summary.is_complete() {
+        return None;
+    }
+    let mut failures: Vec<Failure> = run
+        .summary
+        .problems
+        .iter()
+        .map(|problem| Failure::told("", problem.clone()))
+        .collect();
+    for stack in &run.summary.stacks {
+        match &stack.outcome {
+            Outcome::Failed(problem) => {
+                let mut texts = std::iter::once(&problem.message).chain(&problem.notes);
+                if let Some(why) = texts.find(|text| text.contains(NAMED)) {
+                    return Some(Went::Named(why.clone()));
+                }
+                failures.push(Failure::told("", (**problem).clone()));
+            }
+            Outcome::NotStarted { because } => {
+                failures.push(Failure::new(format!(
+                    "the stack {} was not started: {because}",
+                    stack.stack
+                )));
+            }
+            Outcome::Done | Outcome::Unchanged | Outcome::LeftRunning => {}
+        }
+    }
+    Some(Went::Wrong(failures))
+}
+
+/// How CloudFormation refuses to replace a resource whose name is given: the new one could not exist beside the old
+/// one ("AWS CloudFormation User Guide: Name type").
+const NAMED: &str = "custom-named resource requires replacing";
+
+fn changes(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>, events: &[StackEvent]) -> Changes {
+    let ended = |id: &String, status: &str| {
+        events
+            .iter()
+            .any(|event| event.logical_id == *id && event.status == status)
+    };
+    let mut changes = Changes::default();
+    for (id, physical) in after {
+        match before.get(id) {
+            None => {
+                changes.added.insert(id.clone());
+            }
+            // A new resource may be called as the old one was; the old one's end shows it.
+            Some(old) if old != physical || ended(id, "DELETE_COMPLETE") || ended(id, "DELETE_SKIPPED") => {
+                changes.replaced.insert(id.clone());
+            }
+            Some(_) if ended(id, "UPDATE_COMPLETE") => {
+                changes.updated.insert(id.clone());
+            }
+            Some(_) => {}
+        }
+    }
+    let gone = before.keys().filter(|id| !after.contains_key(*id));
+    changes.removed.extend(gone.cloned());
+    changes
+}
+
+/// What happened although the plan did not say so.
+fn unannounced(plan: &Plan, stack: &str, changes: &Changes) -> Vec<Failure> {
+    let Some(planned) = plan.stack(stack) else {
+        return Vec::new();
+    };
+    if planned.seen.is_none() {
+        return Vec::new();
+    }
+    let announced = |id: &String, fits: &dyn Fn(ResourceAction, Replacement) -> bool| {
+        let mut of = planned.changes.iter().filter(|change| change.logical_id == *id);
+        of.any(|change| fits(change.action, change.replacement))
+    };
+    let replaces = |action, replacement| action == ResourceAction::Dynamic || replacement != Replacement::Never;
+    let removes = |action, _| action == ResourceAction::Remove;
+    let mut failures = Vec::new();
+    for id in changes.replaced.iter().filter(|id| !announced(id, &replaces)) {
+        failures.push(Failure::new(format!(
+            "{id}: it was replaced, and the plan did not say so"
+        )));
+    }
+    for id in changes.removed.iter().filter(|id| !announced(id, &removes)) {
+        failures.push(Failure::new(format!(
+            "{id}: it was removed, and the plan did not say so"
+        )));
+    }
+    failures
+}
