@@ -19,6 +19,7 @@ mod interrupted;
 mod invariants;
 mod lint;
 mod module_cases;
+mod modules;
 mod policy;
 mod preflight;
 mod project;
@@ -28,6 +29,7 @@ mod schemas;
 mod server;
 mod shared_sandbox;
 mod specs;
+mod tutorial;
 
 /// Every file beside this one is a module of it; a file that is not listed would silently never run.
 #[test]

@@ -24,7 +24,9 @@ pub use format::{FmtArgs, SchemaArgs, SchemaKind};
 pub use global::{Color, Format, Global};
 pub use lint::LintArgs;
 pub use lock::{LockCommand, LockReleaseArgs, LockStatusArgs};
-pub use module::{ModuleCommand, ModuleListArgs, ModuleShowArgs, ModuleTestArgs};
+pub use module::{
+    ModuleCommand, ModuleDocsArgs, ModuleEjectArgs, ModuleListArgs, ModuleNewArgs, ModuleShowArgs, ModuleTestArgs,
+};
 pub use plan::PlanArgs;
 pub use policy::{PolicyCommand, PolicyListArgs, PolicyShowArgs};
 pub use project::{BootstrapArgs, InitArgs, OutputsArgs, RenderArgs, StatusArgs, ValidateArgs};
@@ -87,7 +89,7 @@ pub enum Command {
     /// Look at the lock of an environment, or take it from a dead holder
     #[command(subcommand)]
     Lock(LockCommand),
-    /// List the modules, or show the inputs and outputs of one
+    /// List, show, write and test modules
     #[command(subcommand)]
     Module(ModuleCommand),
     /// Explain problem codes: cause, example and fix

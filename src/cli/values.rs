@@ -83,3 +83,23 @@ pub fn project_name(text: &str) -> Result<String, String> {
         Err("expected up to 20 lower-case letters, digits and single hyphens, beginning with a letter".to_owned())
     }
 }
+
+/// A module's name: it becomes the names of its files.
+pub fn module_name(text: &str) -> Result<String, String> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let starts_well = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
+    if starts_well && text.len() <= 40 && text.bytes().all(allowed) && !text.ends_with('-') {
+        Ok(text.to_owned())
+    } else {
+        Err("expected up to 40 lower-case letters, digits and hyphens, beginning with a letter".to_owned())
+    }
+}
+
+/// A sentence that fits on a line of a list.
+pub fn sentence(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().any(char::is_control) || text.chars().count() > 120 {
+        return Err("expected one sentence on one line, of at most 120 characters".to_owned());
+    }
+    Ok(text.to_owned())
+}

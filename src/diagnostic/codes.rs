@@ -280,6 +280,7 @@ codes! {
     STDIN_ALONE = 1021, "standard input is formatted alone";
     NOT_FORMATTED_HERE = 1022, "a file of a kind that is not formatted";
     SCHEMA_STALE = 1023, "a schema file is out of date";
+    PAGE_STALE = 1024, "a module's page is out of date";
 
     SANDBOX_UNUSABLE = 1101, "the sandbox cannot be used";
 

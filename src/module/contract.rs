@@ -25,6 +25,8 @@ pub struct Contract {
     pub types: IndexMap<String, Record>,
     /// Outputs in the order of the contract.
     pub outputs: IndexMap<String, Output>,
+    /// What it costs money for, in the order of the contract.
+    pub price: Vec<Price>,
     /// The contract's text.
     pub source: Arc<Source>,
     /// The template's text.
@@ -109,6 +111,21 @@ pub struct Output {
     pub span: Span,
 }
 
+/// Something that a module costs money for; how much differs by region and is not said.
+#[derive(Debug, Clone)]
+pub struct Price {
+    /// What is paid for, `NAT gateway`.
+    pub item: String,
+    /// By what it is counted, `hour and GB processed`.
+    pub unit: String,
+    /// The inputs that decide how much of it there is; may be empty.
+    pub inputs: Vec<String>,
+    /// What makes it more or less, in a sentence.
+    pub doc: String,
+    /// Where it stands in the contract.
+    pub span: Span,
+}
+
 /// A regular expression that must match a whole string.
 #[derive(Debug, Clone)]
 pub struct Pattern {
@@ -122,6 +139,12 @@ impl Field {
     /// Whether a stack must give it: nothing else provides a value.
     pub fn required(&self) -> bool {
         self.default.is_none() && !self.optional && self.from.is_empty()
+    }
+
+    /// Whether it takes one entry from every stack that makes one of the outputs in `from`, by the stack's name, in
+    /// place of one value from the only such stack.
+    pub fn gathers(&self) -> bool {
+        matches!(self.ty, Type::Map(_)) && !self.from.is_empty()
     }
 
     /// A value as it could stand in an environment file, to be shown as an example.

@@ -39,6 +39,11 @@ pub(super) const CONTRACT: &[Key] = &[
         }),
         "What it gives to other stacks and to people, by name: the template's output of the same name in PascalCase.",
     ),
+    Key::new(
+        "price",
+        Kind::Tables(PRICE),
+        "What it costs money for, without amounts: they differ by region and change.",
+    ),
 ];
 
 /// `[module]`.
@@ -159,6 +164,23 @@ pub(super) const OUTPUT: &[Key] = &[
         Kind::Text(Some(IDENTIFIER)),
         "The input that must be true, or given, for the output to exist.",
     ),
+];
+
+/// `[[price]]`.
+pub(super) const PRICE: &[Key] = &[
+    Key::new("item", Kind::Text(None), "What is paid for.")
+        .required()
+        .example("\"NAT gateway\""),
+    Key::new("unit", Kind::Text(None), "By what it is counted.")
+        .required()
+        .example("\"hour and GB processed\""),
+    Key::new(
+        "inputs",
+        Kind::Texts(IDENTIFIER),
+        "The inputs that decide how much of it there is.",
+    )
+    .default("[]"),
+    Key::new("doc", Kind::Text(None), "What makes it more or less, in a sentence.").required(),
 ];
 
 /// Contracts. A record type may stand beside the input that uses it.

@@ -11,10 +11,12 @@ use crate::diagnostic::Source;
 use crate::spec::Environment;
 use crate::template::Document;
 
+mod anatomy;
 mod blocks;
 mod bounds;
 mod catalogue;
 mod contract;
+mod files;
 mod jinja;
 mod keys;
 mod lines;
@@ -22,6 +24,7 @@ mod origin;
 mod parts;
 mod read;
 mod render;
+mod sample;
 pub mod schema;
 #[cfg(test)]
 mod tests;
@@ -29,12 +32,15 @@ mod types;
 mod typing;
 mod wiring;
 
+pub use anatomy::{Anatomy, Resource, anatomy};
 pub use catalogue::Catalogue;
-pub use contract::{Contract, Field, Origin, Output, Pattern, Provider, Record, pascal};
+pub use contract::{Contract, Field, Origin, Output, Pattern, Price, Provider, Record, pascal};
+pub use files::{BuiltInFile, built_in_files};
 pub use keys::{LAYOUT, layout};
 pub use origin::relocate;
 pub use parts::Part;
 pub use render::{attempt, render};
+pub use sample::{Sample, SampleOrigin, sample};
 pub use types::Type;
 
 /// An environment whose stacks are typed, wired and rendered: nothing in it is unresolved.

@@ -13,6 +13,8 @@ use crate::spec::keys::names;
 use crate::spec::syntax::{self, Table};
 use crate::spec::{Data, Entry, Spanned, Value, field, is_name};
 
+mod price;
+
 /// Names that templates see beside the inputs.
 pub(super) const CONTEXT: [&str; 9] = [
     "project",
@@ -95,6 +97,7 @@ pub(super) fn contract(name: &str, source: &Arc<Source>, origin: Origin) -> Resu
         }
     }
     let outputs = outputs(&root, &inputs, &mut problems);
+    let price = price::price(&root, &inputs, &mut problems);
     let contract = Contract {
         name: name.to_owned(),
         summary: summary.map(|summary| summary.value).unwrap_or_default(),
@@ -103,6 +106,7 @@ pub(super) fn contract(name: &str, source: &Arc<Source>, origin: Origin) -> Resu
         inputs,
         types,
         outputs,
+        price,
         source: Arc::clone(source),
         template: Arc::clone(source),
     };

@@ -11,6 +11,7 @@ mod examples;
 mod explained;
 mod inputs;
 mod quoting;
+mod samples;
 mod schema;
 mod templates;
 mod wires;

@@ -88,7 +88,8 @@ fn resource(subject: &Subject<'_>, on: &str) -> Option<Option<String>> {
     let rest = match rest.split_once("{of:") {
         Some((before, after)) => {
             let (property, tail) = after.split_once('}')?;
-            format!("{before}{}{tail}", subject.name_behind(subject.property(property)?)?)
+            let behind = subject.name_behind(subject.property(property)?)?;
+            format!("{before}{behind}{}", tail.replace("{name}", &subject.name()))
         }
         None => rest.replace("{name}", &subject.name()),
     };

@@ -20,6 +20,12 @@ pub(super) const NAT_GATEWAYS: QuotaKey = QuotaKey {
     code: "L-FE5A380F",
 };
 
+/// vCPUs of tasks on Fargate, on demand.
+pub(super) const FARGATE: QuotaKey = QuotaKey {
+    service: "fargate",
+    code: "L-3032A538",
+};
+
 /// `m6gd.xlarge` in its parts; none if it is not such a name.
 pub(super) struct Parts<'a> {
     pub(super) letters: &'a str,
@@ -90,6 +96,7 @@ impl Counted {
             Self::Addresses => ("ec2", "L-0263D0A3"),
             Self::Clusters => ("eks", "L-1194D53C"),
             Self::Buckets => ("s3", "L-DC2B2D3D"),
+            Self::Databases => ("rds", "L-7B6409FD"),
         };
         QuotaKey { service, code }
     }
@@ -101,6 +108,7 @@ impl Counted {
             "AWS::EC2::EIP" => Self::Addresses,
             "AWS::EKS::Cluster" => Self::Clusters,
             "AWS::S3::Bucket" => Self::Buckets,
+            "AWS::RDS::DBInstance" => Self::Databases,
             _ => return None,
         })
     }

@@ -57,6 +57,8 @@ pub struct Needs {
     pub counted: BTreeMap<Counted, Vec<Place>>,
     /// The stacks that will be made.
     pub new_stacks: Vec<String>,
+    /// Processor units (1,024 a vCPU) of services on Fargate, on demand.
+    pub fargate: Vec<(u64, Place)>,
     /// Kubernetes versions.
     pub versions: Vec<VersionWish>,
     /// Names that templates give to what will be made.
@@ -113,6 +115,8 @@ pub enum Counted {
     Clusters,
     /// Buckets in the account.
     Buckets,
+    /// RDS database instances in the region.
+    Databases,
 }
 
 /// A Kubernetes version that a cluster will have.
@@ -322,7 +326,8 @@ impl Needs {
         let counted = self.counted.keys().map(|counted| counted.quota());
         let machines = self.machines.iter().filter_map(machine::quota_of);
         let nat_gateways = (!self.nat_gateways.is_empty()).then_some(machine::NAT_GATEWAYS);
-        counted.chain(machines).chain(nat_gateways).collect()
+        let fargate = (!self.fargate.is_empty()).then_some(machine::FARGATE);
+        counted.chain(machines).chain(nat_gateways).chain(fargate).collect()
     }
 
     /// The instance types that are asked for.

@@ -166,6 +166,8 @@ fn made(needs: &mut Needs, subject: &Subject<'_>, all: &BTreeMap<&str, Subject<'
                 });
             }
         }
+        "AWS::AutoScaling::AutoScalingGroup" => scaling_group(needs, subject, all, place),
+        "AWS::ECS::Service" => fargate(needs, subject, all, place),
         "AWS::EKS::Nodegroup" => node_group(needs, subject, place),
         "AWS::EKS::Cluster" => version(needs, subject, None, place),
         "AWS::SageMaker::NotebookInstance" => {
@@ -239,6 +241,56 @@ fn node_group(needs: &mut Needs, subject: &Subject<'_>, place: &Place) {
         count: size("DesiredSize").or_else(|| size("MinSize")).unwrap_or(0),
         spot: subject.literal("CapacityType").is_some_and(|(kind, _)| kind == "SPOT"),
     });
+}
+
+/// The instance type of a scaling group stands in its launch template, which is taken if it is in the same template.
+fn scaling_group(needs: &mut Needs, subject: &Subject<'_>, all: &BTreeMap<&str, Subject<'_>>, place: &Place) {
+    let launch = subject
+        .property("LaunchTemplate")
+        .and_then(|launch| launch.get("LaunchTemplateId")?.get("Ref")?.as_str());
+    let Some(launch) = launch.and_then(|target| all.get(target)) else {
+        return;
+    };
+    let data = launch.property("LaunchTemplateData");
+    let Some(node) = data.and_then(|data| data.get("InstanceType")) else {
+        return;
+    };
+    let size = |key: &str| subject.property(key).and_then(|node| subject.known.number(node));
+    if let Some(name) = launch.known.text(node) {
+        let here = launch.place(&place.stack).at(node.span.clone());
+        needs.machines.push(Machines {
+            types: vec![(name, here)],
+            count: size("DesiredCapacity").or_else(|| size("MinSize")).unwrap_or(0),
+            spot: data
+                .and_then(|data| data.get("InstanceMarketOptions")?.get("MarketType")?.as_str())
+                .is_some_and(|market| market == "spot"),
+        });
+    }
+}
+
+/// The processor units of a Fargate service stand in its task definition, which is taken if it is in the same template.
+/// A service that may use spot capacity as well is not counted.
+fn fargate(needs: &mut Needs, subject: &Subject<'_>, all: &BTreeMap<&str, Subject<'_>>, place: &Place) {
+    let launched = subject
+        .literal("LaunchType")
+        .is_some_and(|(launch, _)| launch == "FARGATE");
+    let strategy = subject.property("CapacityProviderStrategy").map(Node::items);
+    let provided = strategy.is_some_and(|items| {
+        let provider = |item: &Node| item.get("CapacityProvider").and_then(|node| subject.known.text(node));
+        !items.is_empty() && items.iter().all(|item| provider(item).as_deref() == Some("FARGATE"))
+    });
+    let task = subject
+        .property("TaskDefinition")
+        .and_then(|node| node.get("Ref")?.as_str())
+        .and_then(|target| all.get(target));
+    let units = task.and_then(|task| task.literal("Cpu")?.0.parse::<u64>().ok());
+    let count = match subject.property("DesiredCount") {
+        Some(node) => subject.known.number(node),
+        None => Some(1),
+    };
+    if let (true, Some(units), Some(count)) = (launched || provided, units, count) {
+        needs.fargate.push((units * count, place.clone()));
+    }
 }
 
 /// The instances of an endpoint stand in its configuration, which is taken if it is in the same template.

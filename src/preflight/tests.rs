@@ -253,6 +253,57 @@ fn accelerators_beyond_the_quota_are_an_error_with_the_command_that_asks_for_mor
 }
 
 #[test]
+fn scaling_groups_services_on_fargate_and_databases_are_held_against_their_quotas() {
+    let only = |resources: &str, code: &str, value: f64| {
+        let case = case(resources);
+        let key = *case.needs.quotas().first().unwrap();
+        assert_eq!(key.code, code);
+        let answers = Answers {
+            vcpus: Answer::Given(BTreeMap::from([("g5.xlarge".to_owned(), 4)])),
+            quotas: BTreeMap::from([(key, quota(code, value))]),
+            ..Answers::default()
+        };
+        let problems = case.judged(&answers).problems.0;
+        problems.first().map(|problem| problem.message.clone())
+    };
+    let group = "  Launch:
+    Type: AWS::EC2::LaunchTemplate
+    Properties: {LaunchTemplateData: {InstanceType: g5.xlarge}}
+  Group:
+    Type: AWS::AutoScaling::AutoScalingGroup
+    Properties:
+      MinSize: '2'
+      MaxSize: '4'
+      AvailabilityZones: [us-east-1a]
+      LaunchTemplate: {LaunchTemplateId: !Ref Launch, Version: !GetAtt Launch.LatestVersionNumber}
+";
+    let words = "the plan starts with 8 vCPUs, but the account may have 4";
+    assert_eq!(only(group, "L-DB2E81BA", 4.0).as_deref(), Some(words));
+    assert_eq!(only(group, "L-DB2E81BA", 8.0), None);
+    let service = "  Task:
+    Type: AWS::ECS::TaskDefinition
+    Properties: {Cpu: '2048', Memory: '4096', NetworkMode: awsvpc, RequiresCompatibilities: [FARGATE], ContainerDefinitions: [{Name: a, Image: b}]}
+  Service:
+    Type: AWS::ECS::Service
+    Properties:
+      TaskDefinition: !Ref Task
+      DesiredCount: 4
+      CapacityProviderStrategy: [{CapacityProvider: FARGATE, Weight: 1}]
+      NetworkConfiguration: {AwsvpcConfiguration: {Subnets: [subnet-0123456789abcdef0]}}
+";
+    let words = "the plan starts with 8 vCPUs, but the account may have 6";
+    assert_eq!(only(service, "L-3032A538", 6.0).as_deref(), Some(words));
+    assert_eq!(only(service, "L-3032A538", 8.0), None);
+    let database = "  Data:
+    Type: AWS::RDS::DBInstance
+    Properties: {DBInstanceClass: db.t4g.micro, Engine: postgres, AllocatedStorage: '20', MasterUsername: owner, ManageMasterUserPassword: true, StorageEncrypted: true}
+";
+    let words = "the plan starts with 1 database instance, but the account may have 0";
+    assert_eq!(only(database, "L-7B6409FD", 0.0).as_deref(), Some(words));
+    assert_eq!(only(database, "L-7B6409FD", 1.0), None);
+}
+
+#[test]
 fn things_that_stay_count_together_with_those_in_use() {
     let case = case(SUBNETS);
     let key = Counted::Vpcs.quota();

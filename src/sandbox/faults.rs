@@ -188,6 +188,10 @@ pub enum Moment {
     Delete,
     /// Being put back.
     Rollback,
+    /// Starting, for an instance: its user data fails, and it says so if it signals its outcome.
+    Boot,
+    /// Signalling, for an instance: the signal never arrives.
+    Signal,
 }
 
 /// A service answers otherwise than it would.
@@ -369,7 +373,7 @@ fn throttling(service: Name) -> ApiError {
             "The level of configured provisioned throughput for the table was exceeded.",
         ),
         Name::Eks => ApiError::new(429, "TooManyRequestsException", "Too Many Requests"),
-        Name::Ecr | Name::Kms | Name::Logs | Name::SageMaker | Name::ServiceQuotas | Name::Ssm => {
+        Name::Ecr | Name::Kms | Name::Ledger | Name::Logs | Name::SageMaker | Name::ServiceQuotas | Name::Ssm => {
             ApiError::new(400, "ThrottlingException", "Rate exceeded")
         }
         Name::CloudFormation | Name::Iam | Name::Sts => ApiError::new(400, "Throttling", "Rate exceeded"),

@@ -407,6 +407,8 @@ fn stack_fault(fault: &Fault) -> Option<FaultSpec> {
             Moment::Update => FaultTask::Update,
             Moment::Delete => FaultTask::Delete,
             Moment::Rollback => FaultTask::Restore,
+            Moment::Boot => FaultTask::Boot,
+            Moment::Signal => FaultTask::Signal,
         }),
         nth: fault.nth,
         times: fault.times,

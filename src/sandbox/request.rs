@@ -21,6 +21,8 @@ pub(crate) enum Name {
     Eks,
     Iam,
     Kms,
+    /// What has no emulator; only stacks write into it.
+    Ledger,
     Logs,
     S3,
     SageMaker,
@@ -31,7 +33,7 @@ pub(crate) enum Name {
 
 impl Name {
     /// Every service.
-    pub(crate) const ALL: [Name; 13] = [
+    pub(crate) const ALL: [Name; 14] = [
         Name::CloudFormation,
         Name::DynamoDb,
         Name::Ec2,
@@ -39,6 +41,7 @@ impl Name {
         Name::Eks,
         Name::Iam,
         Name::Kms,
+        Name::Ledger,
         Name::Logs,
         Name::S3,
         Name::SageMaker,
@@ -57,6 +60,7 @@ impl Name {
             Name::Eks => "eks",
             Name::Iam => "iam",
             Name::Kms => "kms",
+            Name::Ledger => "ledger",
             Name::Logs => "logs",
             Name::S3 => "s3",
             Name::SageMaker => "sagemaker",
@@ -68,7 +72,8 @@ impl Name {
 
     /// The service of that name; hosts use a few names of their own (`api.ecr`, `monitoring` is none of ours).
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|name| name.as_str() == text)
+        let mut reachable = Self::ALL.into_iter().filter(|name| *name != Name::Ledger);
+        reachable.find(|name| name.as_str() == text)
     }
 
     /// How the service's errors and answers are written.
@@ -79,7 +84,9 @@ impl Name {
             Name::S3 => Protocol::S3,
             Name::Eks => Protocol::RestJson,
             Name::DynamoDb => Protocol::Json10,
-            Name::Ecr | Name::Kms | Name::Logs | Name::SageMaker | Name::ServiceQuotas | Name::Ssm => Protocol::Json11,
+            Name::Ecr | Name::Kms | Name::Ledger | Name::Logs | Name::SageMaker | Name::ServiceQuotas | Name::Ssm => {
+                Protocol::Json11
+            }
         }
     }
 }

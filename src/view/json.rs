@@ -9,8 +9,8 @@ use super::View;
 use super::printer::Printer;
 use super::progress::Progress;
 use super::report::{
-    CaseList, CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList,
-    RuleReport, SandboxReport, Status, Summary, Validated,
+    CaseList, CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModulePages, ModuleReport,
+    ModuleWritten, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary, Validated,
 };
 use crate::cases::Tested;
 use crate::diagnostic::Problems;
@@ -103,6 +103,14 @@ impl View for Json {
 
     fn module(&self, module: &ModuleReport) {
         self.document("module", module);
+    }
+
+    fn module_written(&self, written: &ModuleWritten) {
+        self.document("module_written", written);
+    }
+
+    fn module_pages(&self, pages: &ModulePages) {
+        self.document("module_pages", pages);
     }
 
     fn tested(&self, tested: &Tested) {

@@ -2,9 +2,11 @@
 //!
 //! [`Human`] and [`Json`] are two implementations of one set of functions, [`View`].
 
+pub mod diagram;
 pub mod human;
 mod json;
 pub mod junit;
+pub mod markdown;
 pub mod printer;
 pub mod progress;
 pub mod report;
@@ -18,8 +20,8 @@ use crate::preflight::Preflight;
 
 use progress::Progress;
 use report::{
-    CaseList, CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList,
-    RuleReport, SandboxReport, Status, Summary, Validated,
+    CaseList, CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModulePages, ModuleReport,
+    ModuleWritten, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary, Validated,
 };
 
 pub use human::Human;
@@ -49,6 +51,10 @@ pub trait View: Send + Sync {
     fn modules(&self, modules: &ModuleList);
     /// One module.
     fn module(&self, module: &ModuleReport);
+    /// What was written for a module.
+    fn module_written(&self, written: &ModuleWritten);
+    /// The reference pages of modules.
+    fn module_pages(&self, pages: &ModulePages);
     /// How the tests of modules ended.
     fn tested(&self, tested: &Tested);
     /// The names of the tests of modules.

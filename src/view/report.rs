@@ -8,6 +8,10 @@ use serde::Serialize;
 use crate::diagnostic::{Code, Problems, Severity};
 use crate::policy::Scope;
 
+mod modules;
+
+pub use modules::*;
+
 /// What `validate` found in environments without errors.
 #[derive(Debug, Serialize)]
 pub struct Validated {
@@ -261,73 +265,6 @@ pub struct WaiverReport {
     pub expired: bool,
     /// Where it stands.
     pub at: String,
-}
-
-/// What `module list` shows.
-#[derive(Debug, Serialize)]
-pub struct ModuleList {
-    /// By name.
-    pub modules: Vec<ModuleLine>,
-}
-
-/// One module of the list.
-#[derive(Debug, Serialize)]
-pub struct ModuleLine {
-    /// Its name.
-    pub name: String,
-    /// One sentence.
-    pub summary: String,
-    /// Whether the project brings it or overrides the built-in one.
-    pub own: bool,
-}
-
-/// What `module show` shows.
-#[derive(Debug, Serialize)]
-pub struct ModuleReport {
-    /// Its name.
-    pub name: String,
-    /// One sentence.
-    pub summary: String,
-    /// Longer text, Markdown.
-    pub doc: String,
-    /// Inputs in the order of the contract.
-    pub inputs: IndexMap<String, InputReport>,
-    /// Record types that inputs use: their fields.
-    pub types: IndexMap<String, IndexMap<String, InputReport>>,
-    /// Outputs in the order of the contract.
-    pub outputs: IndexMap<String, OutputReport>,
-}
-
-/// One input.
-#[derive(Debug, Serialize)]
-pub struct InputReport {
-    /// `list<string>`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// What it is for.
-    pub doc: String,
-    /// Whether the environment file has to give it.
-    pub required: bool,
-    /// The default, as TOML.
-    pub default: Option<String>,
-    /// What it may be: `one of none, single, per_zone`, `1 to 6`.
-    pub allowed: Option<String>,
-    /// The outputs that it is wired from.
-    pub from: Vec<String>,
-    /// Whether it is a secret: only references are accepted.
-    pub secret: bool,
-}
-
-/// One output.
-#[derive(Debug, Serialize)]
-pub struct OutputReport {
-    /// `string` or `list<string>`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// What it is.
-    pub doc: String,
-    /// The input that has to be true for it to exist.
-    pub when: Option<String>,
 }
 
 /// How an operation ended.

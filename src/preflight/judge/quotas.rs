@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Hearing;
 use crate::diagnostic::{Problem, codes};
-use crate::preflight::machine::{NAT_GATEWAYS, quota_of};
+use crate::preflight::machine::{FARGATE, NAT_GATEWAYS, quota_of};
 use crate::preflight::{Counted, Machines, Needs, Place, Quota, QuotaKey, ZoneWish};
 
 pub(super) fn is_needed(needs: &Needs) -> bool {
@@ -15,6 +15,7 @@ pub(super) fn judge(hearing: &mut Hearing<'_>) {
     counted(hearing);
     nat_gateways(hearing);
     machines(hearing);
+    fargate(hearing);
     ml(hearing);
     stacks(hearing);
 }
@@ -31,6 +32,8 @@ fn counted(hearing: &mut Hearing<'_>) {
             Counted::Addresses => hearing.hear(&answers.addresses).copied(),
             Counted::Clusters => hearing.hear(&answers.clusters).map(|names| names.len() as u64),
             Counted::Buckets => hearing.hear(&answers.buckets).copied(),
+            // How many there are is not asked: only what can never fit is told.
+            Counted::Databases => None,
         };
         let (what, free) = match kind {
             Counted::Vpcs => ("VPC", "delete one that nobody uses, use another region"),
@@ -40,6 +43,7 @@ fn counted(hearing: &mut Hearing<'_>) {
             ),
             Counted::Clusters => ("EKS cluster", "delete one that nobody uses, use another region"),
             Counted::Buckets => ("S3 bucket", "delete one that nobody uses, use another account"),
+            Counted::Databases => ("database instance", "take fewer, use another region"),
         };
         let asked = Asked {
             key: kind.quota(),
@@ -133,6 +137,25 @@ fn machines(hearing: &mut Hearing<'_>) {
         if let (Some(problem), Some(place)) = (asked.problem(&hearing.needs.at.region), first) {
             hearing.find(place, "", problem);
         }
+    }
+}
+
+/// vCPUs of the services that Fargate runs. What other tasks use comes and goes, so only what can never fit is told.
+fn fargate(hearing: &mut Hearing<'_>) {
+    let largest = hearing.needs.fargate.iter().max_by_key(|(units, _)| *units);
+    let Some((_, place)) = largest else { return };
+    let Some(quota) = quota(hearing, FARGATE) else { return };
+    let units: u64 = hearing.needs.fargate.iter().map(|(units, _)| units).sum();
+    let asked = Asked {
+        key: FARGATE,
+        quota,
+        what: "vCPU",
+        count: units.div_ceil(1_024),
+        used: None,
+        instead: "take fewer or smaller tasks",
+    };
+    if let Some(problem) = asked.problem(&hearing.needs.at.region) {
+        hearing.find(place, "", problem);
     }
 }
 

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::function::scalar;
 use super::identifiers::{address, byte, identifier, name_property};
-use super::naming::{digest, digits, hex, suffix, uuid};
-use super::resource_types;
+use super::naming::{digest, hex, suffix, uuid};
 use super::world::{Physical, ResourceRequest};
+use super::{resource_types, shapes};
 
 /// A new resource: its id and its attributes.
 pub fn synthesise(request: &ResourceRequest<'_>) -> Physical {
@@ -64,9 +64,12 @@ fn attributes(request: &ResourceRequest<'_>, id: &str) -> BTreeMap<String, Value
                 .or_insert_with(|| Value::String(id.to_owned()));
         }
     }
-    for (attribute, value) in special(request, id, &name) {
+    let known = special(request, id, &name).into_iter();
+    for (attribute, value) in known.chain(shapes::attributes(request, id)) {
         found.insert(attribute.to_owned(), value);
     }
+    // What this very resource does not have.
+    found.retain(|_, value| !value.is_null());
     found
 }
 
@@ -246,44 +249,6 @@ fn special(request: &ResourceRequest<'_>, id: &str, name: &str) -> Vec<(&'static
             ("DomainArn", arn("sagemaker", format!("domain/{id}"))),
             ("Url", json!(format!("https://{id}.studio.{region}.sagemaker.aws"))),
             ("HomeEfsFileSystemId", json!(format!("fs-0{}", hex(seed, 8, 16)))),
-        ],
-        "AWS::RDS::DBInstance" => vec![
-            (
-                "Endpoint.Address",
-                json!(format!("{id}.c{}.{region}.rds.amazonaws.com", hex(seed, 0, 11))),
-            ),
-            (
-                "Endpoint.Port",
-                json!(
-                    property("Port")
-                        .and_then(|port| scalar(&port))
-                        .unwrap_or_else(|| "5432".to_owned())
-                ),
-            ),
-            ("DBInstanceArn", arn("rds", format!("db:{id}"))),
-            (
-                "MasterUserSecret.SecretArn",
-                arn(
-                    "secretsmanager",
-                    format!("secret:rds!db-{}-{}", uuid(seed), suffix(seed, 6)),
-                ),
-            ),
-        ],
-        "AWS::ElasticLoadBalancingV2::LoadBalancer" => vec![
-            ("LoadBalancerArn", json!(id)),
-            (
-                "DNSName",
-                json!(format!("{name}-{}.{region}.elb.amazonaws.com", digits(seed, 10))),
-            ),
-            ("CanonicalHostedZoneID", json!("Z35SXDOTRQ7X7K")),
-            (
-                "LoadBalancerFullName",
-                json!(id.split_once("loadbalancer/").map_or(id, |(_, rest)| rest)),
-            ),
-        ],
-        "AWS::ElasticLoadBalancingV2::TargetGroup" => vec![
-            ("TargetGroupArn", json!(id)),
-            ("TargetGroupFullName", json!(id.rsplit(':').next().unwrap_or(id))),
         ],
         "AWS::CloudWatch::Alarm" => vec![("Arn", arn("cloudwatch", format!("alarm:{id}")))],
         _ => Vec::new(),

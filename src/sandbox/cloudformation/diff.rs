@@ -126,6 +126,7 @@ pub(super) fn compare(
             partition: super::evaluate::partition(place.region),
             at: 0,
             seed: "",
+            leaves_snapshot: false,
         };
         if matches!(world.observe(&request), Some(Some(_))) {
             comparison.findings.push(Finding {

@@ -107,6 +107,7 @@ fn observe(
         partition: evaluate::partition(&service.region),
         at,
         seed: "",
+        leaves_snapshot: false,
     };
     let in_sync = |actual: Value| Drift {
         status: "IN_SYNC".to_owned(),

@@ -14,6 +14,10 @@ pub enum FaultTask {
     Delete,
     /// An update during a rollback.
     Restore,
+    /// The user data of an instance fails, and the instance says so if it signals its outcome.
+    Boot,
+    /// The signal of an instance never arrives.
+    Signal,
 }
 
 /// A resource fails with a message. Absent conditions match everything.
@@ -71,7 +75,11 @@ pub(super) fn strike(
             && is(&spec.stack, stack)
             && is(&spec.logical_id, logical_id)
             && is(&spec.resource_type, resource_type)
-            && spec.task.is_none_or(|wanted| wanted == task)
+            && spec
+                .task
+                .map_or(!matches!(task, FaultTask::Boot | FaultTask::Signal), |wanted| {
+                    wanted == task
+                })
         {
             armed.seen += 1;
             let begins = spec.nth.max(1);

@@ -2,7 +2,7 @@
 
 use super::function::scalar;
 use super::naming::{hex, physical_name, suffix, uuid};
-use super::resource_types;
+use super::{resource_types, shapes};
 use super::world::ResourceRequest;
 
 /// The properties that name a resource of this type, if the template's author may choose the name.
@@ -16,6 +16,7 @@ pub(super) fn name_property(resource_type: &str) -> Option<String> {
         "AWS::SageMaker::Model" => Some("ModelName"),
         "AWS::SageMaker::NotebookInstance" => Some("NotebookInstanceName"),
         "AWS::SageMaker::ModelPackageGroup" => Some("ModelPackageGroupName"),
+        "AWS::SageMaker::InferenceComponent" => Some("InferenceComponentName"),
         "AWS::ECS::Cluster" => Some("ClusterName"),
         "AWS::SNS::Topic" => Some("TopicName"),
         "AWS::SQS::Queue" => Some("QueueName"),
@@ -53,6 +54,9 @@ pub(super) fn identifier(request: &ResourceRequest<'_>) -> String {
         .unwrap_or_else(|| physical_name(resource_type, request.stack_name, logical_id, seed));
     let short = |prefix: &str| format!("{prefix}-0{}", hex(seed, 0, 16));
     let arn = |service: &str, rest: String| format!("arn:{partition}:{service}:{region}:{account}:{rest}");
+    if let Some(id) = shapes::identifier(request, &name) {
+        return id;
+    }
     match *resource_type {
         "AWS::EC2::VPC" => short("vpc"),
         "AWS::EC2::Subnet" => short("subnet"),
@@ -157,14 +161,6 @@ pub(super) fn identifier(request: &ResourceRequest<'_>) -> String {
         "AWS::SNS::Topic" => arn("sns", name),
         "AWS::SQS::Queue" => format!("https://sqs.{region}.amazonaws.com/{account}/{name}"),
         "AWS::SecretsManager::Secret" => arn("secretsmanager", format!("secret:{name}-{}", suffix(seed, 6))),
-        "AWS::ElasticLoadBalancingV2::LoadBalancer" => arn(
-            "elasticloadbalancing",
-            format!("loadbalancer/app/{name}/{}", hex(seed, 0, 16)),
-        ),
-        "AWS::ElasticLoadBalancingV2::TargetGroup" => arn(
-            "elasticloadbalancing",
-            format!("targetgroup/{name}/{}", hex(seed, 0, 16)),
-        ),
         "AWS::ECS::Service" => {
             let cluster = text("Cluster").unwrap_or_else(|| "default".to_owned());
             let own = text("ServiceName").unwrap_or(name);

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 mod actions;
 mod attributes;
+mod boot;
 mod changeset;
 mod decide;
 mod describe;
@@ -34,6 +35,7 @@ mod recovery;
 mod refusal;
 mod resource_types;
 mod rollback;
+mod shapes;
 mod signals;
 mod state;
 mod step;

@@ -56,14 +56,19 @@ pub fn physical_name(resource_type: &str, stack_name: &str, logical_id: &str, se
         "AWS::S3::Bucket" => (63, true, 12),
         "AWS::ECR::Repository" => (256, true, 12),
         "AWS::RDS::DBInstance" | "AWS::RDS::DBCluster" => (63, true, 12),
-        "AWS::RDS::DBSubnetGroup" | "AWS::RDS::DBParameterGroup" => (255, true, 12),
+        "AWS::RDS::DBSubnetGroup" | "AWS::RDS::DBParameterGroup" | "AWS::RDS::DBClusterParameterGroup" => {
+            (255, true, 12)
+        }
         "AWS::ElasticLoadBalancingV2::LoadBalancer" | "AWS::ElasticLoadBalancingV2::TargetGroup" => (32, false, 12),
         "AWS::IAM::Role"
         | "AWS::IAM::User"
         | "AWS::IAM::Group"
         | "AWS::Lambda::Function"
         | "AWS::SageMaker::Domain" => (64, false, 12),
-        "AWS::SageMaker::Endpoint" | "AWS::SageMaker::EndpointConfig" | "AWS::SageMaker::Model" => (63, false, 12),
+        "AWS::SageMaker::Endpoint"
+        | "AWS::SageMaker::EndpointConfig"
+        | "AWS::SageMaker::InferenceComponent"
+        | "AWS::SageMaker::Model" => (63, false, 12),
         _ => (128, false, 12),
     };
     let tail_text = suffix(seed, tail);

@@ -148,6 +148,7 @@ fn new_step(task: Task, subject: Option<Resource>, needs: BTreeSet<usize>) -> St
         made: None,
         started: 0,
         signals: None,
+        doomed: None,
     }
 }
 

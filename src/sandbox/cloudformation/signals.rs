@@ -1,7 +1,7 @@
 //! Wait conditions and creation policies: a resource is complete when it has been signalled often enough, or fails.
 //!
 //! "CreationPolicy attribute", "Create wait conditions in a CloudFormation template", SignalResource. Signals come by
-//! SignalResource only; the presigned address behind a `WaitConditionHandle` is not served.
+//! SignalResource and from instances that boot; the presigned address behind a `WaitConditionHandle` is not served.
 
 use serde_json::{Value, json};
 
@@ -63,6 +63,7 @@ pub(super) fn wanted(
         timeout,
         deadline: None,
         received: Default::default(),
+        boot: None,
     }))
 }
 

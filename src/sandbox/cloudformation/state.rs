@@ -281,6 +281,9 @@ pub(super) struct Step {
     /// What it waits for besides its service.
     #[serde(default)]
     pub signals: Option<Signals>,
+    /// Its service is going to give up, with this reason.
+    #[serde(default)]
+    pub doomed: Option<String>,
 }
 
 /// Signals that a resource waits for before it is complete.
@@ -296,6 +299,19 @@ pub(super) struct Signals {
     pub deadline: Option<Millis>,
     /// By unique id: whether it was a success.
     pub received: BTreeMap<String, bool>,
+    /// An instance that is starting, and will signal by itself.
+    #[serde(default)]
+    pub boot: Option<Boot>,
+}
+
+/// The boot of an instance whose user data signals.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Boot {
+    /// How long it takes once the instance runs.
+    pub after: Millis,
+    /// When it signals; set once the instance runs.
+    pub at: Option<Millis>,
+    pub success: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use super::execute::record;
 use super::faults::{FaultTask, strike};
 use super::state::{Phase, Resource, Stack, Stage, Step, Task};
 use super::world::{ResourceRequest, World};
-use super::{CloudFormation, Millis, evaluate as evaluation, rollback, signals};
+use super::{CloudFormation, Millis, boot, diff, evaluate as evaluation, rollback, signals, template};
 
 /// From a resource's announcement to the request to its service.
 const ANNOUNCEMENT: Millis = 700;
@@ -190,6 +190,7 @@ fn work(
         partition: evaluation::partition(&service.region),
         at,
         seed: &seed,
+        leaves_snapshot: task == Task::Delete && leaves_snapshot(&resource),
     };
     let (physical, millis) = match task {
         Task::Delete => {
@@ -218,10 +219,13 @@ fn work(
         );
         stack.resources.insert(logical_id, resource.clone());
     }
-    let signals = match task {
+    let mut signals = match task {
         Task::Create | Task::Replace => signals::wanted(service, stack, &resource, world)?,
         _ => None,
     };
+    if let Some(signals) = &mut signals {
+        signals.boot = boot::of(service, stack, &resource);
+    }
     if let Some(current) = step(stack, index) {
         current.stage = Stage::Working;
         current.due = at + millis;
@@ -263,16 +267,29 @@ fn complete(
         .signals
         .as_ref()
         .is_some_and(|signals| signals.deadline.is_some());
-    if !waiting && let Some(message) = strike(&mut service.faults, (&stack.name, &logical_id, &kind), fault, true) {
-        return Err(message);
+    if let Some(reason) = current.doomed.take() {
+        return Err(reason);
     }
+    let started = current.started;
+    if !waiting && let Some(message) = strike(&mut service.faults, (&stack.name, &logical_id, &kind), fault, true) {
+        let gives_up = started + patience(&resource);
+        if at >= gives_up {
+            return Err(message);
+        }
+        if let Some(current) = step(stack, index) {
+            current.doomed = Some(message);
+            current.due = gives_up;
+        }
+        return Ok(());
+    }
+    let boots = boot::signalled(service, stack, index, at, &resource);
     if let Some(awaited) = step(stack, index).and_then(|current| current.signals.as_mut()) {
         if resource.attributes.contains_key("Data") {
             resource.attributes.insert("Data".to_owned(), signals::data(awaited));
         }
         if let signals::Verdict::WaitUntil(deadline) = signals::judge(awaited, at)? {
             if let Some(current) = step(stack, index) {
-                current.due = deadline;
+                current.due = boots.map_or(deadline, |boots| boots.min(deadline));
             }
             return Ok(());
         }
@@ -305,6 +322,7 @@ fn complete(
                 partition: evaluation::partition(&service.region),
                 at,
                 seed: &seed,
+                leaves_snapshot: false,
             });
         }
         if task == Task::Replace {
@@ -317,6 +335,33 @@ fn complete(
     }
     set_stage(stack, index, Stage::Done);
     Ok(())
+}
+
+/// Whether a snapshot is to be taken of what is deleted ("DeletionPolicy attribute"): databases are kept so unless
+/// their policy says otherwise. Of what never came to be complete there is nothing to keep.
+fn leaves_snapshot(resource: &Resource) -> bool {
+    let by_default = match resource.resource_type.as_str() {
+        "AWS::RDS::DBCluster" => true,
+        "AWS::RDS::DBInstance" => resource.properties.get("DBClusterIdentifier").is_none(),
+        _ => false,
+    };
+    let asked = match resource.deletion_policy.as_deref() {
+        Some(policy) => policy == "Snapshot",
+        None => by_default,
+    };
+    asked && template::supports_snapshots(&resource.resource_type) && !resource.status.starts_with("CREATE_FAILED")
+}
+
+/// How long CloudFormation waits for what does not become stable. Without a deployment circuit breaker an ECS service
+/// goes on trying, and CloudFormation gives up after three hours ("Service deployment circuit breaker").
+fn patience(resource: &Resource) -> Millis {
+    let breaker = "/DeploymentConfiguration/DeploymentCircuitBreaker/Enable";
+    let breaks = resource.properties.pointer(breaker);
+    let breaks = breaks.is_some_and(|enabled| diff::same(enabled, &Value::Bool(true)));
+    match resource.resource_type.as_str() {
+        "AWS::ECS::Service" if !breaks => 3 * 60 * 60 * 1_000,
+        _ => 0,
+    }
 }
 
 fn start_deletion(service: &mut CloudFormation, stack: &mut Stack, index: usize, resource: &Resource, at: Millis) {

@@ -166,6 +166,21 @@ pub(super) fn placeholders(text: &str) -> Vec<(&str, std::ops::Range<usize>)> {
     found
 }
 
+/// The types that CloudFormation takes snapshots of ("DeletionPolicy attribute").
+pub(super) fn supports_snapshots(resource_type: &str) -> bool {
+    matches!(
+        resource_type,
+        "AWS::DocDB::DBCluster"
+            | "AWS::EC2::Volume"
+            | "AWS::ElastiCache::CacheCluster"
+            | "AWS::ElastiCache::ReplicationGroup"
+            | "AWS::Neptune::DBCluster"
+            | "AWS::RDS::DBCluster"
+            | "AWS::RDS::DBInstance"
+            | "AWS::Redshift::Cluster"
+    )
+}
+
 fn validate(template: &Value) -> Answer<()> {
     let format = |message: String| Err(Refusal::validation(format!("Template format error: {message}")));
     let Some(top) = template.as_object() else {
@@ -228,6 +243,15 @@ fn validate(template: &Value) -> Answer<()> {
             if value.is_some_and(|value| value.is_string() && !allowed.iter().any(|known| value == known)) {
                 let value = value.and_then(Value::as_str).unwrap_or_default();
                 return format(format!("Unrecognized {policy} {value} for resource {name}"));
+            }
+            if value.is_some_and(|value| value == "Snapshot") && !supports_snapshots(resource_type) {
+                let what = match policy {
+                    "DeletionPolicy" => "deletion policy",
+                    _ => "update replace policy",
+                };
+                return Err(Refusal::validation(format!(
+                    "Template error: resource type {resource_type} does not support {what} Snapshot"
+                )));
             }
         }
     }

@@ -37,6 +37,8 @@ pub struct ResourceRequest<'a> {
     pub at: Millis,
     /// Hexadecimal, unique to this request: where ids come from.
     pub seed: &'a str,
+    /// For a deletion: a snapshot is to outlive the resource.
+    pub leaves_snapshot: bool,
 }
 
 /// What a service made.

@@ -112,6 +112,7 @@ fn is_listed(service: &str, kind: &str) -> bool {
                 | "vpc_endpoints"
                 | "network_interfaces"
                 | "instances"
+                | "snapshots"
                 | "volumes"
                 | "launch_templates"
         ),

@@ -50,6 +50,26 @@ impl Iam {
     }
 }
 
+impl Iam {
+    /// GetRole with the permissions boundary, which the emulator keeps and does not tell.
+    fn with_boundary(&self, mut response: MockResponse, role: &str, context: &Context) -> MockResponse {
+        let view = at_once(self.0.service().snapshot(default_account_id(), &context.region));
+        let boundary = view
+            .ok()
+            .and_then(|view| view.roles.get(role)?.permissions_boundary.clone());
+        let text = String::from_utf8_lossy(&response.body).into_owned();
+        if let Some(arn) = boundary.filter(|_| !text.contains("<PermissionsBoundary>")) {
+            let arn = arn.replace(default_account_id(), &context.account);
+            let told = format!(
+                "<PermissionsBoundary><PermissionsBoundaryType>Policy</PermissionsBoundaryType>\
+                 <PermissionsBoundaryArn>{arn}</PermissionsBoundaryArn></PermissionsBoundary></Role>"
+            );
+            response.body = text.replacen("</Role>", &told, 1).into();
+        }
+        response
+    }
+}
+
 /// Allows everything that no fault denies: nobody's policies are evaluated ("IAM policy testing with the policy
 /// simulator" has what the answers look like).
 fn simulate(form: &[(String, String)], context: &Context) -> MockResponse {
@@ -111,7 +131,12 @@ impl Service for Iam {
         if let Some(Err(reason)) = named.map(|arn| self.know(arn, context)) {
             return super::super::reply::ApiError::new(500, "ServiceFailure", reason).to_response(request);
         }
-        self.0.handle(request, context)
+        let response = self.0.handle(request, context);
+        let role = form.iter().find(|(key, _)| key == "RoleName");
+        match (request.action.as_str(), role) {
+            ("GetRole", Some((_, role))) if response.status < 300 => self.with_boundary(response, role, context),
+            _ => response,
+        }
     }
 
     fn export(&mut self, context: &Context) -> Result<Vec<u8>, String> {

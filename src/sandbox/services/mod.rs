@@ -4,6 +4,7 @@ mod ec2;
 mod eks;
 mod emulated;
 mod iam;
+mod ledger;
 mod service_quotas;
 mod ssm;
 mod sts;
@@ -39,6 +40,7 @@ pub(crate) fn new(name: Name, folder: Option<&Path>) -> Option<Box<dyn Service>>
         Name::Eks => Box::new(eks::Eks::new()),
         Name::Iam => Box::new(iam::Iam::new()),
         Name::Kms => Box::new(Emulated::new("kms", KmsService::new)),
+        Name::Ledger => Box::new(ledger::Ledger::default()),
         Name::Logs => Box::new(Emulated::new("logs", CloudWatchLogsService::new)),
         Name::SageMaker => Box::new(Emulated::new("sagemaker", SageMakerService::new)),
     })

@@ -44,6 +44,8 @@ const QUOTAS: &[(&str, &str, &str, f64)] = &[
     ("ec2", "L-DB2E81BA", "Running On-Demand G and VT instances", 0.0),
     ("ec2", "L-E3A00192", "All X Spot Instance Requests", 0.0),
     ("eks", "L-1194D53C", "Clusters", 100.0),
+    ("fargate", "L-3032A538", "Fargate On-Demand vCPU resource count", 64.0),
+    ("rds", "L-7B6409FD", "DB instances", 40.0),
     ("s3", "L-DC2B2D3D", "General purpose buckets", 10_000.0),
     ("vpc", "L-F678F1CE", "VPCs per Region", 5.0),
     ("vpc", "L-FE5A380F", "NAT gateways per Availability Zone", 5.0),

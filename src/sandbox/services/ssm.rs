@@ -61,21 +61,20 @@ impl Service for Ssm {
     }
 }
 
-/// The value of a public parameter: everything under `/aws/service/` that names an image has one, the same each time.
+/// The value of a public parameter of an image, the same each time; a name that AWS does not have has none.
 pub(crate) fn parameter(name: &str) -> Option<String> {
     let public = name.strip_prefix("/aws/service/")?;
     if public.ends_with("/image_version") || public.ends_with("/release_version") {
         return Some("1.34.0-20261001".to_owned());
     }
-    let images = [
-        "ami-amazon-linux-latest/",
-        "eks/optimized-ami/",
-        "ecs/optimized-ami/",
-        "bottlerocket/",
-        "deeplearning/",
-        "canonical/",
-    ];
-    if !images.iter().any(|prefix| public.starts_with(prefix)) {
+    let known = match public.split_once('/')? {
+        ("ami-amazon-linux-latest", image) => AMAZON_LINUX.contains(&image),
+        ("deeplearning", image) => is_deep_learning(image),
+        ("ecs", image) => is_ecs(image),
+        ("eks" | "bottlerocket" | "canonical", _) => true,
+        _ => false,
+    };
+    if !known {
         return None;
     }
     let digest: String = Sha256::digest(name.as_bytes())
@@ -83,7 +82,68 @@ pub(crate) fn parameter(name: &str) -> Option<String> {
         .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    Some(format!("ami-0{digest}"))
+    let image = format!("ami-0{digest}");
+    if public.ends_with("/recommended") {
+        return Some(json!({ "schema_version": 1, "image_id": image, "os": "Amazon Linux 2023" }).to_string());
+    }
+    Some(image)
+}
+
+/// "Reference the latest AMIs using Systems Manager public parameters".
+const AMAZON_LINUX: [&str; 12] = [
+    "al2023-ami-kernel-default-x86_64",
+    "al2023-ami-kernel-default-arm64",
+    "al2023-ami-minimal-kernel-default-x86_64",
+    "al2023-ami-minimal-kernel-default-arm64",
+    "al2023-ami-kernel-6.1-x86_64",
+    "al2023-ami-kernel-6.1-arm64",
+    "al2023-ami-kernel-6.12-x86_64",
+    "al2023-ami-kernel-6.12-arm64",
+    "amzn2-ami-hvm-x86_64-gp2",
+    "amzn2-ami-hvm-arm64-gp2",
+    "amzn2-ami-kernel-5.10-hvm-x86_64-gp2",
+    "amzn2-ami-kernel-5.10-hvm-arm64-gp2",
+];
+
+/// "Finding the ID with SSM" of the AWS Deep Learning AMIs: `ami/x86_64/NAME/latest/ami-id`; the names are many.
+fn is_deep_learning(image: &str) -> bool {
+    let parts: Vec<&str> = image.split('/').collect();
+    let [ami, architecture, name, latest, field] = parts.as_slice() else {
+        return false;
+    };
+    let systems = [
+        "al2023",
+        "amazon-linux-2",
+        "amazon-linux-2023",
+        "ubuntu-22.04",
+        "ubuntu-24.04",
+    ];
+    (*ami, *latest, *field) == ("ami", "latest", "ami-id")
+        && matches!(*architecture, "x86_64" | "arm64")
+        && (name.contains("nvidia-driver-gpu-") || name.contains("neuron"))
+        && systems.iter().any(|system| name.ends_with(system))
+}
+
+/// "Retrieving Amazon ECS-optimized Linux AMI metadata": `optimized-ami/SYSTEM[/VARIANT]/recommended[/image_id]`.
+fn is_ecs(image: &str) -> bool {
+    let Some(rest) = image.strip_prefix("optimized-ami/") else {
+        return false;
+    };
+    let rest = rest.strip_suffix("/image_id").unwrap_or(rest);
+    let Some(system) = rest.strip_suffix("/recommended") else {
+        return false;
+    };
+    matches!(
+        system,
+        "amazon-linux-2023"
+            | "amazon-linux-2023/arm64"
+            | "amazon-linux-2023/gpu"
+            | "amazon-linux-2023/neuron"
+            | "amazon-linux-2"
+            | "amazon-linux-2/arm64"
+            | "amazon-linux-2/gpu"
+            | "amazon-linux-2/inf"
+    )
 }
 
 fn describe(name: &str, value: &str, context: &Context) -> Value {

@@ -1,12 +1,17 @@
 //! The sandbox through the real SDK clients.
 
 mod account;
+mod containers;
+mod databases;
 mod faults;
+mod identities;
+mod machines;
 mod port;
 mod sharing;
 mod stacks;
 mod storage;
 mod updates;
+mod watching;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -50,6 +55,94 @@ fn settings() -> SdkConfig {
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .build()
+}
+
+/// An account for templates: what becomes of them, in words.
+struct Trial {
+    sandbox: Arc<Sandbox>,
+    config: SdkConfig,
+    client: aws_sdk_cloudformation::Client,
+}
+
+impl Trial {
+    async fn new() -> Self {
+        Self::with("").await
+    }
+
+    /// With faults, as TOML.
+    async fn with(faults: &str) -> Self {
+        let faults = super::parse_faults(faults).unwrap();
+        let sandbox = open(None, Clock::real(), faults).await;
+        let config = config(&sandbox);
+        let client = aws_sdk_cloudformation::Client::new(&config);
+        Self {
+            sandbox,
+            config,
+            client,
+        }
+    }
+
+    /// Creates or updates a stack and waits for its end: the status, and every reason in its events so far.
+    async fn apply(&self, stack: &str, template: &str) -> (String, String) {
+        use aws_sdk_cloudformation::types::Capability::CapabilityNamedIam;
+        let there = self.client.describe_stacks().stack_name(stack).send().await.is_ok();
+        let id = if there {
+            let update = self.client.update_stack().stack_name(stack).template_body(template);
+            let answer = update.capabilities(CapabilityNamedIam).send().await.unwrap();
+            answer.stack_id().unwrap().to_owned()
+        } else {
+            let create = self.client.create_stack().stack_name(stack).template_body(template);
+            let answer = create.capabilities(CapabilityNamedIam).send().await.unwrap();
+            answer.stack_id().unwrap().to_owned()
+        };
+        self.end(&id).await
+    }
+
+    /// Deletes a stack and waits for its end.
+    async fn destroy(&self, stack: &str) -> (String, String) {
+        let stacks = self.client.describe_stacks().stack_name(stack).send().await.unwrap();
+        let id = stacks.stacks()[0].stack_id().unwrap().to_owned();
+        self.client.delete_stack().stack_name(&id).send().await.unwrap();
+        self.end(&id).await
+    }
+
+    async fn end(&self, id: &str) -> (String, String) {
+        let status = stacks::settled(&self.client, id).await;
+        (status.as_str().to_owned(), stacks::explain(&self.client, id).await)
+    }
+
+    /// Applies a template that must succeed.
+    async fn make(&self, stack: &str, template: &str) {
+        let (status, reasons) = self.apply(stack, template).await;
+        assert!(
+            matches!(status.as_str(), "CREATE_COMPLETE" | "UPDATE_COMPLETE"),
+            "{status}: {reasons}"
+        );
+    }
+
+    /// Applies a template that must fail and be rolled back, with these words.
+    async fn refuse(&self, stack: &str, template: &str, words: &str) {
+        let (status, reasons) = self.apply(stack, template).await;
+        assert!(status.ends_with("ROLLBACK_COMPLETE"), "{status}: {reasons}");
+        assert!(reasons.contains(words), "{words} is not in:\n{reasons}");
+        if status == "ROLLBACK_COMPLETE" {
+            self.destroy(stack).await;
+        }
+    }
+
+    async fn output(&self, stack: &str, key: &str) -> String {
+        let stacks = self.client.describe_stacks().stack_name(stack).send().await.unwrap();
+        let outputs = stacks.stacks()[0].outputs();
+        let found = outputs.iter().find(|output| output.output_key() == Some(key)).unwrap();
+        found.output_value().unwrap().to_owned()
+    }
+
+    /// Kinds and ids of what exists in the services called `service`.
+    fn existing(&self, service: &str) -> Vec<(String, String)> {
+        let items = self.sandbox.inventory().unwrap().into_iter();
+        let own = items.filter(|item| item.service == service);
+        own.map(|item| (item.kind, item.id)).collect()
+    }
 }
 
 #[tokio::test]

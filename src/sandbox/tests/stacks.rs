@@ -42,6 +42,9 @@ Resources:
   Cluster:
     Type: AWS::EKS::Cluster
     Properties: {Name: demo, Version: "1.34", RoleArn: !GetAtt Role.Arn, ResourcesVpcConfig: {SubnetIds: [!Ref SubnetA, !Ref SubnetB]}}
+  Rule:
+    Type: AWS::EC2::SecurityGroupIngress
+    Properties: {GroupId: !GetAtt Cluster.ClusterSecurityGroupId, IpProtocol: tcp, FromPort: 443, ToPort: 443, CidrIp: 10.9.0.0/16}
   Nodes:
     Type: AWS::EKS::Nodegroup
     Properties: {ClusterName: !Ref Cluster, NodegroupName: general, NodeRole: !GetAtt Role.Arn, Subnets: [!Ref SubnetA], ScalingConfig: {MinSize: 1, MaxSize: 3, DesiredSize: 2}}
@@ -75,6 +78,7 @@ Outputs:
   GroupId: {Value: !GetAtt Group.GroupId}
   RepositoryUri: {Value: !GetAtt Repository.RepositoryUri}
   ClusterArn: {Value: !GetAtt Cluster.Arn}
+  ClusterGroupId: {Value: !GetAtt Cluster.ClusterSecurityGroupId}
 "#;
 
 pub(super) async fn settled(client: &aws_sdk_cloudformation::Client, id: &str) -> StackStatus {
@@ -172,6 +176,17 @@ async fn what_a_stack_makes_is_found_in_the_services_and_gone_with_it() {
         .await
         .unwrap();
     assert_eq!(groups.security_groups()[0].ip_permissions()[0].from_port(), Some(443));
+    let groups = ec2
+        .describe_security_groups()
+        .group_ids(output("ClusterGroupId"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        groups.security_groups()[0].vpc_id(),
+        Some(output("VpcId").as_str()),
+        "EKS makes the cluster's group in the network of its subnets"
+    );
     let cluster = aws_sdk_eks::Client::new(&config)
         .describe_cluster()
         .name("demo")

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::super::cloudformation::{Physical, ResourceRequest};
 use super::super::house::Desk;
 use super::super::request::{Name, Request};
-use super::{Made, list, scalar, set_text, tags, text, text_between};
+use super::{Made, instance, list, scalar, set_text, tags, text, text_between, volumes};
 
 /// How a type is made and deleted.
 struct Kind {
@@ -37,7 +37,7 @@ const KINDS: [Kind; 14] = [
     Kind { name: "SecurityGroupIngress", create: "AuthorizeSecurityGroupIngress", fields: &[("GroupId", "GroupId")], id: "", delete: "RevokeSecurityGroupIngress", delete_id: "", tagged: "" },
     Kind { name: "SecurityGroupEgress", create: "AuthorizeSecurityGroupEgress", fields: &[("GroupId", "GroupId")], id: "", delete: "RevokeSecurityGroupEgress", delete_id: "", tagged: "" },
     Kind { name: "VPCEndpoint", create: "CreateVpcEndpoint", fields: &[("VpcId", "VpcId"), ("ServiceName", "ServiceName"), ("VpcEndpointType", "VpcEndpointType"), ("SubnetIds", "SubnetId"), ("RouteTableIds", "RouteTableId"), ("SecurityGroupIds", "SecurityGroupId")], id: "vpcEndpointId", delete: "DeleteVpcEndpoints", delete_id: "VpcEndpointId.1", tagged: "vpc-endpoint" },
-    Kind { name: "Instance", create: "RunInstances", fields: &[("ImageId", "ImageId"), ("InstanceType", "InstanceType"), ("SubnetId", "SubnetId"), ("SecurityGroupIds", "SecurityGroupId"), ("KeyName", "KeyName"), ("UserData", "UserData")], id: "instanceId", delete: "TerminateInstances", delete_id: "InstanceId.1", tagged: "instance" },
+    Kind { name: "Instance", create: "RunInstances", fields: &[("ImageId", "ImageId"), ("InstanceType", "InstanceType"), ("KeyName", "KeyName"), ("UserData", "UserData")], id: "instanceId", delete: "TerminateInstances", delete_id: "InstanceId.1", tagged: "instance" },
 ];
 
 pub(super) fn knows(resource_type: &str) -> bool {
@@ -82,8 +82,7 @@ pub(super) fn create(
             parameters.push(("GroupName".to_owned(), made_up));
         }
         "SecurityGroupIngress" | "SecurityGroupEgress" => parameters.extend(permission(1, properties)),
-        "Instance" => parameters
-            .extend([("MinCount", "1"), ("MaxCount", "1")].map(|(key, value)| (key.to_owned(), value.to_owned()))),
+        "Instance" => parameters.extend(instance::launch(desk, request)?),
         "Subnet" if properties.get("AvailabilityZone").is_none() => {
             parameters.push(("AvailabilityZone".to_owned(), format!("{}a", request.region)));
         }
@@ -111,6 +110,7 @@ pub(super) fn update(desk: &mut Desk<'_>, request: &ResourceRequest<'_>) -> Made
     let id = request.physical_id.unwrap_or_default();
     match request.resource_type {
         "AWS::EC2::VPC" => vpc_attributes(desk, request.properties, id),
+        "AWS::EC2::Instance" => instance::update(desk, request, id),
         "AWS::EC2::Subnet" => subnet_attributes(desk, request.properties, id),
         "AWS::EC2::SecurityGroup" => {
             for (property, what) in [("SecurityGroupIngress", "Ingress"), ("SecurityGroupEgress", "Egress")] {
@@ -160,7 +160,11 @@ pub(super) fn delete(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, id: &st
         (_, field) => parameters.push((field.to_owned(), id.to_owned())),
     }
     let gone = Request::query(Name::Ec2, request.region, kind.delete, &parameters);
-    desk.remove(&gone)
+    desk.remove(&gone)?;
+    match kind.name {
+        "Instance" => volumes::released(desk, id),
+        _ => Ok(()),
+    }
 }
 
 fn kind(resource_type: &str) -> Option<&'static Kind> {
@@ -208,16 +212,7 @@ fn after_creation(
                 set_text(made, "AllocationId", allocation);
             }
         }
-        "Instance" => {
-            for (element, attribute) in [
-                ("privateIpAddress", "PrivateIp"),
-                ("availabilityZone", "AvailabilityZone"),
-            ] {
-                if let Some(value) = text_between(answer, element) {
-                    set_text(made, attribute, value);
-                }
-            }
-        }
+        "Instance" => instance::launched(answer, made),
         "SecurityGroup" => {
             rules(
                 desk,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::cloudformation::{Physical, ResourceRequest};
 use super::super::house::Desk;
 use super::super::request::{Name, Request, encode};
-use super::{Made, lower_camel, name_of, set, tags, text};
+use super::{Made, list, lower_camel, name_of, set, set_text, tags, text, text_between};
 
 /// Types below a cluster: their collection, the property that names one, and the member of the answer.
 const PARTS: [(&str, &str, &str, &str); 4] = [
@@ -57,6 +57,9 @@ pub(super) fn create(
                 .pointer(path)
                 .filter(|value| value.as_str().is_some_and(|text| !text.is_empty()));
             set(&mut planned, attribute, given);
+        }
+        if let Some(group) = security_group(desk, &name, request.properties) {
+            set_text(&mut planned, "ClusterSecurityGroupId", group);
         }
         return Ok(Some(planned));
     };
@@ -134,7 +137,49 @@ pub(super) fn delete(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, id: &st
         }
     };
     let gone = Request::rest(Name::Eks, request.region, "DELETE", &path, Vec::new());
-    desk.remove(&gone)
+    desk.remove(&gone)?;
+    if request.resource_type == "AWS::EKS::Cluster" {
+        remove_security_group(desk, id);
+    }
+    Ok(())
+}
+
+/// Makes the group that EKS puts on control plane and nodes, so that rules can name it: the emulator of EKS only makes up
+/// an id. None if the subnets are none that the sandbox's network knows.
+fn security_group(desk: &mut Desk<'_>, cluster: &str, properties: &Value) -> Option<String> {
+    let network = properties.get("ResourcesVpcConfig")?;
+    let subnet = list(network, "SubnetIds").first()?.as_str()?.to_owned();
+    let subnets = desk
+        .ask_query(Name::Ec2, "DescribeSubnets", &[("SubnetId.1".to_owned(), subnet)])
+        .ok()?;
+    let parameters = [
+        ("VpcId", text_between(&subnets, "vpcId")?.to_owned()),
+        ("GroupName", group_name(cluster)),
+        ("GroupDescription", format!("EKS created security group of {cluster}")),
+    ]
+    .map(|(key, value)| (key.to_owned(), value));
+    let made = desk.ask_query(Name::Ec2, "CreateSecurityGroup", &parameters).ok()?;
+    text_between(&made, "groupId").map(str::to_owned)
+}
+
+/// As EKS itself: the group stays, and holds the network, if something else still uses it.
+fn remove_security_group(desk: &mut Desk<'_>, cluster: &str) {
+    let filter = [
+        ("Filter.1.Name", "group-name".to_owned()),
+        ("Filter.1.Value.1", group_name(cluster)),
+    ]
+    .map(|(key, value)| (key.to_owned(), value));
+    let Ok(found) = desk.ask_query(Name::Ec2, "DescribeSecurityGroups", &filter) else {
+        return;
+    };
+    if let Some(group) = text_between(&found, "groupId") {
+        let parameters = [("GroupId".to_owned(), group.to_owned())];
+        let _ = desk.ask_query(Name::Ec2, "DeleteSecurityGroup", &parameters);
+    }
+}
+
+fn group_name(cluster: &str) -> String {
+    format!("eks-cluster-sg-{cluster}")
 }
 
 /// The log types that are on, in the API's form: CloudFormation lists them as `ClusterLogging.EnabledTypes[].Type`.

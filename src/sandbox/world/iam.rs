@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::super::cloudformation::{Physical, ResourceRequest};
 use super::super::house::Desk;
 use super::super::request::{Name, Request};
-use super::{Made, document, list, name_of, scalar, set_text, tags, text, text_between};
+use super::{Made, document, list, name_of, policies, scalar, set_text, tags, text, text_between, told};
 
 pub(super) fn knows(resource_type: &str) -> bool {
     matches!(
@@ -25,6 +25,7 @@ pub(super) fn create(
 ) -> Made<Option<Physical>> {
     let properties = request.properties;
     let path = text(properties, "Path").unwrap_or_else(|| "/".to_owned());
+    policies::check(desk, request, &planned.id)?;
     match request.resource_type {
         "AWS::IAM::Role" => {
             let name = planned.id.clone();
@@ -47,6 +48,7 @@ pub(super) fn create(
                     set_text(&mut planned, attribute, value);
                 }
             }
+            bound(desk, &name, &Value::Null, properties)?;
             role_policies(desk, &name, &Value::Null, properties)?;
         }
         "AWS::IAM::InstanceProfile" => {
@@ -78,6 +80,11 @@ pub(super) fn create(
                     parameters.push((format!("{field}.member.{}", index + 1), value));
                 }
             }
+            let url = text(properties, "Url").unwrap_or_default();
+            let known = desk.ask_query(Name::Iam, "ListOpenIDConnectProviders", &[])?;
+            if known.contains(&format!("<Arn>{}</Arn>", planned.id)) {
+                return Err(told("Iam", &format!("Provider with url {url} already exists.")));
+            }
             let answer = desk.ask_query(Name::Iam, "CreateOpenIDConnectProvider", &parameters)?;
             if let Some(arn) = text_between(&answer, "OpenIDConnectProviderArn") {
                 planned.id = arn.to_owned();
@@ -91,8 +98,10 @@ pub(super) fn create(
 pub(super) fn update(desk: &mut Desk<'_>, request: &ResourceRequest<'_>) -> Made<()> {
     let id = request.physical_id.unwrap_or_default();
     let (old, new) = (request.previous, request.properties);
+    policies::check(desk, request, id)?;
     match request.resource_type {
         "AWS::IAM::Role" => {
+            bound(desk, id, old, new)?;
             if old.get("AssumeRolePolicyDocument") != new.get("AssumeRolePolicyDocument") {
                 let trust = document(new.get("AssumeRolePolicyDocument").unwrap_or(&Value::Null));
                 let parameters = fields(&[("RoleName", id), ("PolicyDocument", &trust)]);
@@ -126,6 +135,20 @@ pub(super) fn update(desk: &mut Desk<'_>, request: &ResourceRequest<'_>) -> Made
             put_inline(desk, request)
         }
         _ => Ok(()),
+    }
+}
+
+/// Puts a permissions boundary on a role, or takes it off.
+fn bound(desk: &mut Desk<'_>, role: &str, old: &Value, new: &Value) -> Made<()> {
+    let (before, after) = (text(old, "PermissionsBoundary"), text(new, "PermissionsBoundary"));
+    match after {
+        _ if before == after => Ok(()),
+        Some(arn) => {
+            let parameters = fields(&[("RoleName", role), ("PermissionsBoundary", &arn)]);
+            desk.ask_query(Name::Iam, "PutRolePermissionsBoundary", &parameters)
+                .map(drop)
+        }
+        None => quietly(desk, "DeleteRolePermissionsBoundary", &[("RoleName", role)]),
     }
 }
 

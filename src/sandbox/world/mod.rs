@@ -2,13 +2,21 @@
 //!
 //! A type that no service here can hold keeps the id and the attributes that CloudFormation's simulation makes up.
 
+mod balancing;
+mod databases;
 mod ec2;
 mod eks;
 mod iam;
+mod instance;
 mod json;
+mod ledger;
 mod observe;
+mod policies;
 mod storage;
 mod tags;
+mod tasks;
+mod volumes;
+mod watching;
 
 use std::collections::BTreeMap;
 
@@ -31,7 +39,9 @@ impl World for Desk<'_> {
             Family::Eks => eks::create(self, request, planned.clone()),
             Family::Iam => iam::create(self, request, planned.clone()),
             Family::Json => json::create(self, request, planned.clone()),
+            Family::Ledger => ledger::create(self, request, planned.clone()),
             Family::Storage => storage::create(self, request, planned.clone()),
+            Family::Volumes => volumes::create(self, request, planned.clone()),
             Family::Pretended => Ok(None),
         };
         made.map(|made| made.unwrap_or(planned))
@@ -43,7 +53,9 @@ impl World for Desk<'_> {
             Family::Eks => eks::update(self, request)?,
             Family::Iam => iam::update(self, request)?,
             Family::Json => json::update(self, request)?,
+            Family::Ledger => ledger::update(self, request)?,
             Family::Storage => storage::update(self, request)?,
+            Family::Volumes => volumes::update(self, request)?,
             Family::Pretended => {}
         }
         tags::update(self, request)?;
@@ -57,7 +69,9 @@ impl World for Desk<'_> {
             Family::Eks => eks::delete(self, request, id),
             Family::Iam => iam::delete(self, request, id),
             Family::Json => json::delete(self, request, id),
+            Family::Ledger => ledger::delete(self, request, id),
             Family::Storage => storage::delete(self, request, id),
+            Family::Volumes => volumes::delete(self, request, id),
             Family::Pretended => Ok(()),
         }
     }
@@ -110,8 +124,12 @@ enum Family {
     Iam,
     /// ECR, KMS, Logs and SageMaker.
     Json,
+    /// What has no emulator and yet is more than an id.
+    Ledger,
     /// S3 and DynamoDB.
     Storage,
+    /// EBS.
+    Volumes,
     Pretended,
 }
 
@@ -122,6 +140,8 @@ fn family(resource_type: &str) -> Family {
         _ if eks::knows(resource_type) => Family::Eks,
         _ if iam::knows(resource_type) => Family::Iam,
         _ if json::knows(resource_type) => Family::Json,
+        _ if ledger::knows(resource_type) => Family::Ledger,
+        _ if volumes::knows(resource_type) => Family::Volumes,
         _ => Family::Pretended,
     }
 }
@@ -207,6 +227,20 @@ fn refusal(request: &Request, response: &MockResponse) -> (String, String) {
         response.status
     );
     (code, told)
+}
+
+/// A refusal of a service that is not asked, as resource handlers pass it on.
+fn told(service: &str, message: &str) -> String {
+    format!("{message} (Service: {service}, Status Code: 400, Request ID: {REQUEST_ID})")
+}
+
+/// The zone of a subnet, if the sandbox holds it.
+fn zone_of(desk: &mut Desk<'_>, subnet: &str) -> Made<Option<String>> {
+    let asked = [("SubnetId.1".to_owned(), subnet.to_owned())];
+    let request = Request::query(Name::Ec2, &desk.context.region, "DescribeSubnets", &asked);
+    let response = desk.send(&request).map_err(|error| error.to_string())?;
+    let answer = String::from_utf8_lossy(&response.body);
+    Ok(text_between(&answer, "availabilityZone").map(str::to_owned))
 }
 
 const REQUEST_ID: &str = "00000000-0000-4000-8000-000000000000";

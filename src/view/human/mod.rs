@@ -18,8 +18,8 @@ use super::View;
 use super::printer::Printer;
 use super::progress::{Bars, Lines, Progress};
 use super::report::{
-    CaseList, CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModuleReport, Outputs, RuleList,
-    RuleReport, SandboxReport, Status, Summary, Validated,
+    CaseList, CodeList, Explained, Formatted, Initialised, Linted, LockReport, ModuleList, ModulePages, ModuleReport,
+    ModuleWritten, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary, Validated,
 };
 use super::text::{ADD, CHANGE, COMMAND, NAME, count, paint};
 use crate::cases::Tested;
@@ -136,6 +136,14 @@ impl View for Human {
     fn module(&self, module: &ModuleReport) {
         self.printer
             .data(&modules::module(module, self.printer.terminal().width));
+    }
+
+    fn module_written(&self, written: &ModuleWritten) {
+        self.printer.say(&modules::written(written));
+    }
+
+    fn module_pages(&self, pages: &ModulePages) {
+        self.printer.say(&modules::pages(pages));
     }
 
     fn tested(&self, tested: &Tested) {

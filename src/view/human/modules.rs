@@ -2,8 +2,10 @@
 
 use indexmap::IndexMap;
 
-use crate::view::report::{InputReport, ModuleList, ModuleReport};
-use crate::view::text::{CHANGE, DIM, NAME, list, paint, table, wrap};
+use crate::view::diagram::short;
+use crate::view::markdown::by_type;
+use crate::view::report::{InputReport, ModuleKind, ModuleList, ModulePages, ModuleReport, ModuleWritten};
+use crate::view::text::{ADD, CHANGE, COMMAND, DIM, NAME, count, list, paint, table, wrap};
 
 /// One line a module.
 pub fn modules(modules: &ModuleList) -> String {
@@ -11,12 +13,12 @@ pub fn modules(modules: &ModuleList) -> String {
         .modules
         .iter()
         .map(|module| {
-            let own = if module.own {
-                paint(CHANGE, "this project's own")
-            } else {
-                String::new()
+            let kind = match module.kind {
+                ModuleKind::BuiltIn => paint(DIM, "built-in"),
+                ModuleKind::Own => paint(CHANGE, "own"),
+                ModuleKind::Overrides => paint(CHANGE, "overrides the built-in one"),
             };
-            vec![paint(NAME, &module.name), module.summary.clone(), own]
+            vec![paint(NAME, &module.name), module.summary.clone(), kind]
         })
         .collect();
     table(&rows)
@@ -47,6 +49,114 @@ pub fn module(module: &ModuleReport, width: usize) -> String {
         text.push_str(&format!("  {} {}{when}\n", paint(NAME, name), paint(DIM, &output.kind)));
         text.push_str(&indented(&output.doc, width));
     }
+    text.push_str(&takers(module));
+    text.push_str(&resources(module, width));
+    text.push_str(&price(module, width));
+    text
+}
+
+/// What was written, what it means and what to type next.
+pub fn written(written: &ModuleWritten) -> String {
+    let mut text = format!("Wrote {}:\n", count(written.files.len(), "file"));
+    for file in &written.files {
+        text.push_str(&format!("  {file}\n"));
+    }
+    text.push('\n');
+    for note in &written.notes {
+        text.push_str(&format!("{note}\n"));
+    }
+    text.push_str("\nNext:\n");
+    for line in &written.next {
+        text.push_str(&format!("  {}\n", paint(COMMAND, line)));
+    }
+    text
+}
+
+/// Which pages were written.
+pub fn pages(pages: &ModulePages) -> String {
+    let stale: Vec<&str> = pages
+        .pages
+        .iter()
+        .filter(|page| page.stale)
+        .map(|page| page.path.as_str())
+        .collect();
+    match (pages.pages.len(), stale.as_slice()) {
+        (0, _) => "The project has no modules of its own".to_owned(),
+        (all, []) => format!("{} {} up to date", paint(ADD, "✓"), count(all, "page")),
+        (_, stale) => format!("Wrote {}:\n  {}\n", count(stale.len(), "page"), stale.join("\n  ")),
+    }
+}
+
+fn takers(module: &ModuleReport) -> String {
+    if module.taken_by.is_empty() {
+        return String::new();
+    }
+    let rows: Vec<Vec<String>> = module
+        .taken_by
+        .iter()
+        .map(|taker| {
+            vec![
+                format!("  {}", paint(NAME, &taker.output)),
+                format!("to {}.{}", taker.module, taker.input),
+            ]
+        })
+        .collect();
+    format!("\nTaken by other modules\n{}", table(&rows))
+}
+
+fn resources(module: &ModuleReport, width: usize) -> String {
+    let shown = match &module.configuration.case {
+        Some(case) => format!("the case `{case}` of its tests"),
+        None => "the least that it needs".to_owned(),
+    };
+    if !module.configuration.problems.is_empty() {
+        let mut text = format!("\nResources: {shown} cannot be rendered\n");
+        for problem in &module.configuration.problems {
+            text.push_str(&indented(problem, width));
+        }
+        return text;
+    }
+    let mut text = format!("\nResources: {}, for {shown}\n", module.resources.len());
+    for (ty, ids) in by_type(&module.resources) {
+        text.push_str(&format!(
+            "  {} {}\n",
+            paint(NAME, ty),
+            paint(DIM, format!("×{}", ids.len()))
+        ));
+        text.push_str(&indented(&ids.join(", "), width));
+    }
+    if !module.kept.is_empty() {
+        let kept: Vec<String> = module
+            .kept
+            .iter()
+            .map(|kept| format!("{} ({})", kept.id, short(&kept.ty)))
+            .collect();
+        text.push_str("\nOutlive the stack where `[environment] protect` is true\n");
+        text.push_str(&indented(&kept.join(", "), width));
+    }
+    if !module.capabilities.is_empty() {
+        text.push_str(&format!("\nCloudFormation asks for {}\n", list(&module.capabilities)));
+    }
+    text
+}
+
+fn price(module: &ModuleReport, width: usize) -> String {
+    if module.price.is_empty() {
+        return String::new();
+    }
+    let mut text = "\nPrice\n".to_owned();
+    for price in &module.price {
+        let inputs = match price.inputs.as_slice() {
+            [] => String::new(),
+            inputs => format!(", by {}", list(inputs)),
+        };
+        text.push_str(&format!(
+            "  {} {}\n",
+            paint(NAME, &price.item),
+            paint(DIM, format!("for each {}{inputs}", price.unit))
+        ));
+        text.push_str(&indented(&price.doc, width));
+    }
     text
 }
 
@@ -61,7 +171,8 @@ fn section(title: &str, inputs: &IndexMap<String, InputReport>, width: usize) ->
             facts.push(allowed.clone());
         }
         if !input.from.is_empty() {
-            facts.push(format!("from {}", list(&input.from)));
+            let all = if input.gathers { "of every stack: " } else { "" };
+            facts.push(format!("from {all}{}", list(&input.from)));
         }
         if let Some(default) = &input.default {
             facts.push(format!("default {default}"));

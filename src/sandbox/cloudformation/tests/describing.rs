@@ -205,3 +205,45 @@ Outputs:
         "arn:aws:logs:us-east-1:111122223333:log-group:/app:*"
     );
 }
+
+#[test]
+fn every_attribute_of_every_type_that_modules_use_has_a_value() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/cloudformation");
+    let mut types = std::collections::BTreeSet::new();
+    for entry in fs_err::read_dir(folder).unwrap() {
+        let text = fs_err::read_to_string(entry.unwrap().path()).unwrap();
+        let declared = text.split("Type: ").skip(1).filter(|rest| rest.starts_with("AWS::"));
+        types.extend(declared.map(|rest| {
+            let is_name = |c: char| c.is_ascii_alphanumeric() || c == ':';
+            rest.split(|c| !is_name(c)).next().unwrap().trim_end_matches(':').to_owned()
+        }));
+    }
+    assert!(types.len() > 20, "{types:?}");
+    for kind in types {
+        // Not a type of a resource but of a parameter.
+        let Some(schema) = super::super::resource_types::get(&kind) else {
+            continue;
+        };
+        let made = super::super::synthesise(&super::super::ResourceRequest {
+            stack_id: "arn:aws:cloudformation:us-east-1:111122223333:stack/s/1",
+            stack_name: "s",
+            logical_id: "It",
+            resource_type: &kind,
+            physical_id: None,
+            properties: &serde_json::json!({ "ManageMasterUserPassword": true }),
+            previous: &serde_json::Value::Null,
+            attributes: &Default::default(),
+            tags: &[],
+            account: "111122223333",
+            region: "us-east-1",
+            partition: "aws",
+            at: 0,
+            seed: "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+            leaves_snapshot: false,
+        });
+        assert!(!made.id.is_empty(), "{kind}");
+        for attribute in schema.read_only().into_iter().chain(schema.attributes()) {
+            assert!(made.attributes.contains_key(&attribute), "{kind}.{attribute}");
+        }
+    }
+}

@@ -175,3 +175,20 @@ fn an_error_answer_has_the_shape_of_the_query_protocol() {
     assert_eq!(reply.status, 400);
     assert!(reply.body.starts_with(r#"<ErrorResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id &lt;x&gt; does not exist</Message></Error><RequestId>"#), "{}", reply.body);
 }
+
+#[test]
+fn snapshots_are_taken_of_what_has_them_only() {
+    for (policy, words) in [
+        ("DeletionPolicy", "deletion policy"),
+        ("UpdateReplacePolicy", "update replace policy"),
+    ] {
+        let with = |kind: &str| format!(r#"{{"Resources":{{"A":{{"Type":"{kind}","{policy}":"Snapshot"}}}}}}"#);
+        assert_eq!(
+            refusal(&with("AWS::S3::Bucket")),
+            format!("Template error: resource type AWS::S3::Bucket does not support {words} Snapshot")
+        );
+        for kind in ["AWS::EC2::Volume", "AWS::RDS::DBInstance", "AWS::RDS::DBCluster"] {
+            Account::new().create("s", &with(kind));
+        }
+    }
+}

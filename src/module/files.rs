@@ -1,0 +1,29 @@
+//! The files of a built-in module, as they would stand in a project.
+
+use super::catalogue::Catalogue;
+
+/// A file that is compiled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuiltInFile {
+    /// Its path relative to a project's root, where a project's own would stand.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// Everything that belongs to the built-in module `name`: its contract, its template, its tests, and the files that the
+/// template names. Empty if none is called so.
+pub fn built_in_files(name: &str) -> Vec<BuiltInFile> {
+    let catalogue = Catalogue::built_in();
+    let Some(contract) = catalogue.get(name) else {
+        return Vec::new();
+    };
+    [&contract.source, &contract.template]
+        .into_iter()
+        .chain(catalogue.test_file(name))
+        .map(|source| BuiltInFile {
+            path: source.path.trim_start_matches("(built-in) ").to_owned(),
+            text: source.text.clone(),
+        })
+        .collect()
+}
