@@ -20,15 +20,20 @@ use() {
     echo "$WORKBENCH_RUN/keep exists"
     return
   fi
+  # A download is no load, but no idleness either.
+  if [ -e "$WORKBENCH_STATE/lock" ] && ! flock --nonblock "$WORKBENCH_STATE/lock" true; then
+    echo "the setup runs"
+    return
+  fi
   # An average over five minutes; half a busy core is work, what an idle machine does by itself is below a tenth.
   load=$(cut -d' ' -f2 "$WORKBENCH_PROC/loadavg")
-  if awk -v load="$load" 'BEGIN { exit !(load >= 0.5) }'; then
+  if awk -v average="$load" 'BEGIN { exit !(average >= 0.5) }'; then
     echo "the load is $load"
     return
   fi
   # Session Manager ends sessions without input by itself (after 20 minutes, unless its preferences say otherwise), so one
   # that is there is used. Port forwarding, as for Jupyter, is a session too.
-  if pgrep -f 'ssm-session-worker|session-worker' >/dev/null || [ -n "$(who)" ]; then
+  if pgrep -f ssm-session-worker >/dev/null || [ -n "$(who)" ]; then
     echo "somebody is connected"
     return
   fi

@@ -50,7 +50,8 @@ else
   if [ -s "$wanted" ]; then
     "$home/bin/pip" install --quiet --no-input --disable-pip-version-check ${index:+--index-url "$index"} --requirement "$wanted"
   fi
-  "$home/bin/pip" check --disable-pip-version-check
+  # Only said: packages that work together may still claim that they do not.
+  "$home/bin/pip" check --disable-pip-version-check || say "these packages contradict each other"
   printf '%s' "$digest" >"$stamp"
 fi
 chown -R "$(person):" "$home"
@@ -63,6 +64,6 @@ if [ "$(config python.jupyter)" = true ] && [ -d "$WORKBENCH_UNITS" ]; then
   sed -e "s|@person@|$(person)|" -e "s|@python@|$home|" "$here/../units/workbench-jupyter.service" \
     >"$WORKBENCH_UNITS/workbench-jupyter.service"
   systemctl enable --quiet workbench-jupyter.service
-  if systemd_runs; then systemctl daemon-reload && systemctl restart --no-block workbench-jupyter.service; fi
+  if systemd_runs; then systemctl daemon-reload && systemctl start --no-block workbench-jupyter.service; fi
 fi
 "$home/bin/python" --version

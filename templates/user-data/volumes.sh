@@ -113,11 +113,12 @@ mount_volume() {
   mkdir -p "$mount"
   if ! mountpoint -q "$mount"; then
     if [ -n "$(ls -A "$mount")" ]; then say "$mount is not empty; what is in it is hidden below the volume"; fi
-    mount -t "$found" "UUID=$uuid" "$mount"
+    # By its device: udev may not have seen yet what was just written.
+    mount -t "$found" "$real" "$mount"
   fi
   [ "$(findmnt -n -o UUID --mountpoint "$mount")" = "$uuid" ] || die "$mount is taken by something else than $volume"
   # Fills a volume that was enlarged; does nothing to one that was not.
-  if [ "$found" = xfs ]; then xfs_growfs "$mount" >/dev/null; else resize2fs "$real" 2>/dev/null; fi
+  if [ "$found" = xfs ]; then xfs_growfs "$mount" >/dev/null; else resize2fs "$real"; fi
   if [ "$fresh" = 1 ]; then chown "$(person):" "$mount"; fi
   say "$volume is mounted on $mount"
 }
