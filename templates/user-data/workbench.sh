@@ -1,13 +1,13 @@
 #!/bin/bash
-# Sets the workbench up, and tells CloudFormation how it went. Every step can be repeated: workbench.service runs it again
-# on each boot, after fetching the configuration anew, so that what an update of the stack changed is taken up then.
+# Sets the workbench up, and leaves the reason in WORKBENCH_STATE/reason if it fails. Every step can be repeated:
+# workbench.service runs it again on each boot, after fetching the configuration anew, so that what an update of the stack
+# changed is taken up then.
 #   workbench.sh setup      what the user data runs on the first boot
 #   workbench.sh boot       what each later boot runs, and what takes up a change at once
 set -Eeuo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$here/lib.sh"
-: "${WORKBENCH_SIGNAL:=0}"
 
 case ${1:-setup} in
   setup) ;;
@@ -27,25 +27,14 @@ mkdir -p "$WORKBENCH_STATE" "$(dirname "$WORKBENCH_LOG")"
 exec 9>"$WORKBENCH_STATE/lock"
 flock 9
 last=$WORKBENCH_STATE/last-step.log
+rm -f "$WORKBENCH_STATE/reason"
 step=start
-
-# SignalResource takes no reason, but stack events show the id that a signal came with: 64 characters of reason.
-signal() {
-  local success=$1 reason=$2 stack resource region id
-  [ "$WORKBENCH_SIGNAL" = 1 ] || return 0
-  stack=$(config stack) resource=$(config resource) region=$(config region)
-  id=$(printf '%s' "$reason" | tr -c '[:alnum:] .,:;/_()=+-' ' ' | cut -c1-64)
-  cfn-signal --success "$success" --id "$id" --reason "$reason" \
-    --stack "$stack" --resource "$resource" --region "$region"
-}
 
 failed() {
   local line
   line=$(grep -v '^[[:space:]]*$' "$last" 2>/dev/null | tail -n 1 | sed 's/^workbench: //') || true
   say "$step failed: ${line:-line $1}" | tee -a "$WORKBENCH_LOG" >&2
-  # The system log shows it in the console even after the stack was rolled back and the instance is gone.
-  if [ -w /dev/console ]; then tail -n 20 "$last" >/dev/console 2>/dev/null || true; fi
-  signal false "$step: ${line:-line $1}" || say "the failure could not be told to CloudFormation" >&2
+  printf '%s' "$step: ${line:-line $1}" >"$WORKBENCH_STATE/reason"
   exit 1
 }
 # A step runs in a subshell, which fails by itself; only here it is told.
@@ -71,6 +60,7 @@ service() {
   systemctl enable --quiet workbench.service
 }
 
+run configuration python3 -m json.tool "$WORKBENCH_CONFIG" /dev/null
 if [ "$(config gpu)" = true ]; then run drivers bash "$here/drivers.sh"; fi
 if [ "$(config setup)" = ansible ]; then
   run ansible bash "$here/ansible.sh" install
@@ -89,6 +79,4 @@ run service service
 if [ "$(config setup)" = ansible ] && [ -n "$(config ansible.repository)" ]; then
   run pull bash "$here/ansible.sh" pull
 fi
-step="signal"
-signal true "ready"
 say "ready" | tee -a "$WORKBENCH_LOG"

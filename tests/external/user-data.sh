@@ -169,6 +169,11 @@ print(json.load(open(sys.argv[1]))["Resources"]["Instance"]["Properties"]["UserD
 }
 first_boot() { inside bash /stands/user-data; }
 next_boot() { inside /opt/workbench/bin/workbench.sh boot; }
+# A first boot that finds the configuration as `edited` left it, in this environment.
+boot_as_edited() {
+  touch "$root/stands/fetch-nothing"
+  inside env "$@" bash /stands/user-data
+}
 # edited KEY=JSON...: changes the machine's configuration in place.
 edited() {
   python3 - "$root/etc/workbench/config.json" "$@" <<'PYTHON'
@@ -227,7 +232,7 @@ attached vol-0data
 attached vol-0old
 expect "the user data succeeds" first_boot
 expect "one signal" [ "$(calls cfn-signal | wc -l)" = 1 ]
-expect "success, for the instance of the stack" grep -q -- '--success true .*--stack demo-plain-bench --resource Instance --region us-east-1' <(calls cfn-signal)
+expect "success, for the instance of the stack" grep -q -- '--exit-code 0 .*--stack demo-plain-bench --resource Instance --region us-east-1' <(calls cfn-signal)
 expect "xfs on the first volume" [ "$(blkid -p -s TYPE -o value "${device[vol-0data]}")" = xfs ]
 expect "ext4 on the second" [ "$(blkid -p -s TYPE -o value "${device[vol-0old]}")" = ext4 ]
 expect "/data is mounted" mountpoint -q "$root/data"
@@ -318,7 +323,7 @@ expect "stop, wait, detach, wait, attach" [ "$(calls aws | grep vol-0data -A99 |
 expect "to itself" grep -q -- 'attach-volume --volume-id vol-0data --instance-id i-0new --device /dev/sdf' <(calls aws)
 expect "the second one under the next name" grep -q -- 'attach-volume --volume-id vol-0old --instance-id i-0new --device /dev/sdg' <(calls aws)
 expect "what the first machine wrote is there" grep -qx keep "$root/data/marker"
-expect "it signals success" grep -q -- '--success true' <(calls cfn-signal)
+expect "it signals success" grep -q -- '--exit-code 0' <(calls cfn-signal)
 verdict
 
 begin "a volume with a partition table is left alone, and the reason is signalled"
@@ -331,8 +336,8 @@ before=$(sha256sum <"$work/vol-0parts.img")
 attached vol-0parts
 edited 'volumes=[{"id": "vol-0parts", "mount": "/data", "filesystem": "xfs", "format": "true"}]'
 forget_calls
-refute "the setup does not succeed" inside env WORKBENCH_SIGNAL=1 /opt/workbench/bin/workbench.sh setup
-expect "a failure with step, volume and reason" grep -q -- '--success false --id volumes: vol-0parts holds a partition table' <(calls cfn-signal)
+refute "the setup does not succeed" boot_as_edited
+expect "a failure with step, volume and reason" grep -q -- '--exit-code 1 --id volumes: vol-0parts holds a partition table' <(calls cfn-signal)
 expect "one signal" [ "$(calls cfn-signal | wc -l)" = 1 ]
 expect "not a byte changed" [ "$before" = "$(sha256sum <"$work/vol-0parts.img")" ]
 verdict
@@ -371,8 +376,8 @@ begin "a package that does not exist fails the setup before a volume is touched"
 edited 'volumes=[{"id": "vol-0away", "mount": "/data", "filesystem": "xfs", "format": "true"}]' \
   'python.packages=["mlinfra-no-such-package==0.0.1"]'
 forget_calls
-refute "the setup does not succeed" inside env WORKBENCH_SIGNAL=1 /opt/workbench/bin/workbench.sh setup
-expect "the step and pip's last words are signalled" grep -q -- '--success false --id python: ERROR: No matching distribution found' <(calls cfn-signal)
+refute "the setup does not succeed" boot_as_edited
+expect "the step and pip's last words are signalled" grep -q -- '--exit-code 1 --id python: ERROR: No matching distribution found' <(calls cfn-signal)
 expect "no instance was stopped, no volume asked for" [ -z "$(calls aws)" ]
 verdict
 
@@ -380,7 +385,7 @@ begin "an instance without a GPU that was to have one says so"
 edited gpu='"true"' 'python.packages=[]' 'volumes=[]'
 cp templates/user-data/drivers.sh "$root/opt/workbench/bin/drivers.sh"
 forget_calls
-refute "the setup does not succeed" inside env WORKBENCH_SIGNAL=1 WORKBENCH_PCI=/nothing /opt/workbench/bin/workbench.sh setup
+refute "the setup does not succeed" boot_as_edited WORKBENCH_PCI=/nothing
 expect "the reason" grep -q -- '--id drivers: gpu = true, but this instance type has no NVIDIA GPU' <(calls cfn-signal)
 verdict
 
@@ -444,7 +449,7 @@ verdict
 
 begin "a first boot with Ansible does the same"
 expect "the user data succeeds" first_boot
-expect "it signals success" grep -q -- '--success true' <(calls cfn-signal)
+expect "it signals success" grep -q -- '--exit-code 0' <(calls cfn-signal)
 expect "one signal" [ "$(calls cfn-signal | wc -l)" = 1 ]
 expect "xfs on /data" [ "$(findmnt -n -o FSTYPE --mountpoint "$root/data")" = xfs ]
 expect "ext4 on /srv/old" [ "$(findmnt -n -o FSTYPE --mountpoint "$root/srv/old")" = ext4 ]
@@ -503,8 +508,8 @@ verdict
 begin "a playbook of one's own that fails fails the setup"
 edited 'ansible={"repository": "file:///stands/repository", "ref": "main", "playbook": "missing.yml"}'
 forget_calls
-refute "it does not succeed" inside env WORKBENCH_SIGNAL=1 /opt/workbench/bin/workbench.sh setup
-expect "the step is signalled" grep -q -- '--success false --id pull: ' <(calls cfn-signal)
+refute "it does not succeed" boot_as_edited
+expect "the step is signalled" grep -q -- '--exit-code 1 --id pull: ' <(calls cfn-signal)
 verdict
 
 printf 'user-data: %s passed, %s failed\n' "$passed" "$failures"
