@@ -16,8 +16,8 @@ units=$here/../units
 # Why the instance is in use, or nothing.
 use() {
   local load busy
-  if [ -e "$WORKBENCH_RUN/keep" ]; then
-    echo "$WORKBENCH_RUN/keep exists"
+  if [ -e "$WORKBENCH_RUN-keep" ]; then
+    echo "$WORKBENCH_RUN-keep exists"
     return
   fi
   # A download is no load, but no idleness either.

@@ -204,7 +204,6 @@ rendered ansible <<'TOML'
 setup = "ansible"
 python_packages = ["packaging==24.1"]
 packages = ["tree"]
-jupyter = false
 [stacks.bench.data_volumes.data]
 mount = "/data"
 [stacks.bench.data_volumes.old]
@@ -250,6 +249,16 @@ expect "a login shell of the person finds it" inside su - ml -c 'command -v pip 
 expect "the person may install" inside su - ml -c 'test -w /opt/workbench/python'
 verdict
 
+begin "JupyterLab runs as the person, on loopback alone, and asks for its token"
+cp "$stands/jupyter.py" "$root/stands/"
+cp templates/user-data/units/workbench-jupyter.service "$root/opt/workbench/units/"
+edited python.jupyter='"true"'
+expect "it is installed" inside /opt/workbench/bin/python.sh
+expect "it starts on each boot" inside systemctl is-enabled workbench-jupyter.service
+expect "systemd-analyze has nothing to say" inside systemd-analyze verify --man=no /etc/systemd/system/workbench-jupyter.service
+expect "it answers with the token and refuses without" inside python3 /stands/jupyter.py
+verdict
+
 begin "a package of the image's package manager is installed"
 expect "tree" test -x "$root/usr/bin/tree"
 verdict
@@ -264,6 +273,8 @@ expect "the hard limit is a day" grep -qx OnBootSec=24h "$root/etc/systemd/syste
 verdict
 
 begin "a second boot changes nothing: no formatting, no installing, no signal"
+# The configuration is what the stack says again, without Jupyter: that counts as a change of the environment, once.
+expect "it succeeds" next_boot
 echo keep >"$root/data/marker"
 before="$(uuid "${device[vol-0data]}") $(uuid "${device[vol-0old]}") $(stat -c %Y "$root/opt/workbench/python/.installed") $(sha256sum <"$root/etc/fstab")"
 forget_calls
@@ -420,11 +431,10 @@ expect "and counts from then" idle 9500 0.05 0
 refute "kept since" test -e "$root/stands/off"
 expect "a GPU" idle 20000 0.05 97
 refute "kept by the GPU" test -e "$root/stands/off"
-mkdir -p "$root/run/workbench"
-touch "$root/run/workbench/keep"
+touch "$root/run/workbench-keep"
 expect "a wish" idle 40000 0.05 0
 refute "kept by the file" test -e "$root/stands/off"
-rm "$root/run/workbench/keep"
+rm "$root/run/workbench-keep"
 expect "a check" idle 80000 0.05 0
 expect "stops when all of it is gone" test -e "$root/stands/off"
 # A worker of a session, as the agent starts them.
@@ -501,7 +511,7 @@ cat >"$root/stands/repository/mine.yml" <<'PLAYBOOK'
 PLAYBOOK
 inside bash -c 'cd /stands/repository && git init -q -b main && git add . && git -c user.name=t -c user.email=t@t commit -qm one'
 edited 'ansible={"repository": "file:///stands/repository", "ref": "main", "playbook": "mine.yml"}'
-expect "it succeeds" inside /opt/workbench/bin/workbench.sh setup
+expect "it succeeds" inside /opt/workbench/bin/ansible.sh pull
 expect "it ran with the variables" grep -qx 'demo-ansible-bench 24' "$root/stands/pulled"
 verdict
 

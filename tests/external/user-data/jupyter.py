@@ -1,0 +1,33 @@
+"""Starts JupyterLab as its unit does, on a port that is free, and asks it with its token and without."""
+
+import re
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+
+unit = open("/etc/systemd/system/workbench-jupyter.service", encoding="utf-8").read()
+assert re.search("^User=ml$", unit, re.MULTILINE), unit
+with socket.create_server(("127.0.0.1", 0)) as free:
+    port = free.getsockname()[1]
+command = re.search("^ExecStart=(.+)$", unit, re.MULTILINE)[1].replace("--port=8888", f"--port={port}")
+server = subprocess.Popen(
+    ["su", "-", "ml", "-c", command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+)
+try:
+    for line in server.stderr:
+        print(line, end="")
+        if found := re.search(r"http://127\.0\.0\.1:(\d+)/lab\?token=(\w+)", line):
+            break
+    else:
+        raise SystemExit("it ended without saying where it is")
+    address, token = f"http://127.0.0.1:{found[1]}/api/contents", found[2]
+    with urllib.request.urlopen(f"{address}?token={token}", timeout=20) as answer:
+        assert answer.status == 200
+    try:
+        urllib.request.urlopen(address, timeout=20)
+        raise SystemExit("it answers without a token")
+    except urllib.error.HTTPError as refusal:
+        assert refusal.code == 403, refusal.code
+finally:
+    server.terminate()
