@@ -150,8 +150,8 @@ uuid() { blkid -p -s UUID -o value "$1"; }
 # ---- what mlinfra renders
 
 mkdir -p "$work/project/environments"
-ln -s "${MLINFRA_TREE:-$PWD}/modules" "$work/project/modules"
-ln -s "${MLINFRA_TREE:-$PWD}/templates" "$work/project/templates"
+ln -s "$PWD/modules" "$work/project/modules"
+ln -s "$PWD/templates" "$work/project/templates"
 # rendered NAME <<TOML: a workbench with these inputs; its user data and metadata are then what the machine gets.
 rendered() {
   { printf '[project]\nname = "demo"\n[environment]\naccount = "111122223333"\nregion = "us-east-1"\n'
