@@ -3,6 +3,7 @@
 import re
 import socket
 import subprocess
+import time
 import urllib.error
 import urllib.request
 
@@ -21,6 +22,11 @@ try:
             break
     else:
         raise SystemExit("it ended without saying where it is")
+    # It tells its address before it listens there.
+    patience = time.monotonic() + 60
+    while socket.socket().connect_ex(("127.0.0.1", port)) != 0:
+        assert time.monotonic() < patience and server.poll() is None, "it does not listen"
+        time.sleep(0.05)
     address, token = f"http://127.0.0.1:{found[1]}/api/contents", found[2]
     with urllib.request.urlopen(f"{address}?token={token}", timeout=20) as answer:
         assert answer.status == 200
