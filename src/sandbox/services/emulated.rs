@@ -83,7 +83,9 @@ impl<S: StatefulService> Service for Emulated<S> {
                     || thing.get("default_for_az") == Some(&Value::Bool(true))
                     || thing.get("group_name").and_then(Value::as_str) == Some("default");
                 let gone = ["state", "key_state", "status", "instance_state"].iter().any(|field| {
-                    let state = thing.get(*field).and_then(Value::as_str).unwrap_or_default();
+                    // EC2's instances have a state that is a code and a name.
+                    let state = thing.get(*field).map(|state| state.get("name").unwrap_or(state));
+                    let state = state.and_then(Value::as_str).unwrap_or_default();
                     matches!(state, "deleted" | "terminated" | "PendingDeletion" | "Deleted")
                 });
                 if !belongs_to_aws && !gone {
