@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::catalogue::Catalogue;
+use super::catalogue::{Catalogue, FILES};
 use super::contract::Contract;
 use crate::diagnostic::Source;
 
@@ -33,15 +33,18 @@ pub fn built_in_files(name: &str) -> Vec<BuiltInFile> {
         .collect()
 }
 
-/// The files that the template reads: those whose names stand in it in quotes.
+/// The files that the template may read: those whose names begin with a string that stands in it. A name may be put
+/// together, `file("user-data/" ~ name)`, so a folder stands for all that lies in it.
 fn read_by(contract: &Contract) -> impl Iterator<Item = &Arc<Source>> {
-    let named = |path: &str| {
-        let template = &contract.template.text;
-        template.contains(&format!("\"{path}\"")) || template.contains(&format!("'{path}'"))
+    let text = &contract.template.text;
+    let named: Vec<&str> = text
+        .split(['"', '\''])
+        .filter(|part| part.starts_with(FILES))
+        .collect();
+    let is_read = move |path: &str| {
+        let mut named = named.iter();
+        named.any(|name| *name == path || (name.ends_with('/') && path.starts_with(name)))
     };
-    contract
-        .files
-        .iter()
-        .filter(move |(path, _)| named(path))
-        .map(|(_, source)| source)
+    let files = contract.files.iter();
+    files.filter(move |(path, _)| is_read(path)).map(|(_, source)| source)
 }

@@ -32,17 +32,51 @@ macro_rules! built_in {
 
 built_in! {
     modules: [
+        "access",
+        "ec2-workbench",
         "ecr",
+        "ecs",
         "eks",
+        "monitoring",
+        "rds",
         "s3",
         "sagemaker",
         "vpc",
     ],
     // Modules with a file of tests beside the contract.
     tests: [
+        "access",
+        "ec2-workbench",
+        "ecr",
+        "ecs",
+        "eks",
+        "monitoring",
+        "rds",
+        "s3",
+        "sagemaker",
+        "vpc",
     ],
     // Files that templates read with `file("user-data/...")`.
     user_data: [
+        "ansible.sh",
+        "ansible/roles/limits/tasks/main.yml",
+        "ansible/roles/limits/vars/main.yml",
+        "ansible/roles/packages/tasks/main.yml",
+        "ansible/roles/python/tasks/main.yml",
+        "ansible/roles/volumes/tasks/main.yml",
+        "ansible/roles/volumes/tasks/volume.yml",
+        "ansible/site.yml",
+        "drivers.sh",
+        "idle-stop.sh",
+        "lib.sh",
+        "python.sh",
+        "units/workbench-idle.service",
+        "units/workbench-jupyter.service",
+        "units/workbench-limit.service",
+        "units/workbench.service",
+        "volumes.sh",
+        "workbench-boot.sh",
+        "workbench.sh",
     ],
 }
 
