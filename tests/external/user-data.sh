@@ -149,9 +149,11 @@ uuid() { blkid -p -s UUID -o value "$1"; }
 
 # ---- what mlinfra renders
 
-mkdir -p "$work/project/environments"
-ln -s "$PWD/modules" "$work/project/modules"
-ln -s "$PWD/templates" "$work/project/templates"
+# This tree's module over the program's own, so that a script can be changed without building.
+mkdir -p "$work/project"/{environments,modules,templates/cloudformation}
+ln -s "$PWD/modules/ec2-workbench.toml" "$work/project/modules/"
+ln -s "$PWD/templates/cloudformation/ec2-workbench.yaml" "$work/project/templates/cloudformation/"
+ln -s "$PWD/templates/user-data" "$work/project/templates/"
 # rendered NAME <<TOML: a workbench with these inputs; its user data and metadata are then what the machine gets.
 rendered() {
   { printf '[project]\nname = "demo"\n[environment]\naccount = "111122223333"\nregion = "us-east-1"\n'
