@@ -237,7 +237,7 @@ macro_rules! tested {
     };
 }
 
-tested!("ecr", "s3", "vpc");
+tested!("ecr", "eks", "s3", "sagemaker", "vpc");
 
 fn embedded() -> BTreeMap<String, Arc<Source>> {
     EMBEDDED
