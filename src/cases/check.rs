@@ -265,7 +265,7 @@ fn told(differences: Vec<Difference>, stack: &RenderedStack) -> Vec<Failure> {
 }
 
 fn placed(failure: Failure, stack: &RenderedStack, span: &Span) -> Failure {
-    failure.from_template(stack.written_at(span).as_ref())
+    failure.in_template(stack.written_at(span).as_ref())
 }
 
 fn section<'a>(stack: &'a RenderedStack, name: &str) -> &'a [(String, Span, Node)] {

@@ -97,7 +97,7 @@ impl Failure {
         self
     }
 
-    pub(super) fn from_template(mut self, span: Option<&Span>) -> Self {
+    pub(super) fn in_template(mut self, span: Option<&Span>) -> Self {
         self.template_at = span.map(|span| format!("{}:{}", span.source.path, span.line_column().0));
         self
     }

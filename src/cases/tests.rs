@@ -255,3 +255,21 @@ fn the_same_value_is_the_same_wherever_it_stands() {
     assert!(super::read::same(&value("a").value, &value("c").value));
     assert!(!super::read::same(&value("a").value, &value("d").value));
 }
+
+#[test]
+fn what_cloudformation_cannot_replace_is_deployed_afresh_and_said() {
+    let catalogue = Catalogue::built_in();
+    let policy = Policy::built_in();
+    let text = "[defaults]\ninputs = { repositories = [\"scorer\"] }\n[pairwise]\ninputs = { kms = [true, false] }\n";
+    let suite = Suite {
+        file: read(catalogue.get("ecr").unwrap(), &source("modules/ecr.test.toml", text)).unwrap(),
+        policy: &policy,
+    };
+    let tested = run(&[suite], &catalogue, jiff::civil::date(2026, 1, 1), None, 1);
+    assert_eq!((tested.passed, tested.failed), (2, 0), "{tested:#?}");
+    let notes = &tested.modules[0].cases[1].notes;
+    assert!(
+        notes.len() == 1 && notes[0].starts_with("deployed afresh, not updated: "),
+        "{notes:?}"
+    );
+}
