@@ -117,6 +117,8 @@ impl World {
         let left = now
             .into_iter()
             .filter(|item| !self.furniture.contains(item))
+            // No template makes snapshots: they are what a deletion policy is meant to leave.
+            .filter(|item| !item.kind.ends_with("snapshot"))
             .filter(|item| !anything_kept || item.kind == "stack");
         Ok(left
             .map(|item| format!("{} {} {}", item.service, item.kind, item.id))

@@ -12,9 +12,11 @@ fi
 export PATH="$bin:$PATH" MLINFRA_BINARY MLINFRA_CHECKOV
 printf -- '-- %s\n' "the embedded schemas"
 "$bin/python" src/template/data/derive.py --check
-for suite in templates agreement schemas policy access terminal ministack clients; do
+for suite in templates agreement schemas policy access fetch terminal ministack clients; do
   printf -- '-- %s\n' "$suite"
   "$bin/python" "tests/external/$suite.py"
 done
-printf -- '-- %s\n' "diagrams"
-tests/external/diagrams.sh
+for suite in diagrams user-data; do
+  printf -- '-- %s\n' "$suite"
+  "tests/external/$suite.sh"
+done
