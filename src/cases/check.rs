@@ -272,6 +272,15 @@ fn section<'a>(stack: &'a RenderedStack, name: &str) -> &'a [(String, Span, Node
     stack.document.root.get(name).map(Node::entries).unwrap_or_default()
 }
 
+/// Whether a resource of the stack leaves a snapshot when it goes.
+pub(super) fn ends_in_snapshots(stack: &RenderedStack) -> bool {
+    section(stack, "Resources").iter().any(|(_, _, body)| {
+        let policy = |name: &str| body.get(name).and_then(Node::as_str);
+        policy("DeletionPolicy").unwrap_or_else(|| default_deletion(body)) == "Snapshot"
+            || policy("UpdateReplacePolicy") == Some("Snapshot")
+    })
+}
+
 /// "DeletionPolicy attribute", AWS CloudFormation User Guide: databases that stand alone leave a snapshot.
 fn default_deletion(body: &Node) -> &'static str {
     let in_cluster = || {

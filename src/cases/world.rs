@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::account::{Account, Run};
+use super::check;
 use super::outcome::Failure;
 use crate::aws::cloudformation::{self, Since, StackEvent};
 use crate::clock::Clock;
@@ -22,6 +23,8 @@ pub(super) struct World {
     arns: BTreeMap<String, String>,
     /// The last event that was read, by ARN.
     read: BTreeMap<String, String>,
+    /// Whether something was ever deployed whose end is a snapshot.
+    snapshots: bool,
     /// What was let go without being deleted, by the stack's name.
     kept: BTreeMap<String, BTreeSet<String>>,
 }
@@ -55,6 +58,7 @@ impl World {
             furniture,
             arns: BTreeMap::new(),
             read: BTreeMap::new(),
+            snapshots: false,
             kept: BTreeMap::new(),
         })
     }
@@ -110,15 +114,15 @@ impl World {
         Ok(self.kept.get(stack).cloned().unwrap_or_default())
     }
 
-    /// What exists that did not before, unless resources were kept on purpose: those bring their own belongings.
+    /// What exists that did not before, unless resources were kept on purpose: those bring their own belongings. A
+    /// snapshot is what `Snapshot` asks for.
     fn left(&self) -> Result<Vec<String>, Problem> {
         let now = self.account.inventory()?;
         let anything_kept = self.kept.values().any(|kept| !kept.is_empty());
         let left = now
             .into_iter()
             .filter(|item| !self.furniture.contains(item))
-            // No template makes snapshots: they are what a deletion policy is meant to leave.
-            .filter(|item| !item.kind.ends_with("snapshot"))
+            .filter(|item| !(self.snapshots && item.kind.ends_with("snapshot")))
             .filter(|item| !anything_kept || item.kind == "stack");
         Ok(left
             .map(|item| format!("{} {} {}", item.service, item.kind, item.id))
@@ -126,6 +130,7 @@ impl World {
     }
 
     async fn operate(&mut self, rendered: &RenderedEnvironment, kind: Kind, stack: &str) -> Result<Went, Problem> {
+        self.snapshots |= rendered.stacks.values().any(check::ends_in_snapshots);
         let (plan, deployed) = self.account.plan(rendered, kind).await?;
         let refused = guards(&plan, &consents(&plan));
         if refused.has_errors() {
@@ -352,6 +357,28 @@ mod tests {
         s3::make_bucket(&world.account.session, "forgotten").await.unwrap();
         let left = world.destroy(&rendered, "network").await.unwrap_err();
         assert_eq!(left[0].more, ["s3 bucket forgotten"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_snapshot_that_was_asked_for_is_not_left_by_mistake() {
+        let template = "Resources:\n  Volume:\n    Type: AWS::EC2::Volume\n    DeletionPolicy: Snapshot\n    UpdateReplacePolicy: Snapshot\n    Properties:\n      AvailabilityZone: us-east-1a\n      Size: 8\n      Encrypted: true\n";
+        let files = BTreeMap::from([
+            (
+                "modules/disk.toml".to_owned(),
+                "[module]\nname = \"disk\"\nsummary = \"A disk\"\n".to_owned(),
+            ),
+            ("templates/cloudformation/disk.yaml".to_owned(), template.to_owned()),
+        ]);
+        let text = "[project]\nname = \"shop\"\n[environment]\naccount = \"111122223333\"\nregion = \"us-east-1\"\nprotect = false\non_failure = \"delete\"\n[stacks.disk]\nmodule = \"disk\"\n";
+        let environment = spec::load("dev", &mut |_| Ok(text.to_owned())).unwrap();
+        let rendered = render(&environment, &Catalogue::with_overrides(files).unwrap())
+            .unwrap()
+            .0;
+        let mut world = World::open(&rendered).await.unwrap();
+        assert!(matches!(world.apply(&rendered, "disk").await, Went::Well(_)));
+        assert_eq!(world.destroy(&rendered, "disk").await.unwrap(), BTreeSet::new());
+        let left = world.account.inventory().unwrap();
+        assert!(left.iter().any(|item| item.kind == "snapshot"), "{left:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -681,7 +681,7 @@ fn environment() -> Environment {
             table: String::new(),
         },
         tags: BTreeMap::new(),
-        modules: indexmap::IndexMap::new(),
+        modules: IndexMap::new(),
         stacks: IndexMap::new(),
         workloads: IndexMap::new(),
         waivers: Vec::new(),
