@@ -21,6 +21,7 @@ use crate::template::{self, Node};
 mod failures;
 mod interface;
 mod lengths;
+mod undefined;
 
 use lengths::Lengths;
 
@@ -135,9 +136,10 @@ fn one(stack: &WiredStack<'_>, known: &Known<'_>, marked: &Marked, problems: &mu
     let environment = known.environment;
     let (name, contract) = (&stack.spec.name.value, stack.contract);
     let mut origins = origins(stack, marked);
-    let compared = failures::comparisons(stack, marked, &origins, known.lengths);
-    if !compared.0.is_empty() {
-        problems.extend(compared);
+    let mut unknown = undefined::check(name, contract, marked);
+    unknown.extend(failures::comparisons(stack, marked, &origins, known.lengths));
+    if !unknown.0.is_empty() {
+        problems.extend(unknown);
         return None;
     }
     let context = context(environment, stack, known.lengths);

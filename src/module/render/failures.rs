@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::super::contract::Contract;
 use super::super::lines::{self, Marked, Name, Need, Use};
 use super::super::origin::{input_labels, line_span};
 use super::super::parts::{self, Part};
 use super::super::typing::{Resolved, Takes, Wire};
 use super::super::wiring::WiredStack;
-use super::super::{Origins, blocks, jinja, read, types, wiring};
+use super::super::{Origins, blocks, jinja};
 use super::lengths::Lengths;
-use crate::diagnostic::{Problem, Problems, Source, Span, closest, codes};
+use super::undefined;
+use crate::diagnostic::{Problem, Problems, Source, Span, codes};
 
 pub(super) fn unreadable(error: &minijinja::Error, template: &Arc<Source>, marked: &Marked) -> Problem {
     let detail = detail(error);
@@ -111,14 +111,11 @@ pub(super) fn render_problem(
         let message = message.split(" (in ").next().unwrap_or(message);
         Problem::error(codes::REFUSED_BY_TEMPLATE, format!("`{name}`: {message}"))
     } else if error.kind() == minijinja::ErrorKind::UndefinedError {
-        let expression = span.text().trim().to_owned();
-        let message = format!("`{name}`: the template uses `{expression}`, which is not defined");
-        let problem = Problem::error(codes::RENDER_UNDEFINED, message);
-        let known = stack.contract.inputs.keys().map(String::as_str).chain(read::CONTEXT);
-        match closest(expression.split(['.', '[', ' ']).next().unwrap_or_default(), known) {
-            Some(near) if !expression.starts_with(near) => problem.hint(format!("did you mean `{near}`?")),
-            _ => undeclared(problem, &expression, stack.contract),
-        }
+        return Some(with_inputs(
+            undefined::problem(name, &span, stack.contract),
+            &span,
+            origins,
+        ));
     } else {
         let problem = Problem::error(
             codes::RENDER_FAILED,
@@ -169,26 +166,6 @@ fn wire_behind<'s>(text: &str, stack: &'s WiredStack<'_>, span: &Span, origins: 
         .wires()
         .find(|wire| wire.parameter.eq_ignore_ascii_case(named))
         .or_else(|| wires.next())
-}
-
-/// Says how a name that looks like an input becomes one.
-fn undeclared(problem: Problem, expression: &str, contract: &Contract) -> Problem {
-    let (module, path) = (&contract.name, format!("modules/{}.toml", contract.name));
-    if !types::is_identifier(expression) {
-        return problem;
-    }
-    if contract.is_built_in() {
-        return problem.note(format!(
-            "the contract of `{module}` is built in; {path} of the project would take its place"
-        ));
-    }
-    let problem = wiring::had(problem, contract, "input", expression);
-    match problem.hints.is_empty() {
-        true => problem.hint(format!(
-            "if it is to be an input, declare it in {path}: [inputs.{expression}]"
-        )),
-        false => problem,
-    }
 }
 
 fn deferred_problem(wire: &Wire, span: Span, origins: &Origins, lengths: &Lengths) -> Problem {

@@ -281,3 +281,65 @@ fn what_the_template_language_does_not_know_gets_a_suggestion() {
         assert_eq!(problem.hints, [hint], "{line}: {}", problem.message);
     }
 }
+
+#[test]
+fn names_that_nothing_defines_are_found_wherever_they_stand() {
+    for line in [
+        "      A: {{ (label ~ \"-\" ~ nothing)|upper }}",
+        "{% set a = label ~ nothing %}\n      A: {{ a }}",
+        "{% set b = 1 %}\n{% if b == 2 or nothing > 3 %}{% endif %}",
+        "      A: {{ join(\"-\", [label, nothing]) ~ stack }}",
+        "      A: {{ sub(\"${x}\", x=nothing) }}",
+        // Comparing it is silently false, and this branch is not taken.
+        "{% if nothing == \"x\" %}{% endif %}",
+        "{% if label == \"other\" %}\n      A: {{ nothing }}\n{% endif %}",
+        "{% for name in [1] if name != nothing %}{% endfor %}",
+        "{% if nothing is not none %}{% endif %}",
+    ] {
+        let problem = template_problem(line);
+        assert_eq!(problem.code, codes::RENDER_UNDEFINED, "{line}: {problem:#?}");
+        assert_eq!(problem.labels[0].span.text(), "nothing", "{line}");
+        assert_eq!(
+            problem.message,
+            "`app`: the template uses `nothing`, which is not defined"
+        );
+        assert_eq!(
+            problem.hints,
+            ["if it is to be an input, declare it in modules/app.toml: [inputs.nothing]"]
+        );
+    }
+    let problem = template_problem("      A: {{ inputs.label }}");
+    assert_eq!(problem.hints, ["an input is written by its name alone: {{ label }}"]);
+}
+
+#[test]
+fn what_a_template_defines_itself_is_no_unknown_name() {
+    let lines = "{% macro tags(name, extra=1) %}{{ [name, extra, loop is defined] }}{% endmacro %}\n{% set whole %}x{% endset \
+                 %}\n{% with first = 1, second = label %}\n      A: {{ [first, second] }}\n{% endwith %}\n      B: {{ \
+                 tags(label, extra=2) }}\n{% for key, group in groups|items %}\n      {{ key }}: {{ [loop.index, \
+                 group.size is divisibleby(2), group.note is not none, 1.5, true, False] }}\n{% else %}\n      C: {{ dict(a=1) \
+                 }}\n{% endfor %}\n      D: {{ [project, account, module, not protect, whole] }}\n{% raw %}# {{ nothing }}\n{% endraw %}\n{# {{ nothing }} #}\n";
+    let template = APP_TEMPLATE.replace("      Subnets: {{ subnet_ids }}\n", lines);
+    let changes = [("templates/cloudformation/app.yaml", template.as_str())];
+    rendered_with(&changes, &net_and_app("")).unwrap_or_else(|found| panic!("{:#?}", told(found)));
+}
+
+#[test]
+fn a_built_in_template_that_needs_a_lost_input_names_the_override() {
+    let contract =
+        "[module]\nname = \"ecr\"\nsummary = \"x\"\n[inputs.repositories]\ntype = \"list<string>\"\ndoc = \"x\"\n";
+    let stacks = "[stacks.images]\nmodule = \"ecr\"\nrepositories = [\"api\"]\n";
+    let problems = rendered_with(&[("modules/ecr.toml", contract)], stacks).unwrap_err().0;
+    let lost = |problem: &&Problem| problem.message.contains("`untagged_days`");
+    let problem = problems.iter().find(lost).unwrap();
+    assert_eq!(problem.code, codes::RENDER_UNDEFINED);
+    assert_eq!(
+        problem.notes[0],
+        "modules/ecr.toml overrides the module `ecr` that is built in"
+    );
+    assert!(
+        problem.hints[0].starts_with("declare it in modules/ecr.toml: [inputs."),
+        "{:?}",
+        problem.hints
+    );
+}
