@@ -39,6 +39,10 @@ const BEYOND_REACH: &[(&str, &str)] = &[
         "MLI1007",
         "the answer has to come from a terminal: tests/external/terminal.py",
     ),
+    (
+        "MLI1405",
+        "something has to be fetched for it: tests/external/fetch.py, from a real repository",
+    ),
 ];
 
 #[test]

@@ -52,7 +52,7 @@ async fn a_new_environment_asks_each_api_once_and_an_unchanged_one_none() {
     }
     // Quotas come one by one; everything else is asked for once, whatever the number of stacks.
     let quotas = calls.remove("GetServiceQuota").unwrap_or(0);
-    assert!((1..=8).contains(&quotas), "{quotas}");
+    assert!((1..=9).contains(&quotas), "{quotas}");
     assert!(
         calls.len() >= 12 && calls.values().all(|count| *count == 1),
         "{calls:#?}"

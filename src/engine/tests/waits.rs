@@ -17,13 +17,13 @@ const SAVED: f64 = 17.0;
 
 #[tokio::test(start_paused = true)]
 async fn the_test_environment_is_applied_within_its_budgets() {
-    let mut stage = Stage::on(&example(include_str!("../../../environments/test.toml")), "").await;
+    let mut stage = Stage::on(&example(include_str!("../../../environments/test.toml"), "222233334444"), "").await;
     applied_within_budgets(&mut stage).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_prod_environment_is_applied_within_its_budgets() {
-    let mut stage = Stage::on(&example(include_str!("../../../environments/prod.toml")), "").await;
+    let mut stage = Stage::on(&example(include_str!("../../../environments/prod.toml"), "333344445555"), "").await;
     applied_within_budgets(&mut stage).await;
 }
 
@@ -118,9 +118,9 @@ fn named(stacks: &[(String, String)]) -> Vec<(&str, &str)> {
 }
 
 /// An example environment in the account of the stage.
-fn example(text: &str) -> String {
-    text.replace("222233334444", "111122223333")
-        .replace("333344445555", "111122223333")
+/// An example environment in the account that the stage has; others that it names stay others.
+fn example(text: &str, account: &str) -> String {
+    text.replace(account, "111122223333")
 }
 
 fn every_call_takes_a_second() -> String {

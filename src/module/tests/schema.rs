@@ -223,9 +223,11 @@ fn a_stack_that_files_disagree_about_is_known_by_no_module() {
         stacks,
         BTreeMap::from([("a".into(), "vpc".into()), ("c".into(), "own".into())])
     );
-    let stacks = &environment(&Catalogue::built_in(), &stacks)["properties"]["stacks"];
+    let catalogue = Catalogue::built_in();
+    let stacks = &environment(&catalogue, &stacks)["properties"]["stacks"];
     assert_eq!(stacks["properties"], json!({ "a": { "$ref": "#/definitions/vpc" } }));
-    assert_eq!(stacks["additionalProperties"]["anyOf"].as_array().unwrap().len(), 5);
+    let others = stacks["additionalProperties"]["anyOf"].as_array().unwrap().len();
+    assert_eq!(others, catalogue.names().count());
 }
 
 #[test]

@@ -51,12 +51,15 @@ fn lost<'a>(
         let is_other = |other: &&TypedStack<'_>| other.typed.spec.name.value != stack.typed.spec.name.value;
         let mut others = stacks.iter().filter(is_other).map(|other| other.typed.contract);
         let provider = others.find(|contract| contract.name == from.module)?;
-        Some(Lost {
+        let why = misfit(input, from, provider)?;
+        // What does without a provider does without an output too.
+        let needed = !input.from_optional && !input.optional && !input.gathers() && input.default.is_none();
+        (needed || matches!(why, Misfit::Kind(_))).then_some(Lost {
             user: stack,
             input,
             from,
             provider,
-            why: misfit(input, from, provider)?,
+            why,
         })
     })
 }
