@@ -112,10 +112,7 @@ fn wanted(project: &Project) -> Result<BTreeMap<Key, Wanted>, CommandError> {
     Ok(wanted)
 }
 
-fn chosen<'a>(
-    wanted: &'a BTreeMap<Key, Wanted>,
-    names: &[String],
-) -> Result<Vec<(&'a Key, &'a Wanted)>, CommandError> {
+fn chosen<'a>(wanted: &'a BTreeMap<Key, Wanted>, names: &[String]) -> Result<Vec<(&'a Key, &'a Wanted)>, CommandError> {
     for name in names {
         if !wanted.keys().any(|(known, _)| known == name) {
             let message = format!("no environment fetches a module `{name}`");
@@ -143,9 +140,12 @@ async fn bring(
 ) -> Result<(Package, Option<String>), CommandError> {
     let module = &wanted.module;
     let failed = |why: String| {
-        Problem::error(codes::FETCH_FAILED, format!("cannot fetch the module `{}`: {why}", module.name.value))
-            .at(module.name.span.clone(), "")
-            .note(format!("from {}", module.source()))
+        Problem::error(
+            codes::FETCH_FAILED,
+            format!("cannot fetch the module `{}`: {why}", module.name.value),
+        )
+        .at(module.name.span.clone(), "")
+        .note(format!("from {}", module.source()))
     };
     let (tree, commit) = match &module.origin {
         Origin::Git { url, tag, commit } => {
@@ -165,6 +165,9 @@ async fn bring(
             let session = session::open(context, project, &wanted.environment).await?;
             let read = context.unless_stopped(s3::get(&session, bucket, key)).await?;
             let object = read.map_err(|error| {
+                if error.code.as_deref() == Some("NoSuchBucket") {
+                    return failed(format!("there is no bucket `{bucket}`"));
+                }
                 let cause = error.problem();
                 let problem = failed(cause.message);
                 cause.hints.into_iter().fold(problem, Problem::hint)
@@ -179,10 +182,13 @@ async fn bring(
         }
     };
     let package = Package::pick(&module.name.value, module.folder.as_deref(), &tree).map_err(|why| {
-        Problem::error(codes::PACKAGE_UNUSABLE, format!("no module `{}` was fetched: {why}", module.name.value))
-            .at(module.name.span.clone(), "")
-            .note(format!("from {}", module.source()))
-            .hint("`folder` names the folder that holds modules/ and templates/")
+        Problem::error(
+            codes::PACKAGE_UNUSABLE,
+            format!("no module `{}` was fetched: {why}", module.name.value),
+        )
+        .at(module.name.span.clone(), "")
+        .note(format!("from {}", module.source()))
+        .hint("`folder` names the folder that holds modules/ and templates/")
     })?;
     Ok((package, commit))
 }
@@ -191,7 +197,10 @@ fn moved(wanted: &Wanted, pinned: &Pinned, digest: &str) -> Problem {
     let name = &wanted.module.name;
     let problem = Problem::error(
         codes::MODULE_DIFFERS,
-        format!("what was fetched as the module `{}` is not what mlinfra.lock pins", name.value),
+        format!(
+            "what was fetched as the module `{}` is not what mlinfra.lock pins",
+            name.value
+        ),
     );
     let problem = match &pinned.span {
         Some(span) => problem.at(span.clone(), "pinned"),
@@ -201,7 +210,10 @@ fn moved(wanted: &Wanted, pinned: &Pinned, digest: &str) -> Problem {
         .at(name.span.clone(), "fetched")
         .note(format!("its digest is {digest}"))
         .note("the tag was moved, or the archive was written anew; nothing was changed here")
-        .hint(format!("find out why; if it is meant to be so: mlinfra module fetch {} --update", name.value))
+        .hint(format!(
+            "find out why; if it is meant to be so: mlinfra module fetch {} --update",
+            name.value
+        ))
 }
 
 fn stale(report: &FetchReport) -> Problem {
@@ -211,16 +223,22 @@ fn stale(report: &FetchReport) -> Problem {
         .filter(|module| module.fetched)
         .map(|module| module.name.as_str())
         .collect();
-    Problem::error(codes::LOCK_FILE_STALE, "mlinfra.lock does not fit the environment files")
-        .note(match new.as_slice() {
-            [] => "it pins modules that no environment fetches".to_owned(),
-            new => format!("it would have to pin {}", new.join(", ")),
-        })
-        .hint("run `mlinfra module fetch`, look at what changed, and commit mlinfra.lock")
+    Problem::error(
+        codes::LOCK_FILE_STALE,
+        "mlinfra.lock does not fit the environment files",
+    )
+    .note(match new.as_slice() {
+        [] => "it pins modules that no environment fetches".to_owned(),
+        new => format!("it would have to pin {}", new.join(", ")),
+    })
+    .hint("run `mlinfra module fetch`, look at what changed, and commit mlinfra.lock")
 }
 
 fn unwritable(path: &str, error: &std::io::Error) -> Problem {
-    Problem::error(codes::FILE_UNWRITABLE, format!("cannot write {path}: {}", reason(error)))
+    Problem::error(
+        codes::FILE_UNWRITABLE,
+        format!("cannot write {path}: {}", reason(error)),
+    )
 }
 
 /// Why a fetched module cannot be used.
@@ -253,7 +271,10 @@ impl Project {
 
     /// The fetched modules, each held against what `mlinfra.lock` pins. Errors: those that are not here, and those that
     /// differ.
-    pub(super) fn packages<'a>(&self, modules: impl Iterator<Item = &'a Fetched>) -> Result<Vec<FetchedPackage>, Problems> {
+    pub(super) fn packages<'a>(
+        &self,
+        modules: impl Iterator<Item = &'a Fetched>,
+    ) -> Result<Vec<FetchedPackage>, Problems> {
         let mut lock = None;
         let mut found = Vec::new();
         let mut problems = Problems::default();
@@ -276,11 +297,17 @@ impl Project {
                     package,
                 }),
                 Err(Unusable::Absent) => {
-                    problems.push(not_here(name, format!("the module `{}` has not been fetched here", name.value)));
+                    problems.push(not_here(
+                        name,
+                        format!("the module `{}` has not been fetched here", name.value),
+                    ));
                 }
                 Err(Unusable::Differs(digest)) => {
                     let folder = package::folder(&name.value, &pinned.digest);
-                    let message = format!("the files of the module `{}` are not what mlinfra.lock pins", name.value);
+                    let message = format!(
+                        "the files of the module `{}` are not what mlinfra.lock pins",
+                        name.value
+                    );
                     let problem = Problem::error(codes::MODULE_DIFFERS, message).at(name.span.clone(), "");
                     let problem = match &pinned.span {
                         Some(span) => problem.at(span.clone(), "pinned"),
@@ -311,7 +338,8 @@ impl Project {
         let files = self
             .files_below(&folder, package::MOST_BYTES)
             .map_err(|problem| Unusable::Unreadable(Box::new(problem)))?;
-        let inside = |(path, text): (String, String)| Some((path.strip_prefix(&folder)?.strip_prefix('/')?.to_owned(), text));
+        let inside =
+            |(path, text): (String, String)| Some((path.strip_prefix(&folder)?.strip_prefix('/')?.to_owned(), text));
         let package = Package {
             name: pinned.name.clone(),
             files: files.into_iter().filter_map(inside).collect(),

@@ -163,7 +163,9 @@ impl Project {
         let mut named: BTreeMap<String, Fetched> = BTreeMap::new();
         for name in self.environments().map_err(|problem| Problems(vec![problem]))? {
             // What is wrong with an environment is told where that environment is used.
-            let Ok(environment) = self.environment(&name) else { continue };
+            let Ok(environment) = self.environment(&name) else {
+                continue;
+            };
             for (name, module) in environment.modules {
                 named.entry(name).or_insert(module);
             }

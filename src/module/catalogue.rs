@@ -131,7 +131,9 @@ fn read_all(built_in: &Files, fetched: &[Layer], own: &Files) -> Catalogue {
             .map(str::to_owned)
     };
     let readable = |layer: Option<&Layer>| -> Arc<Files> {
-        let files = built_in.iter().chain(layer.map(|layer| &layer.files).into_iter().flatten());
+        let files = built_in
+            .iter()
+            .chain(layer.map(|layer| &layer.files).into_iter().flatten());
         let found = files
             .chain(own)
             .filter_map(|(path, source)| Some((read_by_templates(path)?, Arc::clone(source))));

@@ -37,10 +37,7 @@ pub fn built_in_files(name: &str) -> Vec<BuiltInFile> {
 /// together, `file("user-data/" ~ name)`, so a folder stands for all that lies in it.
 fn read_by(contract: &Contract) -> impl Iterator<Item = &Arc<Source>> {
     let text = &contract.template.text;
-    let named: Vec<&str> = text
-        .split(['"', '\''])
-        .filter(|part| part.starts_with(FILES))
-        .collect();
+    let named: Vec<&str> = text.split(['"', '\'']).filter(|part| part.starts_with(FILES)).collect();
     let is_read = move |path: &str| {
         let mut named = named.iter();
         named.any(|name| *name == path || (name.ends_with('/') && path.starts_with(name)))

@@ -43,7 +43,10 @@ impl Package {
                 continue;
             };
             if bytes.len() as u64 > MOST_BYTES {
-                return Err(format!("{base}{path} has {} bytes, more than {MOST_BYTES} cannot be a template", bytes.len()));
+                return Err(format!(
+                    "{base}{path} has {} bytes, more than {MOST_BYTES} cannot be a template",
+                    bytes.len()
+                ));
             }
             let text = std::str::from_utf8(bytes).map_err(|_| format!("{base}{path} is not UTF-8 text"))?;
             files.insert(path.to_owned(), text.to_owned());

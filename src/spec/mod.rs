@@ -137,7 +137,9 @@ impl Fetched {
     /// The source in one line, as `mlinfra.lock` names it: `git+https://…?tag=v1.0.0#folder`.
     pub fn source(&self) -> String {
         let origin = match &self.origin {
-            Origin::Git { url, tag: Some(tag), .. } => format!("git+{url}?tag={tag}"),
+            Origin::Git {
+                url, tag: Some(tag), ..
+            } => format!("git+{url}?tag={tag}"),
             Origin::Git { url, commit, .. } => format!("git+{url}?commit={}", commit.as_deref().unwrap_or_default()),
             Origin::S3 { bucket, key } => format!("s3://{bucket}/{key}"),
         };

@@ -9,8 +9,8 @@ use super::View;
 use super::printer::Printer;
 use super::progress::Progress;
 use super::report::{
-    CaseList, CodeList, Explained, FetchReport, Formatted, Initialised, Linted, LockReport, ModuleList, ModulePages, ModuleReport,
-    ModuleWritten, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary, Validated,
+    CaseList, CodeList, Explained, FetchReport, Formatted, Initialised, Linted, LockReport, ModuleList, ModulePages,
+    ModuleReport, ModuleWritten, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary, Validated,
 };
 use crate::cases::Tested;
 use crate::diagnostic::Problems;

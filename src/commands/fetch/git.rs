@@ -36,8 +36,18 @@ pub(super) async fn fetch(
     reference: &str,
 ) -> Result<(BTreeMap<String, Vec<u8>>, String), Refused> {
     git(scratch, &["init", "--quiet", "--bare", "."]).await?;
-    let asked = ["fetch", "--quiet", "--depth=1", "--no-tags", "--end-of-options", url, reference];
-    git(scratch, &asked).await.map_err(|refused| explained(refused, reference))?;
+    let asked = [
+        "fetch",
+        "--quiet",
+        "--depth=1",
+        "--no-tags",
+        "--end-of-options",
+        url,
+        reference,
+    ];
+    git(scratch, &asked)
+        .await
+        .map_err(|refused| explained(refused, reference))?;
     let commit = git(scratch, &["rev-parse", "--verify", "FETCH_HEAD^{commit}"]).await?;
     let commit = String::from_utf8_lossy(&commit).trim().to_owned();
     if !reference.starts_with("refs/") && commit != reference {
@@ -68,7 +78,9 @@ async fn git(folder: &Path, arguments: &[&str]) -> Result<Vec<u8>, Refused> {
         Err(_) => return Err(Refused::new(format!("git gave no answer for {} s", PATIENCE.as_secs()))),
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {
             let mut refused = Refused::new("there is no program `git` here");
-            refused.hints.push("install Git, or give the module as an archive in S3".to_owned());
+            refused
+                .hints
+                .push("install Git, or give the module as an archive in S3".to_owned());
             return Err(refused);
         }
         Ok(Err(error)) => return Err(Refused::new(format!("git cannot be started: {error}"))),
@@ -79,7 +91,9 @@ async fn git(folder: &Path, arguments: &[&str]) -> Result<Vec<u8>, Refused> {
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let fatal = lines.iter().find(|line| line.starts_with("fatal:") || line.starts_with("error:"));
+    let fatal = lines
+        .iter()
+        .find(|line| line.starts_with("fatal:") || line.starts_with("error:"));
     let line = fatal.or(lines.last()).copied().unwrap_or("it said nothing");
     Err(Refused::new(format!("git says: {}", plain(line))))
 }
@@ -89,7 +103,9 @@ fn explained(mut refused: Refused, reference: &str) -> Refused {
     let why = refused.why.to_lowercase();
     let hint = if why.contains("couldn't find remote ref") {
         let tag = reference.trim_start_matches("refs/tags/");
-        Some(format!("the repository has no tag {tag}; `git ls-remote --tags URL` lists those that it has"))
+        Some(format!(
+            "the repository has no tag {tag}; `git ls-remote --tags URL` lists those that it has"
+        ))
     } else if why.contains("could not read username") || why.contains("authentication failed") {
         Some("Git has no credentials for it: set up a credential helper, or use git@host:path with a key".to_owned())
     } else if why.contains("permission denied (publickey") || why.contains("host key verification") {

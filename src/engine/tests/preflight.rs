@@ -50,7 +50,9 @@ async fn a_new_environment_asks_each_api_once_and_an_unchanged_one_none() {
     for call in stage.sandbox.calls() {
         *calls.entry(call.action).or_default() += 1;
     }
-    // Quotas come one by one; everything else is asked for once, whatever the number of stacks.
+    // Quotas come one by one, and so do the two roles with names; everything else is asked for once, whatever the number
+    // of stacks.
+    assert_eq!(calls.remove("GetRole"), Some(2));
     let quotas = calls.remove("GetServiceQuota").unwrap_or(0);
     assert!((1..=9).contains(&quotas), "{quotas}");
     assert!(

@@ -17,13 +17,21 @@ const SAVED: f64 = 17.0;
 
 #[tokio::test(start_paused = true)]
 async fn the_test_environment_is_applied_within_its_budgets() {
-    let mut stage = Stage::on(&example(include_str!("../../../environments/test.toml"), "222233334444"), "").await;
+    let mut stage = Stage::on(
+        &example(include_str!("../../../environments/test.toml"), "222233334444"),
+        "",
+    )
+    .await;
     applied_within_budgets(&mut stage).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_prod_environment_is_applied_within_its_budgets() {
-    let mut stage = Stage::on(&example(include_str!("../../../environments/prod.toml"), "333344445555"), "").await;
+    let mut stage = Stage::on(
+        &example(include_str!("../../../environments/prod.toml"), "333344445555"),
+        "",
+    )
+    .await;
     applied_within_budgets(&mut stage).await;
 }
 

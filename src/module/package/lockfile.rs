@@ -40,7 +40,13 @@ impl LockFile {
     pub fn read(source: &Arc<Source>) -> Result<Self, Problems> {
         let root = syntax::parse(source)?;
         let mut problems = Problems::default();
-        field::unknown_keys(&root, &["version", "modules"], "mlinfra.lock", codes::LOCK_FILE_INVALID, &mut problems);
+        field::unknown_keys(
+            &root,
+            &["version", "modules"],
+            "mlinfra.lock",
+            codes::LOCK_FILE_INVALID,
+            &mut problems,
+        );
         let version = root.get("version");
         if !version.is_some_and(|entry| entry.value.value == Data::Integer(1)) {
             let span = version.map_or_else(|| Span::new(source, 0..0), |entry| entry.value.span.clone());
@@ -73,14 +79,18 @@ impl LockFile {
 
     /// The entry of a module from a source.
     pub fn get(&self, name: &str, source: &str) -> Option<&Pinned> {
-        self.modules.iter().find(|module| module.name == name && module.source == source)
+        self.modules
+            .iter()
+            .find(|module| module.name == name && module.source == source)
     }
 
     /// Puts an entry in, in place of one for the same module and source.
     pub fn pin(&mut self, entry: Pinned) {
-        self.modules.retain(|module| (&module.name, &module.source) != (&entry.name, &entry.source));
+        self.modules
+            .retain(|module| (&module.name, &module.source) != (&entry.name, &entry.source));
         self.modules.push(entry);
-        self.modules.sort_by(|a, b| (&a.name, &a.source).cmp(&(&b.name, &b.source)));
+        self.modules
+            .sort_by(|a, b| (&a.name, &a.source).cmp(&(&b.name, &b.source)));
     }
 
     /// The file's text.
@@ -122,7 +132,8 @@ fn pinned(table: &Table, span: &Span, problems: &mut Problems) -> Option<Pinned>
     };
     let hex = digest.value.strip_prefix("sha256:");
     if !hex.is_some_and(|hex| hex.len() == 64 && hex.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))) {
-        problems.push(invalid(&digest.span, "this is no digest").note("a digest is `sha256:` and 64 hexadecimal digits"));
+        problems
+            .push(invalid(&digest.span, "this is no digest").note("a digest is `sha256:` and 64 hexadecimal digits"));
         return None;
     }
     Some(Pinned {
@@ -135,10 +146,15 @@ fn pinned(table: &Table, span: &Span, problems: &mut Problems) -> Option<Pinned>
 }
 
 fn misspelt(table: &Table, key: &str) -> bool {
-    table.keys().any(|written| !KEYS.contains(&written.as_str()) && closest(written, KEYS) == Some(key))
+    table
+        .keys()
+        .any(|written| !KEYS.contains(&written.as_str()) && closest(written, KEYS) == Some(key))
 }
 
 /// The first line of an entry.
 fn place(table: &Table, span: &Span) -> Span {
-    table.values().next().map_or_else(|| span.clone(), |Entry { key, .. }| key.clone())
+    table
+        .values()
+        .next()
+        .map_or_else(|| span.clone(), |Entry { key, .. }| key.clone())
 }

@@ -7,7 +7,10 @@ use super::*;
 use crate::diagnostic::Source;
 
 fn tree(paths: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
-    paths.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect()
+    paths
+        .iter()
+        .map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()))
+        .collect()
 }
 
 fn archive(entries: &[(&str, tar::EntryType, &[u8])]) -> Vec<u8> {
@@ -66,7 +69,10 @@ fn a_digest_moves_with_every_byte_and_with_every_name() {
     assert_ne!(one, digest(&[("modules/q.toml", "ab"), ("templates/c", "e")]));
     assert_ne!(one, digest(&[("modules/q.toml", "ab"), ("templates/x", "d")]));
     assert_ne!(one, digest(&[("modules/q.toml", "a"), ("templates/c", "d")]));
-    assert_eq!(one, digest(&[("modules/q.toml", "ab"), ("templates/c", "d"), ("README.md", "x")]));
+    assert_eq!(
+        one,
+        digest(&[("modules/q.toml", "ab"), ("templates/c", "d"), ("README.md", "x")])
+    );
 }
 
 #[test]
@@ -92,7 +98,10 @@ fn an_archive_whose_paths_lead_out_is_refused() {
 fn a_bomb_and_what_is_no_archive_are_refused() {
     let zeros = vec![0; 80 << 20];
     let error = unpack(&archive(&[("modules/q.toml", tar::EntryType::Regular, &zeros)])).unwrap_err();
-    assert!(error.contains("no gzipped tar archive") || error.contains("more than"), "{error}");
+    assert!(
+        error.contains("no gzipped tar archive") || error.contains("more than"),
+        "{error}"
+    );
     assert!(unpack(b"PK\x03\x04").unwrap_err().contains("no gzipped tar archive"));
 }
 
@@ -110,7 +119,11 @@ fn read(text: &str) -> Result<LockFile, String> {
 #[test]
 fn what_is_pinned_is_read_again() {
     let mut lock = LockFile::default();
-    for (name, source) in [("b", "s3://x/b.tgz"), ("a", "git+https://x/y?tag=v1"), ("b", "s3://x/b.tgz")] {
+    for (name, source) in [
+        ("b", "s3://x/b.tgz"),
+        ("a", "git+https://x/y?tag=v1"),
+        ("b", "s3://x/b.tgz"),
+    ] {
         lock.pin(Pinned {
             name: name.to_owned(),
             source: source.to_owned(),

@@ -2,8 +2,8 @@
 
 use super::function::scalar;
 use super::naming::{hex, physical_name, suffix, uuid};
-use super::{resource_types, shapes};
 use super::world::ResourceRequest;
+use super::{resource_types, shapes};
 
 /// The properties that name a resource of this type, if the template's author may choose the name.
 pub(super) fn name_property(resource_type: &str) -> Option<String> {

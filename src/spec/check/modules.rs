@@ -21,8 +21,14 @@ pub(super) fn modules(table: &Table, problems: &mut Problems) -> IndexMap<String
             problems.push(bad_name("module", &name));
         }
         if let Data::String(text) = &entry.value.value {
-            let problem = wrong(&entry.value.span, format!("the module `{}` must be a table", name.value));
-            problems.push(problem.hint(format!("write:\n[modules.{}]\ngit = \"{text}\"\ntag = \"v1.0.0\"", name.value)));
+            let problem = wrong(
+                &entry.value.span,
+                format!("the module `{}` must be a table", name.value),
+            );
+            problems.push(problem.hint(format!(
+                "write:\n[modules.{}]\ngit = \"{text}\"\ntag = \"v1.0.0\"",
+                name.value
+            )));
             continue;
         }
         let Some(body) = field::table(section, &name.value, problems) else {
@@ -45,7 +51,13 @@ fn module(name: &Spanned<String>, body: &Table, entry: &Entry, problems: &mut Pr
     let before = problems.0.len();
     field::unknown_keys(body, &known, &place, codes::UNKNOWN_KEY, problems);
     let mut given = |key: &str| field::string(body, key, problems);
-    let (git, tag, commit, s3, folder) = (given("git"), given("tag"), given("commit"), given("s3"), given("folder"));
+    let (git, tag, commit, s3, folder) = (
+        given("git"),
+        given("tag"),
+        given("commit"),
+        given("s3"),
+        given("folder"),
+    );
     if problems.0.len() > before {
         return None;
     }
@@ -75,10 +87,13 @@ fn module(name: &Spanned<String>, body: &Table, entry: &Entry, problems: &mut Pr
         }
         (None, None) => {
             problems.push(
-                wrong(&entry.key, format!("nothing says where the module `{}` is fetched from", name.value))
-                    .hint("from a Git repository:\ngit = \"https://github.com/acme/ml-modules\"\ntag = \"v1.0.0\"")
-                    .hint("from an archive in S3:\ns3 = \"s3://acme-modules/NAME-1.0.0.tar.gz\"")
-                    .note("a module that lies in this project needs no entry here"),
+                wrong(
+                    &entry.key,
+                    format!("nothing says where the module `{}` is fetched from", name.value),
+                )
+                .hint("from a Git repository:\ngit = \"https://github.com/acme/ml-modules\"\ntag = \"v1.0.0\"")
+                .hint("from an archive in S3:\ns3 = \"s3://acme-modules/NAME-1.0.0.tar.gz\"")
+                .note("a module that lies in this project needs no entry here"),
             );
             return None;
         }
@@ -97,7 +112,13 @@ fn from_git(
     problems: &mut Problems,
 ) -> Option<Origin> {
     if let Some((reason, hint)) = url_fault(&url.value) {
-        problems.push(wrong(&url.span, format!("`git` cannot be \"{}\": {reason}", shown(&url.value))).hint(hint));
+        problems.push(
+            wrong(
+                &url.span,
+                format!("`git` cannot be \"{}\": {reason}", shown(&url.value)),
+            )
+            .hint(hint),
+        );
         return None;
     }
     let (tag, commit) = match (tag, commit) {
@@ -168,10 +189,7 @@ fn url_fault(url: &str) -> Option<(&'static str, &'static str)> {
         "https" | "ssh" if rest.contains('/') && !authority.is_empty() && !authority.starts_with('-') => None,
         "https" | "ssh" => Some(("it names no repository", EXAMPLE)),
         "file" if rest.starts_with('/') => None,
-        "http" | "git" => Some((
-            "whoever is on the way could send other files",
-            "use https or ssh",
-        )),
+        "http" | "git" => Some(("whoever is on the way could send other files", "use https or ssh")),
         _ => Some(("only https, ssh and file are fetched from", EXAMPLE)),
     }
 }
@@ -233,11 +251,17 @@ fn from_s3(address: &Spanned<String>, problems: &mut Problems) -> Option<Origin>
 
 /// A folder inside of what is fetched.
 fn within(folder: &Spanned<String>, problems: &mut Problems) -> Option<String> {
-    let parts: Vec<&str> = folder.value.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let parts: Vec<&str> = folder
+        .value
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect();
     let fine = !folder.value.starts_with('/')
         && !folder.value.contains('\\')
         && !parts.is_empty()
-        && parts.iter().all(|part| *part != ".." && !part.chars().any(char::is_control));
+        && parts
+            .iter()
+            .all(|part| *part != ".." && !part.chars().any(char::is_control));
     if fine {
         return Some(parts.join("/"));
     }

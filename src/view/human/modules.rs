@@ -40,7 +40,12 @@ pub fn fetched(report: &FetchReport) -> String {
                 paint(DIM, "here already")
             };
             let digest: String = module.digest.chars().take("sha256:".len() + 12).collect();
-            vec![paint(NAME, &module.name), what, module.source.clone(), paint(DIM, digest)]
+            vec![
+                paint(NAME, &module.name),
+                what,
+                module.source.clone(),
+                paint(DIM, digest),
+            ]
         })
         .collect();
     let mut text = table(&rows);
@@ -197,8 +202,8 @@ fn section(title: &str, inputs: &IndexMap<String, InputReport>, width: usize) ->
             facts.push(allowed.clone());
         }
         if !input.from.is_empty() {
-            let all = if input.gathers { "of every stack: " } else { "" };
-            facts.push(format!("from {all}{}", list(&input.from)));
+            let how = if input.gathers { "gathered from every" } else { "from" };
+            facts.push(format!("{how} {}", list(&input.from)));
         }
         if let Some(default) = &input.default {
             facts.push(format!("default {default}"));

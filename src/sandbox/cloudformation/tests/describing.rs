@@ -215,7 +215,11 @@ fn every_attribute_of_every_type_that_modules_use_has_a_value() {
         let declared = text.split("Type: ").skip(1).filter(|rest| rest.starts_with("AWS::"));
         types.extend(declared.map(|rest| {
             let is_name = |c: char| c.is_ascii_alphanumeric() || c == ':';
-            rest.split(|c| !is_name(c)).next().unwrap().trim_end_matches(':').to_owned()
+            rest.split(|c| !is_name(c))
+                .next()
+                .unwrap()
+                .trim_end_matches(':')
+                .to_owned()
         }));
     }
     assert!(types.len() > 20, "{types:?}");
