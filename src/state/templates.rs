@@ -5,16 +5,19 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use super::{Key, from_bucket};
-use crate::aws::s3::{self, Expect};
+use crate::aws::s3::{self, Expect, Put};
 use crate::aws::session::{Endpoint, Session};
 use crate::diagnostic::{Problem, codes};
 use crate::spec::Backend;
 
 /// Stores a template, unless it is there already; returns its digest.
+///
+/// # Errors
+/// [`codes::STATE_UNREADABLE`] if other bytes lie under its name: whoever may add templates could have put them there
+/// before, and CloudFormation would read them.
 pub async fn put(session: &Session, backend: &Backend, key: &Key, template: &str) -> Result<String, Problem> {
     let digest = digest(template.as_bytes());
-    // A refusal says that it exists, and under this name nothing else can.
-    s3::put(
+    let written = s3::put(
         session,
         &backend.bucket,
         &object(key, &digest),
@@ -23,6 +26,9 @@ pub async fn put(session: &Session, backend: &Backend, key: &Key, template: &str
     )
     .await
     .map_err(|error| from_bucket(&error, backend, key))?;
+    if written == Put::Refused {
+        get(session, backend, key, &digest).await?;
+    }
     Ok(digest)
 }
 
@@ -46,8 +52,9 @@ pub async fn get(session: &Session, backend: &Backend, key: &Key, sha256: &str) 
     };
     if digest(&found.body) != sha256 {
         return Err(tampered()
-            .note("somebody changed it after it was deployed")
-            .hint("restore its first version in the S3 console"));
+            .note("somebody wrote it who may write to the bucket: what it holds is not what was reviewed")
+            .hint(format!("look at it and at who wrote it: aws s3api list-object-versions --bucket {} --prefix {object}", backend.bucket))
+            .hint("delete it, and run the same command again"));
     }
     String::from_utf8(found.body).map(Some).map_err(|_| tampered())
 }
