@@ -264,6 +264,11 @@ async fn templates_are_stored_once_under_their_digest_and_a_changed_one_is_notic
         template(&session, &b, &k, &sha).await.unwrap_err().code,
         codes::STATE_UNREADABLE
     );
+    // What somebody planted under the digest of another template is not deployed in its place.
+    assert_eq!(
+        put_template(&session, &b, &k, "{}").await.unwrap_err().code,
+        codes::STATE_UNREADABLE
+    );
     assert_eq!(
         template_url(&session, &b, &k, &sha),
         format!("https://state.s3.us-east-1.amazonaws.com/shop/dev/templates/{sha}.json")
