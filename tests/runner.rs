@@ -10,6 +10,7 @@
 )]
 
 mod bad_input;
+mod fetch;
 mod first_steps;
 mod formatting;
 mod fuzz;
