@@ -39,7 +39,10 @@ fn publish(project: &Project, files: &[(&str, &str)]) {
 }
 
 fn put(project: &Project, bytes: &[u8]) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let session = open(project).await;
         s3::make_bucket(&session, "modules").await.unwrap();
@@ -82,9 +85,20 @@ fn an_archive_is_fetched_once_pinned_and_used_like_any_module() {
     let project = project();
     publish(&project, &module(CONTRACT));
     project.mlinfra("validate").exits(1).says("MLI1402");
-    project.mlinfra("module fetch --sandbox").exits(0).says("fetched").says("commit it");
-    assert!(project.read("mlinfra.lock").contains("source = \"s3://modules/queue-1.tar.gz\""));
-    let again = project.mlinfra("module fetch --sandbox --locked --format json").exits(0).json();
+    project
+        .mlinfra("module fetch --sandbox")
+        .exits(0)
+        .says("fetched")
+        .says("commit it");
+    assert!(
+        project
+            .read("mlinfra.lock")
+            .contains("source = \"s3://modules/queue-1.tar.gz\"")
+    );
+    let again = project
+        .mlinfra("module fetch --sandbox --locked --format json")
+        .exits(0)
+        .json();
     assert_eq!(again["modules"][0]["fetched"], false);
     assert_eq!(again["lock_changed"], false);
     project.mlinfra("apply dev --sandbox --yes").exits(0);
@@ -99,7 +113,11 @@ fn an_archive_that_was_written_anew_is_refused_until_it_is_meant() {
     let pinned = project.read("mlinfra.lock");
     publish(&project, &module("[module]\nname = \"queue\"\nsummary = \"Another\"\n"));
     std::fs::remove_dir_all(project.path(".mlinfra/modules")).unwrap();
-    project.mlinfra("module fetch --sandbox").exits(1).says("MLI1403").says("--update");
+    project
+        .mlinfra("module fetch --sandbox")
+        .exits(1)
+        .says("MLI1403")
+        .says("--update");
     assert_eq!(project.read("mlinfra.lock"), pinned);
     assert!(!project.path(".mlinfra/modules").exists());
     // The other one lost the input that its template uses, which is told when it is used.
@@ -118,6 +136,10 @@ fn what_is_no_module_is_told_and_leaves_nothing_behind() {
         .says("MLI1405")
         .says("modules/other.toml");
     put(&project, b"no archive");
-    project.mlinfra("module fetch --sandbox").exits(1).says("MLI1404").says("gzipped tar");
+    project
+        .mlinfra("module fetch --sandbox")
+        .exits(1)
+        .says("MLI1404")
+        .says("gzipped tar");
     assert!(!project.path("mlinfra.lock").exists() && !project.path(".mlinfra/modules").exists());
 }

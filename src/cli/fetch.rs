@@ -6,17 +6,16 @@ use super::values;
 
 /// Fetch the modules that environments name from Git repositories and S3 archives
 ///
-/// An environment file names them:
-///
-///   [modules.feature-store]
-///   git = "https://github.com/acme/ml-modules"
-///   tag = "v1.4.0"
-///
 /// What a module consists of is pinned by its digest in mlinfra.lock, which belongs under version control. Every command
 /// checks the fetched files against it. A tag that was moved, or an archive that was written anew, is refused until
 /// --update says that the new files are meant.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+An environment file names them:
+  [modules.feature-store]
+  git = \"https://github.com/acme/ml-modules\"
+  tag = \"v1.4.0\"
+
 Examples:
   mlinfra module fetch                        what is not here yet
   mlinfra module fetch --locked               in CI: fails where mlinfra.lock would change

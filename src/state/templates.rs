@@ -53,7 +53,10 @@ pub async fn get(session: &Session, backend: &Backend, key: &Key, sha256: &str) 
     if digest(&found.body) != sha256 {
         return Err(tampered()
             .note("somebody wrote it who may write to the bucket: what it holds is not what was reviewed")
-            .hint(format!("look at it and at who wrote it: aws s3api list-object-versions --bucket {} --prefix {object}", backend.bucket))
+            .hint(format!(
+                "look at it and at who wrote it: aws s3api list-object-versions --bucket {} --prefix {object}",
+                backend.bucket
+            ))
             .hint("delete it, and run the same command again"));
     }
     String::from_utf8(found.body).map(Some).map_err(|_| tampered())

@@ -114,7 +114,7 @@ async fn a_changed_task_definition_is_a_new_revision_and_the_old_one_is_inactive
         let own = items.into_iter().filter(|(kind, _)| kind == "task-definition");
         own.map(|(_, id)| id).collect()
     };
-    assert_eq!(tasks(trial.existing("ecs")), [second.clone()]);
+    assert_eq!(tasks(trial.existing("ecs")), std::slice::from_ref(&second));
     let inactive = second.replace("scorer:2", "scorer:1");
     let user = whole()
         .replace("scorer:1", "scorer:2")
