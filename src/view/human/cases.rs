@@ -183,7 +183,10 @@ impl<'a> Shared<'a> {
             let more = cases.len().checked_sub(named).filter(|more| *more > 0);
             let last = more.map(|more| format!(" and {more} more")).unwrap_or_default();
             let sentence = format!("fails {}: {}{last}", count(cases.len(), "case"), names.join(", "));
-            text.push_str(&indented(&wrap(&sentence, width.saturating_sub(6)).join("\n"), "      "));
+            text.push_str(&indented(
+                &wrap(&sentence, width.saturating_sub(6)).join("\n"),
+                "      ",
+            ));
             text.push('\n');
         }
         text

@@ -130,7 +130,8 @@ impl View for Human {
     }
 
     fn modules(&self, modules: &ModuleList) {
-        self.printer.data(&modules::modules(modules));
+        self.printer
+            .data(&modules::modules(modules, self.printer.terminal().width));
     }
 
     fn fetched(&self, report: &FetchReport) {
