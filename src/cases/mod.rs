@@ -25,4 +25,4 @@ mod world;
 pub use model::TestFile;
 pub use outcome::{CaseKind, Failure, Tested, TestedCase, TestedModule};
 pub use read::read;
-pub use run::{Suite, names, run};
+pub use run::{Suite, Watcher, names, run};

@@ -1,5 +1,6 @@
 //! Runs the cases of test files, several at the same time.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -27,29 +28,38 @@ pub fn names(suite: &Suite<'_>, filter: Option<&str>) -> Vec<String> {
     jobs(0, suite, filter).iter().flat_map(Job::names).collect()
 }
 
-/// Runs every case whose name holds `filter`, `parallelism` at the same time.
+/// Whoever is told how a run goes on; by one thread at a time.
+pub trait Watcher: Sync {
+    /// So many cases have been run.
+    fn cases(&self, done: usize);
+    /// All cases of a module have been run, and those of every module before it.
+    fn module(&self, module: &TestedModule);
+}
+
+/// Runs every case whose name holds `filter`, `parallelism` at the same time, and tells `watcher`.
 pub fn run(
     suites: &[Suite<'_>],
     catalogue: &Catalogue,
     today: jiff::civil::Date,
     filter: Option<&str>,
     parallelism: usize,
+    watcher: &dyn Watcher,
 ) -> Tested {
     let clock = Clock::real();
-    let jobs: Vec<Job<'_>> = suites
+    let mut jobs: Vec<Job<'_>> = suites
         .iter()
         .enumerate()
         .flat_map(|(number, suite)| jobs(number, suite, filter))
         .collect();
-    // What is deployed takes longest, so it begins first.
-    let mut order: Vec<&Job<'_>> = jobs.iter().collect();
-    order.sort_by_key(|job| std::cmp::Reverse(job.weight()));
+    // One module after the other, so that something can be told soon; of one, what is deployed takes longest, so it
+    // begins first.
+    jobs.sort_by_key(|job| (job.suite, std::cmp::Reverse(job.weight())));
     let next = AtomicUsize::new(0);
-    let done: Mutex<Vec<(usize, usize, TestedCase)>> = Mutex::default();
+    let running = Mutex::new(Running::new(suites, &jobs));
     std::thread::scope(|scope| {
-        for _ in 0..parallelism.clamp(1, order.len().max(1)) {
+        for _ in 0..parallelism.clamp(1, jobs.len().max(1)) {
             scope.spawn(|| {
-                while let Some(job) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let Some(suite) = suites.get(job.suite) else { continue };
                     let ground = Ground {
                         file: &suite.file,
@@ -58,42 +68,83 @@ pub fn run(
                         today,
                     };
                     let cases = job.run(&ground);
-                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
-                    let placed = cases.into_iter().map(|(place, case)| (job.suite, place, case));
-                    done.extend(placed);
+                    let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
+                    running.ended(job.suite, cases, watcher);
                 }
             });
         }
     });
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_by_key(|(suite, place, _)| (*suite, *place));
-    gathered(suites, done, &clock)
+    let running = running.into_inner().unwrap_or_else(PoisonError::into_inner);
+    running.tested(&clock)
 }
 
-fn gathered(suites: &[Suite<'_>], done: Vec<(usize, usize, TestedCase)>, clock: &Clock) -> Tested {
-    let mut tested = Tested::default();
-    let mut modules: Vec<TestedModule> = suites
-        .iter()
-        .map(|suite| TestedModule {
-            module: suite.file.module.clone(),
-            file: suite.file.source.path.clone(),
+/// What has been run so far.
+struct Running {
+    open: VecDeque<OpenModule>,
+    /// The number of the first of `open`.
+    first: usize,
+    done: usize,
+    ended: Vec<TestedModule>,
+}
+
+/// A module some of whose cases are still to be run, or those of a module before it.
+struct OpenModule {
+    module: TestedModule,
+    /// How many jobs are left.
+    jobs: usize,
+    /// What was run, and its place.
+    cases: Vec<(usize, TestedCase)>,
+}
+
+impl Running {
+    fn new(suites: &[Suite<'_>], jobs: &[Job<'_>]) -> Self {
+        let open = suites.iter().enumerate().map(|(number, suite)| OpenModule {
+            module: TestedModule {
+                module: suite.file.module.clone(),
+                file: suite.file.source.path.clone(),
+                cases: Vec::new(),
+            },
+            jobs: jobs.iter().filter(|job| job.suite == number).count(),
             cases: Vec::new(),
-        })
-        .collect();
-    for (suite, _, case) in done {
-        if case.holds() {
-            tested.passed += 1;
-        } else {
-            tested.failed += 1;
-        }
-        if let Some(module) = modules.get_mut(suite) {
-            module.cases.push(case);
+        });
+        Self {
+            open: open.collect(),
+            first: 0,
+            done: 0,
+            ended: Vec::new(),
         }
     }
-    modules.retain(|module| !module.cases.is_empty());
-    tested.modules = modules;
-    tested.milliseconds = milliseconds(clock);
-    tested
+
+    /// Takes the cases of a job in, and tells of the modules that are complete by it.
+    fn ended(&mut self, suite: usize, cases: Vec<(usize, TestedCase)>, watcher: &dyn Watcher) {
+        self.done += cases.len();
+        if let Some(open) = suite.checked_sub(self.first).and_then(|at| self.open.get_mut(at)) {
+            open.jobs = open.jobs.saturating_sub(1);
+            open.cases.extend(cases);
+        }
+        while let Some(mut complete) = self.open.pop_front_if(|open| open.jobs == 0) {
+            self.first += 1;
+            complete.cases.sort_by_key(|(place, _)| *place);
+            let mut module = complete.module;
+            module.cases = complete.cases.into_iter().map(|(_, case)| case).collect();
+            if !module.cases.is_empty() {
+                watcher.module(&module);
+                self.ended.push(module);
+            }
+        }
+        watcher.cases(self.done);
+    }
+
+    fn tested(self, clock: &Clock) -> Tested {
+        let counts = self.ended.iter().map(TestedModule::counts);
+        let (passed, failed) = counts.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        Tested {
+            modules: self.ended,
+            passed,
+            failed,
+            milliseconds: milliseconds(clock),
+        }
+    }
 }
 
 /// Something that one thread does.

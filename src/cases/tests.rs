@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::compare::differences;
 use super::path::{Reach, follow};
-use super::{Suite, TestFile, read, run};
+use super::{Suite, TestFile, TestedModule, Watcher, read, run};
 use crate::diagnostic::{Problems, Source};
 use crate::module::Catalogue;
 use crate::policy::Policy;
@@ -160,6 +160,14 @@ fn mistakes_are_told_all_at_once_each_at_its_place() {
     "#);
 }
 
+/// Watches nothing.
+struct Nobody;
+
+impl Watcher for Nobody {
+    fn cases(&self, _: usize) {}
+    fn module(&self, _: &TestedModule) {}
+}
+
 /// Runs the cases of a test file of the built-in `vpc`, and gives what is told of those that fail.
 fn failures(text: &str) -> Vec<String> {
     let catalogue = Catalogue::built_in();
@@ -168,7 +176,7 @@ fn failures(text: &str) -> Vec<String> {
         file: file(text).unwrap(),
         policy: &policy,
     };
-    let tested = run(&[suite], &catalogue, jiff::civil::date(2026, 1, 1), None, 2);
+    let tested = run(&[suite], &catalogue, jiff::civil::date(2026, 1, 1), None, 2, &Nobody);
     let cases = tested.modules.into_iter().flat_map(|module| module.cases);
     cases
         .flat_map(|case| case.failures)
@@ -265,7 +273,7 @@ fn what_cloudformation_cannot_replace_is_deployed_afresh_and_said() {
         file: read(catalogue.get("ecr").unwrap(), &source("modules/ecr.test.toml", text)).unwrap(),
         policy: &policy,
     };
-    let tested = run(&[suite], &catalogue, jiff::civil::date(2026, 1, 1), None, 1);
+    let tested = run(&[suite], &catalogue, jiff::civil::date(2026, 1, 1), None, 1, &Nobody);
     assert_eq!((tested.passed, tested.failed), (2, 0), "{tested:#?}");
     let notes = &tested.modules[0].cases[1].notes;
     assert!(

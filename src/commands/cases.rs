@@ -51,7 +51,11 @@ pub fn test(context: &Context, args: &ModuleTestArgs) -> Outcome {
         return Ok(Done::Fine);
     }
     let parallelism = args.parallelism.map_or_else(processors, usize::from);
-    let tested = cases::run(&suites, &catalogue, Clock::real().today(), filter, parallelism);
+    let tested = {
+        let watcher = context.view().testing(&list);
+        let today = Clock::real().today();
+        cases::run(&suites, &catalogue, today, filter, parallelism, watcher.as_ref())
+    };
     context.view().tested(&tested);
     if let Some(path) = &args.junit {
         write(&context.path(path), &junit(&tested))?;

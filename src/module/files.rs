@@ -6,7 +6,7 @@ use super::catalogue::{Catalogue, FILES};
 use super::contract::Contract;
 use crate::diagnostic::Source;
 
-/// A file that is compiled in.
+/// A file that is compiled in, or was fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuiltInFile {
     /// Its path relative to a project's root, where a project's own would stand.
@@ -19,16 +19,25 @@ pub struct BuiltInFile {
 /// template names. Empty if none is called so.
 pub fn built_in_files(name: &str) -> Vec<BuiltInFile> {
     let catalogue = Catalogue::built_in();
-    let Some(contract) = catalogue.get(name) else {
+    let contract = catalogue.get(name);
+    contract.map_or_else(Vec::new, |contract| module_files(contract, &catalogue))
+}
+
+/// The same of a module that is built in or was fetched, without what the project has over it.
+pub fn module_files(contract: &Contract, catalogue: &Catalogue) -> Vec<BuiltInFile> {
+    let path = format!("modules/{}.toml", contract.name);
+    let Some(folder) = contract.source.path.strip_suffix(&path) else {
         return Vec::new();
     };
     [&contract.source, &contract.template]
         .into_iter()
-        .chain(catalogue.test_file(name))
+        .chain(catalogue.test_file(&contract.name))
         .chain(read_by(contract))
-        .map(|source| BuiltInFile {
-            path: source.path.trim_start_matches("(built-in) ").to_owned(),
-            text: source.text.clone(),
+        .filter_map(|source| {
+            Some(BuiltInFile {
+                path: source.path.strip_prefix(folder)?.to_owned(),
+                text: source.text.clone(),
+            })
         })
         .collect()
 }

@@ -12,7 +12,7 @@ use super::report::{
     CaseList, CodeList, Explained, FetchReport, Formatted, Initialised, Linted, LockReport, ModuleList, ModulePages,
     ModuleReport, ModuleWritten, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary, Validated,
 };
-use crate::cases::Tested;
+use crate::cases::{Tested, TestedModule, Watcher};
 use crate::diagnostic::Problems;
 use crate::engine::event::{Event, Outcome};
 use crate::plan::Plan;
@@ -35,6 +35,15 @@ impl Json {
     fn document(&self, kind: &str, body: &impl Serialize) {
         self.printer.data(&document(kind, body));
     }
+}
+
+/// One document at the end says it all.
+struct Silent;
+
+impl Watcher for Silent {
+    fn cases(&self, _: usize) {}
+
+    fn module(&self, _: &TestedModule) {}
 }
 
 /// How many problems a document lists; a flood of them would fill the memory of whoever reads it.
@@ -115,6 +124,10 @@ impl View for Json {
 
     fn module_pages(&self, pages: &ModulePages) {
         self.document("module_pages", pages);
+    }
+
+    fn testing(&self, _: &CaseList) -> Box<dyn Watcher> {
+        Box::new(Silent)
     }
 
     fn tested(&self, tested: &Tested) {

@@ -9,6 +9,9 @@ use super::text::{count, list};
 /// The first words of every page: by them a page is known from one that somebody wrote.
 const MARK: &str = "<!-- `mlinfra module docs` writes this page";
 
+/// What is said of a module whose resources cannot be read.
+const NOT_KNOWN: &str = "Not known, because the configuration above cannot be rendered.";
+
 /// Whether a page was written here, so that it can be written anew.
 pub fn is_ours(text: &str) -> bool {
     text.starts_with(MARK)
@@ -38,6 +41,7 @@ pub fn page(module: &ModuleReport) -> String {
     price(&mut page, module);
     page.heading("Permissions");
     page.paragraph(&match module.capabilities.as_slice() {
+        [] if !module.configuration.problems.is_empty() => NOT_KNOWN.to_owned(),
         [] => "It makes no IAM resource, so CloudFormation asks for no acknowledgement.".to_owned(),
         needed => format!(
             "CloudFormation asks for the acknowledgement {}, which mlinfra gives when it applies.",
@@ -182,7 +186,7 @@ fn price(page: &mut Page, module: &ModuleReport) {
 fn deletion(page: &mut Page, module: &ModuleReport) {
     page.heading("Deletion");
     if !module.configuration.problems.is_empty() {
-        page.paragraph("Not known, because the configuration above cannot be rendered.");
+        page.paragraph(NOT_KNOWN);
         return;
     }
     if module.kept.is_empty() {

@@ -13,7 +13,7 @@ pub mod report;
 pub mod text;
 pub mod trace;
 
-use crate::cases::Tested;
+use crate::cases::{Tested, Watcher};
 use crate::diagnostic::Problems;
 use crate::plan::Plan;
 use crate::preflight::Preflight;
@@ -57,7 +57,9 @@ pub trait View: Send + Sync {
     fn module_written(&self, written: &ModuleWritten);
     /// The reference pages of modules.
     fn module_pages(&self, pages: &ModulePages);
-    /// How the tests of modules ended.
+    /// How the run of these tests goes on, for people only.
+    fn testing(&self, list: &CaseList) -> Box<dyn Watcher>;
+    /// How the tests of modules ended; people were told of each by the watcher.
     fn tested(&self, tested: &Tested);
     /// The names of the tests of modules.
     fn cases(&self, list: &CaseList);

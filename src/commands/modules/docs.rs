@@ -10,7 +10,7 @@ use super::write::{New, one};
 use crate::cli::ModuleDocsArgs;
 use crate::diagnostic::{Problem, Problems, codes};
 use crate::view::markdown;
-use crate::view::report::{ModuleKind, ModulePage, ModulePages};
+use crate::view::report::{ModulePage, ModulePages};
 
 /// The folder of the pages.
 const FOLDER: &str = "docs/modules";
@@ -70,12 +70,21 @@ pub fn run(context: &Context, args: &ModuleDocsArgs) -> Outcome {
     Ok(Done::Fine)
 }
 
+/// The page that lists the project's own modules, unless somebody wrote one by hand.
+pub(super) fn index(project: &Project) -> Option<New> {
+    // What is wrong with other modules is told by `module docs`.
+    let index = pages(project).ok()?.pop()?;
+    let path = project.path(&index.path);
+    let ours = files::text(&path, files::MOST_TEMPLATE).is_ok_and(|text| markdown::is_ours(&text));
+    (ours || path.symlink_metadata().is_err()).then_some(index)
+}
+
 /// The page of each of the project's own modules, and the one that lists them; none if it has no modules.
 fn pages(project: &Project) -> Result<Vec<New>, CommandError> {
     let catalogue = project.catalogue()?;
     let own: Vec<_> = catalogue
         .modules()
-        .filter(|contract| report::kind(contract) != ModuleKind::BuiltIn)
+        .filter(|contract| report::kind(contract).is_own())
         .map(|contract| report::of(contract, &catalogue))
         .collect();
     if own.is_empty() {

@@ -3,7 +3,7 @@
 use super::super::context::Context;
 use super::super::{Done, Outcome};
 use super::report::kind;
-use crate::view::report::{ModuleKind, ModuleLine, ModuleList};
+use crate::view::report::{ModuleLine, ModuleList};
 
 /// Lists the modules of the project; outside a project, those that are built in.
 pub fn run(context: &Context) -> Outcome {
@@ -15,7 +15,7 @@ pub fn run(context: &Context) -> Outcome {
             ModuleLine {
                 name: contract.name.clone(),
                 summary: contract.summary.clone(),
-                own: kind != ModuleKind::BuiltIn,
+                own: kind.is_own(),
                 kind,
             }
         })

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::context::Context;
 use super::super::{Done, Outcome};
 use super::report;
-use super::write::{New, Present, write};
+use super::write::{New, Present, one, write};
 use crate::cli::ModuleNewArgs;
 use crate::diagnostic::{Problem, Problems, codes};
 use crate::module::{Catalogue, built_in_files};
@@ -40,6 +40,11 @@ pub fn run(context: &Context, args: &ModuleNewArgs) -> Outcome {
         Present::Refused,
         "take another name, or delete what is there",
     )?;
+    // The list of the pages names the new one.
+    if let Some(index) = super::docs::index(&project) {
+        one(&project, &index)?;
+        files.push(index);
+    }
     context.view().module_written(&ModuleWritten {
         module: name.clone(),
         files: files.into_iter().map(|file| file.path).collect(),

@@ -89,7 +89,7 @@ fn rendered(sample: &Sample, catalogue: &Catalogue) -> Rendered {
         Ok(environment) => environment,
         Err(problems) => {
             return Rendered {
-                problems,
+                problems: problems.0.into_iter().map(|problem| problem.message).collect(),
                 ..Rendered::default()
             };
         }
@@ -150,12 +150,14 @@ fn kept(sample: &Sample, catalogue: &Catalogue) -> Vec<KeptReport> {
         .collect()
 }
 
-fn render(sample: &Sample, catalogue: &Catalogue, protect: bool) -> Result<RenderedEnvironment, Vec<String>> {
-    let told = |problems: Problems| problems.0.into_iter().map(|problem| problem.message).collect();
-    let environment = sample.environment(protect).map_err(told)?;
-    module::render(&environment, catalogue)
-        .map(|(rendered, _)| rendered)
-        .map_err(told)
+/// Why nothing is known of what a module makes. Errors: all reasons.
+pub fn renders(contract: &Contract, catalogue: &Catalogue) -> Result<(), Problems> {
+    render(&sample(contract, catalogue), catalogue, false).map(|_| ())
+}
+
+fn render(sample: &Sample, catalogue: &Catalogue, protect: bool) -> Result<RenderedEnvironment, Problems> {
+    let environment = sample.environment(protect)?;
+    module::render(&environment, catalogue).map(|(rendered, _)| rendered)
 }
 
 /// Who takes what a module gives.
@@ -218,7 +220,9 @@ fn allowed(field: &Field) -> Option<String> {
         (None, None) => {}
     }
     if let Some(pattern) = &field.pattern {
-        parts.push(format!("matching {}", pattern.text));
+        // It has to match as a whole, whether it says so or not.
+        let text = pattern.text.strip_prefix('^').unwrap_or(&pattern.text);
+        parts.push(format!("matching {}", text.strip_suffix('$').unwrap_or(text)));
     }
     (!parts.is_empty()).then(|| parts.join(", "))
 }

@@ -89,11 +89,20 @@ impl<S: StatefulService> Service for Emulated<S> {
                     matches!(state, "deleted" | "terminated" | "PendingDeletion" | "Deleted")
                 });
                 if !belongs_to_aws && !gone {
-                    items.push(Item::new(self.name, kind.trim_end_matches('s'), id));
+                    items.push(Item::new(self.name, &singular(kind), id));
                 }
             }
         }
         items
+    }
+}
+
+/// What one of `plural` is called.
+fn singular(plural: &str) -> String {
+    match (plural, plural.strip_suffix("ies")) {
+        ("aliases", _) => "alias".to_owned(),
+        (_, Some(stem)) => format!("{stem}y"),
+        _ => plural.strip_suffix('s').unwrap_or(plural).to_owned(),
     }
 }
 
@@ -188,5 +197,19 @@ fn in_dialect(request: &Request, response: MockResponse) -> MockResponse {
             response
         }
         _ => response,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::singular;
+
+    #[test]
+    fn one_thing_has_a_singular() {
+        let plurals = ["repositories", "policies", "aliases", "keys", "route_tables", "queue"];
+        assert_eq!(
+            plurals.map(singular),
+            ["repository", "policy", "alias", "key", "route_table", "queue"]
+        );
     }
 }

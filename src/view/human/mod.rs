@@ -22,7 +22,7 @@ use super::report::{
     ModuleReport, ModuleWritten, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary, Validated,
 };
 use super::text::{ADD, CHANGE, COMMAND, NAME, count, paint};
-use crate::cases::Tested;
+use crate::cases::{Tested, Watcher};
 use crate::diagnostic::{Problems, Severity};
 use crate::plan::{Kind, Plan};
 use crate::preflight::Preflight;
@@ -130,7 +130,8 @@ impl View for Human {
     }
 
     fn modules(&self, modules: &ModuleList) {
-        self.printer.data(&modules::modules(modules));
+        self.printer
+            .data(&modules::modules(modules, self.printer.terminal().width));
     }
 
     fn fetched(&self, report: &FetchReport) {
@@ -150,8 +151,12 @@ impl View for Human {
         self.printer.say(&modules::pages(pages));
     }
 
+    fn testing(&self, list: &CaseList) -> Box<dyn Watcher> {
+        Box::new(cases::Testing::new(self.printer.clone(), list, self.verbose > 0))
+    }
+
     fn tested(&self, tested: &Tested) {
-        self.printer.data(&cases::tested(tested, self.verbose > 0));
+        self.printer.data(&cases::sum(tested));
     }
 
     fn cases(&self, list: &CaseList) {

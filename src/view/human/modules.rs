@@ -5,25 +5,31 @@ use indexmap::IndexMap;
 use crate::view::diagram::short;
 use crate::view::markdown::by_type;
 use crate::view::report::{FetchReport, InputReport, ModuleKind, ModuleList, ModulePages, ModuleReport, ModuleWritten};
-use crate::view::text::{ADD, CHANGE, COMMAND, DIM, NAME, count, list, paint, table, wrap};
+use crate::view::text::{ADD, CHANGE, COMMAND, DIM, NAME, columns, count, list, paint, table, wrap};
 
-/// One line a module.
-pub fn modules(modules: &ModuleList) -> String {
-    let rows: Vec<Vec<String>> = modules
-        .modules
-        .iter()
-        .map(|module| {
-            let kind = match module.kind {
-                ModuleKind::BuiltIn => paint(DIM, "built-in"),
-                ModuleKind::Fetched => paint(CHANGE, "fetched"),
-                ModuleKind::Own => paint(CHANGE, "own"),
-                ModuleKind::Overrides => paint(CHANGE, "overrides the built-in one"),
-            };
-            vec![paint(NAME, &module.name), module.summary.clone(), kind]
-        })
-        .collect();
+/// Each module with its kind and, within `width`, its summary.
+pub fn modules(modules: &ModuleList, width: usize) -> String {
+    let names = modules.modules.iter().map(|module| columns(&module.name));
+    let names = names.max().unwrap_or(0);
+    // Below a name and a kind that leave no room, words still stand side by side.
+    let room = width.saturating_sub(names + KINDS + 4).max(20);
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for module in &modules.modules {
+        let kind = match module.kind {
+            ModuleKind::BuiltIn => paint(DIM, "built-in"),
+            ModuleKind::Fetched => paint(CHANGE, "fetched"),
+            ModuleKind::Own => paint(CHANGE, "own"),
+            ModuleKind::Overrides => paint(CHANGE, "overrides"),
+        };
+        let mut lines = wrap(&module.summary, room).into_iter();
+        rows.push(vec![paint(NAME, &module.name), kind, lines.next().unwrap_or_default()]);
+        rows.extend(lines.map(|line| vec![String::new(), String::new(), line]));
+    }
     table(&rows)
 }
+
+/// How wide the longest name of a kind is.
+const KINDS: usize = "overrides".len();
 
 /// What was fetched, one line a module, and what to do with the lock file.
 pub fn fetched(report: &FetchReport) -> String {
@@ -50,7 +56,7 @@ pub fn fetched(report: &FetchReport) -> String {
         .collect();
     let mut text = table(&rows);
     if report.lock_changed {
-        text.push_str(&format!("\n\n{} was written: commit it", paint(NAME, "mlinfra.lock")));
+        text.push_str(&format!("\n{} was written: commit it", paint(NAME, "mlinfra.lock")));
     }
     text
 }
@@ -60,7 +66,7 @@ pub fn module(module: &ModuleReport, width: usize) -> String {
     let mut text = format!("{}: {}\n", paint(NAME, &module.name), module.summary);
     if !module.doc.trim().is_empty() {
         text.push('\n');
-        for line in wrap(&paragraphs(&module.doc), width) {
+        for line in wrap(&bold(&paragraphs(&module.doc)), width) {
             text.push_str(&format!("{line}\n"));
         }
     }
@@ -77,7 +83,8 @@ pub fn module(module: &ModuleReport, width: usize) -> String {
             .as_deref()
             .map(|input| format!(", only with {input}"))
             .unwrap_or_default();
-        text.push_str(&format!("  {} {}{when}\n", paint(NAME, name), paint(DIM, &output.kind)));
+        let line = format!("{} {}{when}", paint(NAME, name), paint(DIM, &output.kind));
+        text.push_str(&heading(&line, width));
         text.push_str(&indented(&output.doc, width));
     }
     text.push_str(&takers(module));
@@ -181,11 +188,8 @@ fn price(module: &ModuleReport, width: usize) -> String {
             [] => String::new(),
             inputs => format!(", by {}", list(inputs)),
         };
-        text.push_str(&format!(
-            "  {} {}\n",
-            paint(NAME, &price.item),
-            paint(DIM, format!("for each {}{inputs}", price.unit))
-        ));
+        let unit = paint(DIM, format!("for each {}{inputs}", price.unit));
+        text.push_str(&heading(&format!("{} {unit}", paint(NAME, &price.item)), width));
         text.push_str(&indented(&price.doc, width));
     }
     text
@@ -203,7 +207,12 @@ fn section(title: &str, inputs: &IndexMap<String, InputReport>, width: usize) ->
         }
         if !input.from.is_empty() {
             let how = if input.gathers { "gathered from every" } else { "from" };
-            facts.push(format!("{how} {}", list(&input.from)));
+            let without = if input.from_optional && !input.gathers {
+                ", if there is one"
+            } else {
+                ""
+            };
+            facts.push(format!("{how} {}{without}", list(&input.from)));
         }
         if let Some(default) = &input.default {
             facts.push(format!("default {default}"));
@@ -216,18 +225,41 @@ fn section(title: &str, inputs: &IndexMap<String, InputReport>, width: usize) ->
         } else {
             String::new()
         };
-        text.push_str(&format!(
-            "  {}{required} {}\n",
-            paint(NAME, name),
-            paint(DIM, facts.join(", "))
-        ));
+        let line = format!("{}{required} {}", paint(NAME, name), paint(DIM, facts.join(", ")));
+        text.push_str(&heading(&line, width));
         text.push_str(&indented(&input.doc, width));
     }
     text
 }
 
+/// A line above a text: where it goes on, it is indented less than the text.
+fn heading(line: &str, width: usize) -> String {
+    let lines = wrap(line, width.saturating_sub(4));
+    format!("  {}\n", lines.join("\n    "))
+}
+
+/// What stands between pairs of asterisks, bold and without them.
+fn bold(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("**") {
+        shown.push_str(before);
+        rest = match after.split_once("**") {
+            Some((inside, behind)) if !inside.is_empty() && inside.trim() == inside => {
+                shown.push_str(&paint(NAME, inside));
+                behind
+            }
+            _ => {
+                shown.push_str("**");
+                after
+            }
+        };
+    }
+    shown + rest
+}
+
 fn indented(doc: &str, width: usize) -> String {
-    wrap(&paragraphs(doc), width.saturating_sub(6))
+    wrap(&bold(&paragraphs(doc)), width.saturating_sub(6))
         .into_iter()
         .map(|line| format!("      {line}\n"))
         .collect()
@@ -252,7 +284,44 @@ fn paragraphs(doc: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::paragraphs;
+    use super::{bold, heading, modules, paragraphs};
+    use crate::view::report::{ModuleKind, ModuleLine, ModuleList};
+
+    #[test]
+    fn emphasis_is_shown_and_not_spelled() {
+        assert_eq!(
+            anstream::adapter::strip_str(&bold("**Isolated subnets** lie apart. 2 ** 3 is 8")).to_string(),
+            "Isolated subnets lie apart. 2 ** 3 is 8"
+        );
+    }
+
+    #[test]
+    fn a_list_and_its_headings_stay_within_the_width() {
+        let line = |name: &str, kind| ModuleLine {
+            name: name.into(),
+            summary: "A network with public and private subnets, gateways and endpoints in several zones".into(),
+            own: kind == ModuleKind::Overrides,
+            kind,
+        };
+        let list = ModuleList {
+            modules: vec![
+                line("ec2-workbench", ModuleKind::BuiltIn),
+                line("vpc", ModuleKind::Overrides),
+            ],
+        };
+        insta::assert_snapshot!(anstream::adapter::strip_str(&modules(&list, 60)), @r"
+        ec2-workbench  built-in   A network with public and private
+                                  subnets, gateways and endpoints in
+                                  several zones
+        vpc            overrides  A network with public and private
+                                  subnets, gateways and endpoints in
+                                  several zones
+        ");
+        assert_eq!(
+            heading("cidr string, from a.b and c.d", 20),
+            "  cidr string,\n    from a.b and c.d\n"
+        );
+    }
 
     #[test]
     fn a_paragraph_flows_and_blank_lines_and_items_stay() {

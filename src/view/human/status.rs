@@ -1,9 +1,11 @@
 //! `status`, `outputs`, `lock status`, `sandbox list`.
 
+use std::time::Duration;
+
 use anstyle::Style;
 
 use crate::view::report::{Drift, LockReport, LockState, OperationReport, Outputs, SandboxReport, Status};
-use crate::view::text::{ADD, CHANGE, DIM, NAME, REMOVE, count, one_line, paint, table};
+use crate::view::text::{ADD, CHANGE, COMMAND, DIM, NAME, REMOVE, count, duration, one_line, paint, table};
 
 /// The stacks of an environment, its lock and its last operation.
 pub fn status(status: &Status) -> String {
@@ -46,6 +48,10 @@ pub fn status(status: &Status) -> String {
     if let Some(operation) = &status.last_operation {
         text.push_str(&operation_text(operation));
     }
+    if status.stacks.iter().any(|stack| stack.status.is_some()) {
+        let command = format!("mlinfra outputs {}", status.environment);
+        text.push_str(&format!("Outputs: {}\n", paint(COMMAND, command)));
+    }
     text
 }
 
@@ -74,7 +80,10 @@ fn status_style(status: &str) -> Style {
 
 fn operation_text(operation: &OperationReport) -> String {
     let end = match &operation.finished {
-        Some(finished) => format!("{}, {finished}", operation.result),
+        Some(finished) => match took(&operation.started, finished) {
+            Some(took) => format!("{}, took {took}", operation.result),
+            None => format!("{}, {}", operation.result, to_the_second(finished)),
+        },
         None => format!("{}, no end recorded", operation.result),
     };
     let commit = operation
@@ -86,8 +95,23 @@ fn operation_text(operation: &OperationReport) -> String {
         "Last operation: {} by {}{commit}, begun {}: {end}\n",
         operation.kind,
         one_line(&operation.actor),
-        operation.started
+        to_the_second(&operation.started)
     )
+}
+
+/// An RFC 3339 time without its fraction; another text as it is.
+fn to_the_second(time: &str) -> String {
+    let parsed = time.parse::<jiff::Timestamp>().ok();
+    let whole = parsed.and_then(|time| jiff::Timestamp::from_second(time.as_second()).ok());
+    whole.map_or_else(|| one_line(time), |time| time.to_string())
+}
+
+/// `4m05s`; none for times that cannot be read or run backwards.
+fn took(started: &str, finished: &str) -> Option<String> {
+    let started: jiff::Timestamp = started.parse().ok()?;
+    let finished: jiff::Timestamp = finished.parse().ok()?;
+    let passed = Duration::try_from(finished.duration_since(started)).ok()?;
+    Some(duration(passed))
 }
 
 /// The lock, in sentences.
@@ -101,7 +125,7 @@ pub fn lock(lock: &LockReport) -> String {
     let since = lock
         .since
         .as_deref()
-        .map(|since| format!(" since {since}"))
+        .map(|since| format!(" since {}", to_the_second(since)))
         .unwrap_or_default();
     let mut text = match lock.status {
         LockState::Free => format!("Lock: {}\n", paint(ADD, "free")),
@@ -211,7 +235,7 @@ mod tests {
                 holder: Some("ana@laptop".into()),
                 operation: Some("apply".into()),
                 lease_id: Some("0199".into()),
-                since: Some("2026-11-20T10:00:00Z".into()),
+                since: Some("2026-11-20T10:00:00.123456789Z".into()),
                 generation: 7,
                 in_flight: [("churn-dev-network".to_owned(), "UPDATE_IN_PROGRESS".to_owned())].into(),
             },
@@ -219,8 +243,8 @@ mod tests {
                 id: "0198".into(),
                 kind: "apply".into(),
                 actor: "ben@desk".into(),
-                started: "2026-11-19T09:00:00Z".into(),
-                finished: Some("2026-11-19T09:20:00Z".into()),
+                started: "2026-11-19T09:00:00.987654321Z".into(),
+                finished: Some("2026-11-19T09:20:01.5Z".into()),
                 result: "partial".into(),
                 commit: Some("4f2a91c".into()),
             }),
@@ -236,7 +260,8 @@ mod tests {
         Lock: held by ana@laptop for apply since 2026-11-20T10:00:00Z
         CloudFormation works on 1 stack:
           churn-dev-network  UPDATE_IN_PROGRESS
-        Last operation: apply by ben@desk at 4f2a91c, begun 2026-11-19T09:00:00Z: partial, 2026-11-19T09:20:00Z
+        Last operation: apply by ben@desk at 4f2a91c, begun 2026-11-19T09:00:00Z: partial, took 20m00s
+        Outputs: mlinfra outputs dev
         ");
     }
 }

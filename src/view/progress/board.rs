@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use crate::engine::event::{Event, Outcome, Work};
 use crate::plan::{Action, Plan};
-use crate::view::text::{ADD, CHANGE, DIM, NAME, REMOVE, count, duration, list, one_line, pad, paint};
+use crate::view::text::{ADD, CHANGE, DIM, NAME, REMOVE, columns, count, duration, list, one_line, pad, paint};
 
 /// The state of each stack of an operation.
 #[derive(Debug)]
@@ -63,7 +63,14 @@ impl Board {
             })
             .collect();
         Self {
-            name_width: rows.keys().map(|name| name.chars().count()).max().unwrap_or(0).min(30),
+            // A stack that turns out to have nothing to do gets a line too.
+            name_width: plan
+                .stacks
+                .iter()
+                .map(|stack| columns(&stack.name))
+                .max()
+                .unwrap_or(0)
+                .min(30),
             rows,
             trouble: None,
             interrupted: false,

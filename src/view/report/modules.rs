@@ -37,6 +37,13 @@ pub enum ModuleKind {
     Overrides,
 }
 
+impl ModuleKind {
+    /// Whether its files are the project's, to be changed by it.
+    pub fn is_own(self) -> bool {
+        matches!(self, Self::Own | Self::Overrides)
+    }
+}
+
 /// What `module show` shows.
 #[derive(Debug, Serialize)]
 pub struct ModuleReport {
