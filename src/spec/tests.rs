@@ -38,7 +38,7 @@ module = "eks"
 [workloads.scorer]
 kind = "api"
 on = "cluster"
-image = { context = "." }
+image = { reference = "ghcr.io/acme/scorer:1" }
 "#;
 
 fn load_files(files: &[(&str, &str)]) -> Result<Environment, Problems> {
@@ -100,8 +100,8 @@ fn tables_merge_deeply_arrays_replace_and_the_later_file_wins() {
     assert_eq!(environment.backend.table, "scoring-mlinfra-locks");
     assert_eq!(environment.stack_name("network"), "scoring-dev-network");
     assert_eq!(
-        environment.workloads["scorer"].settings.keys().collect::<Vec<_>>(),
-        ["image"]
+        environment.workloads["scorer"].image,
+        super::workload::Image::Reference("ghcr.io/acme/scorer:1".to_owned())
     );
     let paths: Vec<_> = environment.sources.iter().map(|source| source.path.as_str()).collect();
     assert_eq!(paths, ["environments/dev.toml", "environments/common.toml"]);
