@@ -292,6 +292,7 @@ codes! {
     NOT_FORMATTED_HERE = 1022, "a file of a kind that is not formatted";
     SCHEMA_STALE = 1023, "a schema file is out of date";
     PAGE_STALE = 1024, "a module's page is out of date";
+    UNKNOWN_WORKLOAD = 1025, "a workload that the environment does not have";
 
     SANDBOX_UNUSABLE = 1101, "the sandbox cannot be used";
 

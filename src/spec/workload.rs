@@ -32,6 +32,8 @@ pub struct Workload {
     pub gpu: u32,
     /// The type of SageMaker's instances.
     pub instance_type: Option<String>,
+    /// What the container is started with; what its image says if empty.
+    pub args: Vec<String>,
     /// Environment variables.
     pub env: BTreeMap<String, String>,
     /// Secrets, by the name of what they are to the container.

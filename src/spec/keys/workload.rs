@@ -81,6 +81,8 @@ pub const WORKLOAD: &[Key] = &[
         "On SageMaker, the instances that it runs on, in place of `cpu`, `memory` and `gpu`.",
     )
     .example("\"ml.m6i.large\""),
+    Key::new("args", Kind::Texts("^"), "What the container is started with, in place of what its image says.")
+        .example("[\"stream\"]"),
     Key::new(
         "env",
         Kind::Strings(Strings {
@@ -120,7 +122,7 @@ pub const WORKLOAD: &[Key] = &[
     Key::new(
         "schedule",
         Kind::Text(None),
-        "When a batch runs: minute, hour, day, month, weekday. Without it, it runs once each time that it is shipped.",
+        "When a batch runs: minute, hour, day, month, weekday. Without it, it runs once for each version that is shipped.",
     )
     .example("\"15 2 * * *\""),
     Key::new(

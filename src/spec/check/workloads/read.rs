@@ -33,6 +33,7 @@ pub(super) fn workload(subject: &Subject<'_>, on: Spanned<String>, problems: &mu
         memory_mib: mebibytes(&given(body, "memory", "2Gi")),
         gpu: small(body, "gpu", 0),
         instance_type: text(body, "instance_type").map(|text| text.value),
+        args: list(body, "args"),
         env: strings(body, "env"),
         secrets: strings(body, "secrets")
             .into_iter()
@@ -111,19 +112,8 @@ fn ingress(table: &Table) -> Option<Ingress> {
 }
 
 fn stream(subject: &Subject<'_>, table: &Table) -> Option<Stream> {
-    let brokers = match &table.get("brokers")?.value.value {
-        Data::String(one) => vec![one.clone()],
-        Data::Array(items) => items
-            .iter()
-            .filter_map(|item| match &item.value {
-                Data::String(text) => Some(text.clone()),
-                _ => None,
-            })
-            .collect(),
-        _ => Vec::new(),
-    };
     Some(Stream {
-        brokers,
+        brokers: list(table, "brokers"),
         topic: text(table, "topic")?.value,
         group: text(table, "group").map_or_else(
             || format!("{}-{}", subject.around.prefix, subject.name.value),
@@ -225,6 +215,21 @@ pub(super) fn strings(body: &Table, key: &str) -> BTreeMap<String, String> {
             _ => None,
         })
         .collect()
+}
+
+/// One string, or an array of them.
+fn list(table: &Table, key: &str) -> Vec<String> {
+    match table.get(key).map(|entry| &entry.value.value) {
+        Some(Data::String(one)) => vec![one.clone()],
+        Some(Data::Array(items)) => items
+            .iter()
+            .filter_map(|item| match &item.value {
+                Data::String(text) => Some(text.clone()),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn number(table: &Table, key: &str) -> Option<f64> {
