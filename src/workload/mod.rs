@@ -4,11 +4,12 @@
 //! stands in the manifests as a phrase in brackets that says when it will be.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use crate::diagnostic::{Problem, Problems, Span, codes};
-use crate::module::{Plain, PlainDocument};
+use crate::diagnostic::{Problem, Problems, Source, Span, codes};
+use crate::module::{BUILT_IN, Plain, PlainDocument};
 use crate::spec::workload::Platform;
 use crate::spec::{Environment, Workload};
 use crate::template::NodeValue;
@@ -86,7 +87,7 @@ pub fn manifests(
         return Err(problems.sorted());
     }
     let mut manifests = Vec::new();
-    let mut made: BTreeMap<(String, String, String), &str> = BTreeMap::new();
+    let mut made: BTreeMap<(String, String, String), (&str, &Arc<Source>)> = BTreeMap::new();
     for (file, template) in templates.manifests() {
         let document = match plain(&values, template) {
             Ok(Some(document)) => document,
@@ -100,17 +101,10 @@ pub fn manifests(
             continue;
         };
         if let Some(first) = made.get(&identity) {
-            let (_, kind, object) = &identity;
-            let message = format!("`{name}`: {kind} {object} is made twice, by {first} and by {file}");
-            problems.push(
-                Problem::error(codes::MANIFEST_INVALID, message)
-                    .at(Span::new(template, 0..0), "")
-                    .note("a file of the same name takes the place of a built-in one; any other adds an object")
-                    .hint(format!("to change what {first} makes, call the file {first}")),
-            );
+            problems.push(made_twice(name, &identity, *first, (file, template)));
             continue;
         }
-        made.insert(identity, file);
+        made.insert(identity, (file, template));
         manifests.push(Manifest {
             file: file.to_owned(),
             object: document.root.to_json(),
@@ -120,6 +114,22 @@ pub fn manifests(
         return Err(problems.sorted());
     }
     Ok(manifests)
+}
+
+/// Told at the project's own file, where one of the two is built in.
+fn made_twice(
+    name: &str,
+    (_, kind, object): &(String, String, String),
+    first: (&str, &Arc<Source>),
+    second: (&str, &Arc<Source>),
+) -> Problem {
+    let is_built_in = |(_, template): (&str, &Arc<Source>)| template.path.starts_with(BUILT_IN);
+    let (own, other) = if is_built_in(second) { (first, second) } else { (second, first) };
+    let message = format!("`{name}`: {kind} {object} is made twice, by {} and by {}", other.0, own.0);
+    Problem::error(codes::MANIFEST_INVALID, message)
+        .at(Span::new(own.1, 0..0), "")
+        .note("a file of the same name takes the place of a built-in one; any other adds an object")
+        .hint(format!("to change what {0} makes, call this file {0}", other.0))
 }
 
 /// All objects as one: what `kubectl apply -f -` takes.

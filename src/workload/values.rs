@@ -119,7 +119,7 @@ fn labels(environment: &Environment, workload: Option<&Workload>) -> Map<String,
 }
 
 /// The value of a label: 63 characters, the last of them no hyphen. Longer ones end in a digest, so that two stay two.
-fn label(value: &str) -> String {
+pub(super) fn label(value: &str) -> String {
     const LONGEST: usize = 63;
     if value.len() <= LONGEST {
         return value.to_owned();

@@ -1,6 +1,6 @@
 //! `[workloads.NAME]`: what runs on the stacks.
 
-use super::{Key, Kind, NAME, SECRET, Strings};
+use super::{Key, Kind, SECRET, Strings};
 
 /// A duration: a whole number of seconds, minutes or hours.
 const DURATION: &str = "^[1-9][0-9]{0,4}(s|m|h)$";
@@ -34,7 +34,7 @@ pub const WORKLOAD: &[Key] = &[
     .required(),
     Key::new(
         "on",
-        Kind::Text(Some(NAME)),
+        Kind::Text(None),
         "The stack that it runs on: one of the module `eks`, `ecs` or `sagemaker`. No stream runs on SageMaker.",
     )
     .required()

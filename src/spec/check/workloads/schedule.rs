@@ -30,7 +30,7 @@ pub(super) fn fault(text: &str) -> Option<String> {
     FIELDS.iter().zip(fields).find_map(|(field, text)| {
         let (name, least, greatest, ..) = field;
         (!text.split(',').all(|part| is_part(part, field)))
-            .then(|| format!("`{text}` is not a {name}, which goes from {least} to {greatest}"))
+            .then(|| format!("`{text}` does not fit the {name}, which goes from {least} to {greatest}"))
     })
 }
 
