@@ -223,7 +223,8 @@ on = "clustr"
             "MLI0109 environments/dev.toml:11:9 `Web_App` cannot be the name of a stack | for example: web-app",
             "MLI0105 environments/dev.toml:12:10 `module` must be a string, this is a whole number | put it in quotes: \
              module = \"3\"",
-            "MLI0113 environments/dev.toml:15:8 a workload cannot be `app` | did you mean `api`?",
+            "MLI0106 environments/dev.toml:14:12 the workload `scorer` has no `image` | for example: image = { context = \".\" }",
+            "MLI0113 environments/dev.toml:15:8 `kind` cannot be `app` | did you mean `api`?",
             "MLI0115 environments/dev.toml:16:6 there is no stack `clustr` | there are `network`, `Web_App`",
         ]
     );

@@ -260,7 +260,7 @@ fn what_a_template_gets_wrong_is_told_at_its_line_with_the_setting_that_led_ther
     let found = with(&format!("kind = \"api\"\n{PULLED}port = 9000\n"), own, &Facts::default()).unwrap_err();
     let problem = &found.0[0];
     assert_eq!(problem.code, codes::MANIFEST_INVALID);
-    assert_eq!(problem.labels[0].span.place(), "templates/kubernetes/deployment.yaml:2:7");
+    assert_eq!(problem.labels[0].span.place(), "templates/kubernetes/deployment.yaml:2:1");
     assert_eq!(problem.labels[1].text, "`port` is given here");
 }
 
