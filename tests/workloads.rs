@@ -85,7 +85,11 @@ fn what_runs_on_ecs_or_sagemaker_is_checked_and_has_no_manifests() {
 #[test]
 fn validate_counts_workloads_and_looks_at_the_projects_own_templates() {
     let project = every_kind();
-    project.mlinfra("validate").exits(0).says("6 stacks").says("5 workloads");
+    project
+        .mlinfra("validate")
+        .exits(0)
+        .says("6 stacks")
+        .says("5 workloads");
     let counted = project.mlinfra("validate --format json").exits(0).json();
     assert_eq!(counted["environments"]["dev"]["workloads"], 5);
     project.write(
@@ -100,7 +104,8 @@ fn validate_counts_workloads_and_looks_at_the_projects_own_templates() {
 }
 
 const PAGE: &str = "docs/workloads.md";
-const BEGIN: &str = "<!-- keys: written by the program's own table, MLINFRA_BLESS=1 cargo test --test runner workloads -->\n";
+const BEGIN: &str =
+    "<!-- keys: written by the program's own table, MLINFRA_BLESS=1 cargo test --test runner workloads -->\n";
 
 #[test]
 fn the_page_lists_every_key_as_the_checker_knows_it() {
@@ -170,7 +175,12 @@ fn table(name: &str, keys: &[Key]) -> String {
             (None, true) => "**required**".to_owned(),
             (None, false) => "—".to_owned(),
         };
-        text.push_str(&format!("| `{}` | {} | {default} | {} |\n", key.name, takes(key), key.doc));
+        text.push_str(&format!(
+            "| `{}` | {} | {default} | {} |\n",
+            key.name,
+            takes(key),
+            key.doc
+        ));
     }
     text
 }

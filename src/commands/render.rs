@@ -32,11 +32,12 @@ pub fn run(context: &Context, args: &RenderArgs) -> Outcome {
     let chosen: Vec<&RenderedStack> = match &args.stack {
         Some(name) if is_workload_alone(&environment, name) => {
             let problem = unknown(&environment.name, name, rendered.stacks.keys());
-            return Err(problem.hint(format!(
-                "`{name}` is a workload: mlinfra render {} --workload {name}",
-                environment.name
-            ))
-            .into());
+            return Err(problem
+                .hint(format!(
+                    "`{name}` is a workload: mlinfra render {} --workload {name}",
+                    environment.name
+                ))
+                .into());
         }
         Some(name) => vec![stack(&rendered, name)?],
         None => rendered.stacks.values().collect(),

@@ -77,9 +77,12 @@ pub fn manifests(
             values.insert("pod".to_owned(), json);
         }
         Ok(None) => problems.push(
-            Problem::error(codes::MANIFEST_INVALID, format!("`{name}`: the template of its pods renders to nothing"))
-                .at(Span::new(pod, 0..0), "")
-                .note("deployment.yaml, job.yaml and cron-job.yaml get what it renders to as `pod`"),
+            Problem::error(
+                codes::MANIFEST_INVALID,
+                format!("`{name}`: the template of its pods renders to nothing"),
+            )
+            .at(Span::new(pod, 0..0), "")
+            .note("deployment.yaml, job.yaml and cron-job.yaml get what it renders to as `pod`"),
         ),
         Err(found) => problems.extend(found),
     }
@@ -124,8 +127,15 @@ fn made_twice(
     second: (&str, &Arc<Source>),
 ) -> Problem {
     let is_built_in = |(_, template): (&str, &Arc<Source>)| template.path.starts_with(BUILT_IN);
-    let (own, other) = if is_built_in(second) { (first, second) } else { (second, first) };
-    let message = format!("`{name}`: {kind} {object} is made twice, by {} and by {}", other.0, own.0);
+    let (own, other) = if is_built_in(second) {
+        (first, second)
+    } else {
+        (second, first)
+    };
+    let message = format!(
+        "`{name}`: {kind} {object} is made twice, by {} and by {}",
+        other.0, own.0
+    );
     Problem::error(codes::MANIFEST_INVALID, message)
         .at(Span::new(own.1, 0..0), "")
         .note("a file of the same name takes the place of a built-in one; any other adds an object")
@@ -164,7 +174,10 @@ fn identity(name: &str, document: &PlainDocument, problems: &mut Problems) -> Op
         }
         let found = node.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
         if found.is_none() {
-            refuse(format!("`{}` of this manifest must be text", path.join(".")), &node.span);
+            refuse(
+                format!("`{}` of this manifest must be text", path.join(".")),
+                &node.span,
+            );
         }
         found
     };

@@ -48,5 +48,9 @@ pub(super) fn objects(secrets: &BTreeMap<String, Secret>) -> String {
 fn quoted(key: &str) -> String {
     let plain = key.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if plain { key.to_owned() } else { Json::from(key).to_string() }
+    if plain {
+        key.to_owned()
+    } else {
+        Json::from(key).to_string()
+    }
 }

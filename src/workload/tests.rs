@@ -45,16 +45,26 @@ fn rendered(workload: &str) -> Vec<Manifest> {
 
 fn with(workload: &str, own: BTreeMap<String, String>, facts: &Facts) -> Result<Vec<Manifest>, Problems> {
     let environment = environment(workload);
-    manifests(&environment, &environment.workloads["w"], &Templates::with_own(own), facts)
+    manifests(
+        &environment,
+        &environment.workloads["w"],
+        &Templates::with_own(own),
+        facts,
+    )
 }
 
 fn kinds(manifests: &[Manifest]) -> Vec<&str> {
-    manifests.iter().map(|manifest| manifest.object["kind"].as_str().unwrap()).collect()
+    manifests
+        .iter()
+        .map(|manifest| manifest.object["kind"].as_str().unwrap())
+        .collect()
 }
 
 fn object<'m>(manifests: &'m [Manifest], kind: &str) -> &'m Json {
     let found = manifests.iter().find(|manifest| manifest.object["kind"] == kind);
-    &found.unwrap_or_else(|| panic!("no {kind} among {:?}", kinds(manifests))).object
+    &found
+        .unwrap_or_else(|| panic!("no {kind} among {:?}", kinds(manifests)))
+        .object
 }
 
 fn pod(manifests: &[Manifest]) -> Json {
@@ -76,7 +86,10 @@ fn every_kind() -> Vec<(&'static str, String)> {
     let stream = "stream = { brokers = [\"b:9092\"], topic = \"t\" }\n";
     vec![
         ("api", format!("kind = \"api\"\n{PULLED}")),
-        ("scaled", format!("kind = \"api\"\n{PULLED}{scaled}gpu = 1\ningress = {{ host = \"w.example.com\" }}\n")),
+        (
+            "scaled",
+            format!("kind = \"api\"\n{PULLED}{scaled}gpu = 1\ningress = {{ host = \"w.example.com\" }}\n"),
+        ),
         ("job", format!("kind = \"batch\"\n{PULLED}")),
         ("cron", format!("kind = \"batch\"\n{PULLED}schedule = \"@daily\"\n")),
         ("stream", format!("kind = \"stream\"\n{PULLED}{stream}")),
@@ -119,7 +132,10 @@ fn no_pod_is_root_or_privileged_or_writes_into_its_image() {
         let spec = &pod["spec"];
         assert_eq!(spec["automountServiceAccountToken"], false, "{name}");
         assert_eq!(spec["securityContext"]["runAsNonRoot"], true, "{name}");
-        assert_eq!(spec["securityContext"]["seccompProfile"]["type"], "RuntimeDefault", "{name}");
+        assert_eq!(
+            spec["securityContext"]["seccompProfile"]["type"], "RuntimeDefault",
+            "{name}"
+        );
         for container in spec["containers"].as_array().unwrap() {
             let security = &container["securityContext"];
             assert_eq!(security["allowPrivilegeEscalation"], false, "{name}");
@@ -139,10 +155,15 @@ fn selectors_find_their_pods_and_every_object_says_whose_it_is() {
         let labels = pod(&manifests)["metadata"]["labels"].clone();
         for manifest in &manifests {
             let object = &manifest.object;
-            assert_eq!(object["metadata"]["labels"]["app.kubernetes.io/managed-by"], "mlinfra", "{name}");
+            assert_eq!(
+                object["metadata"]["labels"]["app.kubernetes.io/managed-by"], "mlinfra",
+                "{name}"
+            );
             assert_eq!(object["metadata"]["namespace"], "default", "{name}");
             for path in ["/spec/selector/matchLabels", "/spec/selector"] {
-                let Some(Json::Object(selector)) = object.pointer(path) else { continue };
+                let Some(Json::Object(selector)) = object.pointer(path) else {
+                    continue;
+                };
                 for (key, value) in selector.iter().filter(|(_, value)| value.is_string()) {
                     assert_eq!(labels[key], *value, "{name}: {} selects by {key}", manifest.file);
                 }
@@ -176,8 +197,14 @@ fn an_old_pod_goes_only_when_a_new_one_is_ready() {
 #[test]
 fn a_gpu_brings_its_limit_and_the_toleration_of_its_taint() {
     let spec = pod(&rendered(&every_kind()[1].1))["spec"].clone();
-    assert_eq!(spec.pointer("/containers/0/resources/limits/nvidia.com~1gpu").unwrap(), "1");
-    assert_eq!(spec["tolerations"], serde_json::json!([{ "key": "nvidia.com/gpu", "operator": "Exists" }]));
+    assert_eq!(
+        spec.pointer("/containers/0/resources/limits/nvidia.com~1gpu").unwrap(),
+        "1"
+    );
+    assert_eq!(
+        spec["tolerations"],
+        serde_json::json!([{ "key": "nvidia.com/gpu", "operator": "Exists" }])
+    );
     let spec = pod(&rendered(&every_kind()[0].1))["spec"].clone();
     assert!(spec.get("tolerations").is_none());
 }
@@ -191,7 +218,10 @@ fn a_secret_reaches_the_pod_as_a_file_and_stands_in_no_object() {
     assert_eq!(class["spec"]["parameters"]["usePodIdentity"], "true");
     let objects: Json = serde_json::from_str(class["spec"]["parameters"]["objects"].as_str().unwrap()).unwrap();
     assert_eq!(objects[0]["objectName"], "shop/db");
-    assert_eq!(objects[0]["jmesPath"][0], serde_json::json!({ "path": "\"pass-word\"", "objectAlias": "A" }));
+    assert_eq!(
+        objects[0]["jmesPath"][0],
+        serde_json::json!({ "path": "\"pass-word\"", "objectAlias": "A" })
+    );
     assert_eq!(objects[1]["objectName"], "/shop/token");
     assert_eq!(objects[2]["objectName"], "token");
     let container = pod(&manifests)["spec"]["containers"][0].clone();
@@ -218,14 +248,20 @@ fn what_is_not_known_yet_says_when_it_will_be_and_facts_take_its_place() {
     let known = with(workload, BTreeMap::new(), &facts).unwrap();
     let all = super::list(&known).to_string();
     assert!(!all.contains("(known"), "{all}");
-    assert!(all.contains("s3://models-1/w/model.onnx") && all.contains("\"v7\""), "{all}");
+    assert!(
+        all.contains("s3://models-1/w/model.onnx") && all.contains("\"v7\""),
+        "{all}"
+    );
 }
 
 #[test]
 fn a_job_is_called_otherwise_if_anything_in_it_is_other_and_the_same_if_nothing_is() {
     let name = |extra: &str| {
         let manifests = rendered(&format!("kind = \"batch\"\n{PULLED}{extra}"));
-        object(&manifests, "Job")["metadata"]["name"].as_str().unwrap().to_owned()
+        object(&manifests, "Job")["metadata"]["name"]
+            .as_str()
+            .unwrap()
+            .to_owned()
     };
     assert_eq!(name(""), name(""));
     assert_ne!(name(""), name("env = { A = \"1\" }\n"));
@@ -245,7 +281,10 @@ fn a_file_of_the_project_takes_the_place_of_a_built_in_one_and_another_adds_an_o
         ),
     ]);
     let manifests = with(&every_kind()[0].1, own.clone(), &Facts::default()).unwrap();
-    assert_eq!(kinds(&manifests), ["LimitRange", "ServiceAccount", "Service", "Deployment"]);
+    assert_eq!(
+        kinds(&manifests),
+        ["LimitRange", "ServiceAccount", "Service", "Deployment"]
+    );
     assert_eq!(object(&manifests, "Service")["metadata"]["name"], "w-x");
     let job = with(&every_kind()[2].1, own, &Facts::default()).unwrap();
     assert_eq!(kinds(&job), ["ServiceAccount", "Service", "Job"]);
@@ -257,10 +296,18 @@ fn what_a_template_gets_wrong_is_told_at_its_line_with_the_setting_that_led_ther
         "templates/kubernetes/deployment.yaml".to_owned(),
         "apiVersion: apps/v1\nkind: {{ port }}\nmetadata:\n  name: x\n".to_owned(),
     )]);
-    let found = with(&format!("kind = \"api\"\n{PULLED}port = 9000\n"), own, &Facts::default()).unwrap_err();
+    let found = with(
+        &format!("kind = \"api\"\n{PULLED}port = 9000\n"),
+        own,
+        &Facts::default(),
+    )
+    .unwrap_err();
     let problem = &found.0[0];
     assert_eq!(problem.code, codes::MANIFEST_INVALID);
-    assert_eq!(problem.labels[0].span.place(), "templates/kubernetes/deployment.yaml:2:1");
+    assert_eq!(
+        problem.labels[0].span.place(),
+        "templates/kubernetes/deployment.yaml:2:1"
+    );
     assert_eq!(problem.labels[1].text, "`port` is given here");
 }
 
@@ -270,7 +317,12 @@ fn a_value_cannot_break_out_of_its_place() {
         "kind = \"api\"\n{PULLED}env = {{ A = \"\\\"}}\\nkind: Secret\\n- {{{{ x }}}}: #\" }}\n"
     ));
     let env = pod(&manifests)["spec"]["containers"][0]["env"].clone();
-    let given = env.as_array().unwrap().iter().find(|variable| variable["name"] == "A").unwrap();
+    let given = env
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|variable| variable["name"] == "A")
+        .unwrap();
     assert_eq!(given["value"], "\"}\nkind: Secret\n- {{ x }}: #");
     assert_eq!(kinds(&manifests), ["ServiceAccount", "Service", "Deployment"]);
 }
@@ -278,7 +330,10 @@ fn a_value_cannot_break_out_of_its_place() {
 #[test]
 fn labels_stay_within_what_kubernetes_takes_and_apart() {
     let long = "a-very-long-name-of-a-project-that-somebody-made-up-on-a-long-day-in-the-office";
-    let (one, other) = (super::values::label(&format!("{long}-one")), super::values::label(&format!("{long}-two")));
+    let (one, other) = (
+        super::values::label(&format!("{long}-one")),
+        super::values::label(&format!("{long}-two")),
+    );
     assert!(one.len() <= 63 && other.len() <= 63);
     assert_ne!(one, other);
 }
@@ -287,6 +342,11 @@ fn labels_stay_within_what_kubernetes_takes_and_apart() {
 fn what_does_not_run_on_kubernetes_has_no_manifests() {
     let text = STACKS.replace("on = \"cluster\"", "on = \"tasks\"") + "kind = \"api\"\n" + PULLED;
     let environment = load("dev", &mut |_| Ok(text.clone())).unwrap();
-    let found = manifests(&environment, &environment.workloads["w"], &Templates::built_in(), &Facts::default());
+    let found = manifests(
+        &environment,
+        &environment.workloads["w"],
+        &Templates::built_in(),
+        &Facts::default(),
+    );
     assert_eq!(found.unwrap(), []);
 }

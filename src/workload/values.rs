@@ -213,7 +213,10 @@ fn variables(environment: &Environment, workload: &Workload, facts: &Facts) -> J
             Model::Package { version, .. } => version.map(|version| version.to_string()),
         };
         let version = facts.model_version.clone().or(version);
-        tell("INFERENCE_MODEL_VERSION", version.unwrap_or_else(|| "(known when it is shipped)".to_owned()));
+        tell(
+            "INFERENCE_MODEL_VERSION",
+            version.unwrap_or_else(|| "(known when it is shipped)".to_owned()),
+        );
     }
     if let Some(stream) = &workload.stream {
         tell("KAFKA_BROKERS", stream.brokers.join(","));

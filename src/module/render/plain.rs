@@ -95,7 +95,10 @@ impl Plain<'_> {
                 return Err(problem.into());
             }
         };
-        if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+        if text
+            .lines()
+            .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
+        {
             return Ok(None);
         }
         origins.lines = lines;
@@ -114,7 +117,10 @@ impl Plain<'_> {
 
     fn undefined(&self, span: &Span) -> Problem {
         let expression = span.text().trim();
-        let message = format!("`{}`: the template uses `{expression}`, which is not defined", self.name);
+        let message = format!(
+            "`{}`: the template uses `{expression}`, which is not defined",
+            self.name
+        );
         let problem = Problem::error(codes::RENDER_UNDEFINED, message).at(span.clone(), "");
         let first = expression.split(['.', '[', ' ']).next().unwrap_or_default();
         field::with_suggestion(problem, first, self.values.keys().map(String::as_str), "it sees")
@@ -133,8 +139,10 @@ fn known(value: &Json) -> Value {
         },
         Json::String(text) => Value::from(text.as_str()),
         Json::Array(items) => Value::from(items.iter().map(known).collect::<Vec<_>>()),
-        Json::Object(entries) => {
-            Value::from_pairs(entries.iter().map(|(key, value)| (Value::from(key.as_str()), known(value))))
-        }
+        Json::Object(entries) => Value::from_pairs(
+            entries
+                .iter()
+                .map(|(key, value)| (Value::from(key.as_str()), known(value))),
+        ),
     }
 }

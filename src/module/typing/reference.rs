@@ -1,9 +1,9 @@
 //! Strings that stand for something else: outputs of other stacks, and secrets that must never stand there themselves.
 
 use super::super::types::is_identifier;
-pub(super) use crate::spec::secret::{hidden, is_account, literal as secret_problem};
-pub(in crate::module) use crate::spec::secret::is_reference as is_secret_reference;
 use crate::spec::is_name;
+pub(in crate::module) use crate::spec::secret::is_reference as is_secret_reference;
+pub(super) use crate::spec::secret::{hidden, is_account, literal as secret_problem};
 
 /// What a string says about another stack.
 pub(super) enum Reference {

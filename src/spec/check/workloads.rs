@@ -118,8 +118,8 @@ fn kind(body: &Table) -> Option<Kind> {
 }
 
 fn no_such_stack(on: &Spanned<String>, stacks: &IndexMap<String, StackSpec>, written: &[&str]) -> Problem {
-    let problem = Problem::error(codes::WORKLOAD_TARGET, format!("there is no stack `{}`", on.value))
-        .at(on.span.clone(), "");
+    let problem =
+        Problem::error(codes::WORKLOAD_TARGET, format!("there is no stack `{}`", on.value)).at(on.span.clone(), "");
     let of_module = stacks.values().find(|stack| stack.module.value == on.value);
     let referred = on
         .value
@@ -149,8 +149,11 @@ fn platform(stack: &StackSpec, on: &Spanned<String>, kind: Kind, problems: &mut 
     };
     let Some(platform) = all.into_iter().find(|platform| platform.module() == module) else {
         problems.push(
-            refuse(format!("nothing can run on `{}`, which is of the module `{module}`", on.value))
-                .hint("workloads run on stacks of the modules `eks`, `ecs` and `sagemaker`"),
+            refuse(format!(
+                "nothing can run on `{}`, which is of the module `{module}`",
+                on.value
+            ))
+            .hint("workloads run on stacks of the modules `eks`, `ecs` and `sagemaker`"),
         );
         return None;
     };

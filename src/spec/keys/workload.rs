@@ -9,8 +9,7 @@ const MEMORY: &str = "^[1-9][0-9]{0,6}(Mi|Gi)$";
 /// "Environment variables": what every shell can read.
 const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 /// "Labels and Selectors", Kubernetes: a name, with a DNS name and a slash before it or not.
-const LABEL: &str =
-    "^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$";
+const LABEL: &str = "^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$";
 /// The value of a label; it may be empty.
 const LABEL_VALUE: &str = "^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$";
 /// A path of a request, without a query.
@@ -160,11 +159,23 @@ pub const WORKLOAD: &[Key] = &[
 
 /// `image`.
 pub const IMAGE: &[Key] = &[
-    Key::new("context", Kind::Text(Some(INSIDE)), "The folder that is built, relative to the project.")
-        .example("\".\""),
-    Key::new("dockerfile", Kind::Text(Some(INSIDE)), "The Dockerfile, relative to the context.")
-        .default("\"Dockerfile\""),
-    Key::new("target", Kind::Text(Some("^[A-Za-z0-9][A-Za-z0-9._-]*$")), "The stage of the Dockerfile; the last one if absent."),
+    Key::new(
+        "context",
+        Kind::Text(Some(INSIDE)),
+        "The folder that is built, relative to the project.",
+    )
+    .example("\".\""),
+    Key::new(
+        "dockerfile",
+        Kind::Text(Some(INSIDE)),
+        "The Dockerfile, relative to the context.",
+    )
+    .default("\"Dockerfile\""),
+    Key::new(
+        "target",
+        Kind::Text(Some("^[A-Za-z0-9][A-Za-z0-9._-]*$")),
+        "The stage of the Dockerfile; the last one if absent.",
+    ),
     Key::new(
         "args",
         Kind::Strings(Strings {
@@ -201,9 +212,14 @@ pub const MODEL: &[Key] = &[
         "The key of the model in S3; one that ends in a slash means all below it.",
     )
     .example("\"scorer/model.onnx\""),
-    Key::new("bucket", Kind::Text(Some(super::BUCKET)), "The bucket.").default("the models bucket of the only `s3` stack"),
-    Key::new("group", Kind::Text(Some("^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")), "In place of a key, the model group of the registry.")
-        .example("\"scorer\""),
+    Key::new("bucket", Kind::Text(Some(super::BUCKET)), "The bucket.")
+        .default("the models bucket of the only `s3` stack"),
+    Key::new(
+        "group",
+        Kind::Text(Some("^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")),
+        "In place of a key, the model group of the registry.",
+    )
+    .example("\"scorer\""),
     Key::new(
         "version",
         Kind::TextOrWhole,
@@ -234,20 +250,44 @@ pub const AUTOSCALING: &[Key] = &[
 
 /// `probes`.
 pub const PROBES: &[Key] = &[
-    Key::new("path", Kind::Text(Some(REQUEST_PATH)), "Answers with 200 when it is ready for requests.").default("\"/ping\""),
-    Key::new("live_path", Kind::Text(Some(REQUEST_PATH)), "Answers with 200 as long as it need not be restarted.")
-        .default("what `path` says"),
-    Key::new("startup", Kind::Text(Some(DURATION)), "How long it may take to load its model before it is given up.")
-        .default("\"5m\""),
-    Key::new("initial_delay", Kind::Text(Some(DURATION)), "How long nobody asks after it has started."),
+    Key::new(
+        "path",
+        Kind::Text(Some(REQUEST_PATH)),
+        "Answers with 200 when it is ready for requests.",
+    )
+    .default("\"/ping\""),
+    Key::new(
+        "live_path",
+        Kind::Text(Some(REQUEST_PATH)),
+        "Answers with 200 as long as it need not be restarted.",
+    )
+    .default("what `path` says"),
+    Key::new(
+        "startup",
+        Kind::Text(Some(DURATION)),
+        "How long it may take to load its model before it is given up.",
+    )
+    .default("\"5m\""),
+    Key::new(
+        "initial_delay",
+        Kind::Text(Some(DURATION)),
+        "How long nobody asks after it has started.",
+    ),
     Key::new("period", Kind::Text(Some(DURATION)), "How often it is asked.").default("\"10s\""),
     Key::new("timeout", Kind::Text(Some(DURATION)), "How long an answer may take.").default("\"2s\""),
-    Key::new("failures", Kind::Whole(1, 100), "After how many failures in a row it counts as not ready or as dead.").default("3"),
+    Key::new(
+        "failures",
+        Kind::Whole(1, 100),
+        "After how many failures in a row it counts as not ready or as dead.",
+    )
+    .default("3"),
 ];
 
 /// `ingress`.
 pub const INGRESS: &[Key] = &[
-    Key::new("host", Kind::Text(Some(HOST)), "The host name.").required().example("\"scorer.example.com\""),
+    Key::new("host", Kind::Text(Some(HOST)), "The host name.")
+        .required()
+        .example("\"scorer.example.com\""),
     Key::new(
         "tls",
         Kind::Boolean,
@@ -259,10 +299,24 @@ pub const INGRESS: &[Key] = &[
         Kind::Text(Some("^arn:[^:]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+$")),
         "The ARN of the certificate in ACM.",
     ),
-    Key::new("public", Kind::Boolean, "Whether the internet reaches it, or only the VPC.").default("false"),
-    Key::new("class", Kind::Text(Some(DNS_LABEL)), "The IngressClass of the cluster that makes the load balancer.")
-        .default("\"alb\""),
-    Key::new("path", Kind::Text(Some(REQUEST_PATH)), "Requests that begin with this path are taken.").default("\"/\""),
+    Key::new(
+        "public",
+        Kind::Boolean,
+        "Whether the internet reaches it, or only the VPC.",
+    )
+    .default("false"),
+    Key::new(
+        "class",
+        Kind::Text(Some(DNS_LABEL)),
+        "The IngressClass of the cluster that makes the load balancer.",
+    )
+    .default("\"alb\""),
+    Key::new(
+        "path",
+        Kind::Text(Some(REQUEST_PATH)),
+        "Requests that begin with this path are taken.",
+    )
+    .default("\"/\""),
 ];
 
 /// `stream`.
@@ -274,15 +328,28 @@ pub const STREAM: &[Key] = &[
     )
     .required()
     .example("[\"b-1.kafka.example.com:9098\"]"),
-    Key::new("topic", Kind::Text(Some(TOPIC)), "The topic that is read.").required().example("\"transactions\""),
+    Key::new("topic", Kind::Text(Some(TOPIC)), "The topic that is read.")
+        .required()
+        .example("\"transactions\""),
     Key::new("group", Kind::Text(Some(TOPIC)), "The consumer group.").default("PROJECT-ENVIRONMENT-WORKLOAD"),
-    Key::new("output", Kind::Text(Some(TOPIC)), "The topic that results are written to.").example("\"scores\""),
+    Key::new(
+        "output",
+        Kind::Text(Some(TOPIC)),
+        "The topic that results are written to.",
+    )
+    .example("\"scores\""),
 ];
 
 /// One of `tolerations`.
 pub const TOLERATION: &[Key] = &[
-    Key::new("key", Kind::Text(Some(LABEL)), "The key of the taint.").required().example("\"team\""),
-    Key::new("value", Kind::Text(Some(LABEL_VALUE)), "The value of the taint; any if absent."),
+    Key::new("key", Kind::Text(Some(LABEL)), "The key of the taint.")
+        .required()
+        .example("\"team\""),
+    Key::new(
+        "value",
+        Kind::Text(Some(LABEL_VALUE)),
+        "The value of the taint; any if absent.",
+    ),
     Key::new(
         "effect",
         Kind::Choice(&["NoSchedule", "PreferNoSchedule", "NoExecute"]),

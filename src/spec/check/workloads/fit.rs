@@ -14,24 +14,74 @@ const ALL: &[Kind] = &[Api, Batch, Stream];
 
 /// Settings that not every workload has: of which kinds, on what, and what does the same elsewhere.
 const SETTINGS: &[(&str, &[Kind], &[Platform], &str)] = &[
-    ("replicas", &[Api, Stream], EVERYWHERE, "`parallelism` says how many work through a batch side by side"),
-    ("autoscaling", &[Api, Stream], EVERYWHERE, "`parallelism` says how many work through a batch side by side"),
+    (
+        "replicas",
+        &[Api, Stream],
+        EVERYWHERE,
+        "`parallelism` says how many work through a batch side by side",
+    ),
+    (
+        "autoscaling",
+        &[Api, Stream],
+        EVERYWHERE,
+        "`parallelism` says how many work through a batch side by side",
+    ),
     ("cpu", ALL, CONTAINERS, "`instance_type` says it on SageMaker"),
     ("memory", ALL, CONTAINERS, "`instance_type` says it on SageMaker"),
     ("gpu", ALL, CONTAINERS, "`instance_type` says it on SageMaker"),
-    ("instance_type", ALL, &[SageMaker], "`cpu`, `memory` and `gpu` say it elsewhere"),
-    ("secrets", ALL, CONTAINERS, "on SageMaker, the container reads them itself with its role"),
-    ("port", &[Api, Stream], CONTAINERS, "SageMaker asks on port 8080, and a batch is asked nothing"),
-    ("probes", &[Api, Stream], CONTAINERS, "SageMaker asks /ping, and a batch lives until it ends"),
+    (
+        "instance_type",
+        ALL,
+        &[SageMaker],
+        "`cpu`, `memory` and `gpu` say it elsewhere",
+    ),
+    (
+        "secrets",
+        ALL,
+        CONTAINERS,
+        "on SageMaker, the container reads them itself with its role",
+    ),
+    (
+        "port",
+        &[Api, Stream],
+        CONTAINERS,
+        "SageMaker asks on port 8080, and a batch is asked nothing",
+    ),
+    (
+        "probes",
+        &[Api, Stream],
+        CONTAINERS,
+        "SageMaker asks /ping, and a batch lives until it ends",
+    ),
     ("namespace", ALL, &[Eks], "only Kubernetes has namespaces"),
     ("service_account", ALL, &[Eks], "elsewhere the stack gives it a role"),
     ("ingress", &[Api], &[Eks], "on ECS the load balancer is the stack's own"),
     ("stream", &[Stream], CONTAINERS, "only a stream reads a topic"),
     ("schedule", &[Batch], CONTAINERS, "only a batch is started by the clock"),
-    ("time_zone", &[Batch], CONTAINERS, "only a batch is started by the clock"),
-    ("parallelism", &[Batch], &[Eks], "`replicas` says how many run of an api or a stream"),
-    ("retries", &[Batch], &[Eks], "an api or a stream is started again for as long as it takes"),
-    ("timeout", &[Batch], &[Eks, SageMaker], "only a batch has an end; `probes` has a `timeout` of its own"),
+    (
+        "time_zone",
+        &[Batch],
+        CONTAINERS,
+        "only a batch is started by the clock",
+    ),
+    (
+        "parallelism",
+        &[Batch],
+        &[Eks],
+        "`replicas` says how many run of an api or a stream",
+    ),
+    (
+        "retries",
+        &[Batch],
+        &[Eks],
+        "an api or a stream is started again for as long as it takes",
+    ),
+    (
+        "timeout",
+        &[Batch],
+        &[Eks, SageMaker],
+        "only a batch has an end; `probes` has a `timeout` of its own",
+    ),
     ("grace_period", ALL, CONTAINERS, "SageMaker decides it"),
     ("node_selector", ALL, &[Eks], "only Kubernetes places by labels"),
     ("tolerations", ALL, &[Eks], "only Kubernetes has taints"),
@@ -47,10 +97,13 @@ pub(super) fn check(subject: &Subject<'_>, problems: &mut Problems) {
         && let Some(why) = schedule::fault(&written.value)
     {
         problems.push(
-            Problem::error(codes::WORKLOAD_VALUE, format!("`{}` is not a schedule: {why}", written.value))
-                .at(written.span, "")
-                .note("it has five fields: minute, hour, day of the month, month, day of the week")
-                .hint("at a quarter past two every night: schedule = \"15 2 * * *\""),
+            Problem::error(
+                codes::WORKLOAD_VALUE,
+                format!("`{}` is not a schedule: {why}", written.value),
+            )
+            .at(written.span, "")
+            .note("it has five fields: minute, hour, day of the month, month, day of the week")
+            .hint("at a quarter past two every night: schedule = \"15 2 * * *\""),
         );
     }
 }
@@ -75,8 +128,16 @@ fn settings(subject: &Subject<'_>, problems: &mut Problems) {
         );
     }
     for (key, needed, example) in [
-        ("stream", kind == Stream, "stream = { brokers = [\"b-1.kafka.example.com:9098\"], topic = \"transactions\" }"),
-        ("instance_type", platform == SageMaker, "instance_type = \"ml.m6i.large\""),
+        (
+            "stream",
+            kind == Stream,
+            "stream = { brokers = [\"b-1.kafka.example.com:9098\"], topic = \"transactions\" }",
+        ),
+        (
+            "instance_type",
+            platform == SageMaker,
+            "instance_type = \"ml.m6i.large\"",
+        ),
     ] {
         if needed && !subject.body.contains_key(key) {
             let message = format!("the workload `{}` has no `{key}`", subject.name.value);
@@ -98,10 +159,13 @@ fn together(subject: &Subject<'_>, problems: &mut Problems) {
     let body = subject.body;
     if let (Some(replicas), Some(autoscaling)) = (body.get("replicas"), body.get("autoscaling")) {
         problems.push(
-            Problem::error(codes::WORKLOAD_CONFLICT, "`replicas` and `autoscaling` both say how many run")
-                .at(replicas.key.clone(), "")
-                .at(autoscaling.key.clone(), "and here")
-                .hint("keep one of them; `min` of `autoscaling` is what runs at least"),
+            Problem::error(
+                codes::WORKLOAD_CONFLICT,
+                "`replicas` and `autoscaling` both say how many run",
+            )
+            .at(replicas.key.clone(), "")
+            .at(autoscaling.key.clone(), "and here")
+            .hint("keep one of them; `min` of `autoscaling` is what runs at least"),
         );
     }
     if let (Some(zone), None) = (body.get("time_zone"), body.get("schedule")) {
@@ -130,9 +194,15 @@ fn autoscaling(subject: &Subject<'_>, problems: &mut Problems) {
     if let (Some(min), Some(max)) = (read::whole(table, "min"), read::whole(table, "max"))
         && min > max
     {
-        let span = table.get("min").map_or_else(|| entry.key.clone(), |min| min.value.span.clone());
+        let span = table
+            .get("min")
+            .map_or_else(|| entry.key.clone(), |min| min.value.span.clone());
         problems.push(
-            Problem::error(codes::WORKLOAD_CONFLICT, format!("`min` is {min}, and `max` only {max}")).at(span, ""),
+            Problem::error(
+                codes::WORKLOAD_CONFLICT,
+                format!("`min` is {min}, and `max` only {max}"),
+            )
+            .at(span, ""),
         );
     }
     let targets: Vec<_> = ["target_cpu", "target_requests", "lag"]
@@ -152,11 +222,19 @@ fn autoscaling(subject: &Subject<'_>, problems: &mut Problems) {
                 _ => true,
             };
             if !fits {
-                let instead = if subject.kind == Api { "`target_requests`" } else { "`lag`" };
+                let instead = if subject.kind == Api {
+                    "`target_requests`"
+                } else {
+                    "`lag`"
+                };
                 problems.push(
                     Problem::error(
                         codes::WORKLOAD_SETTING,
-                        format!("the `autoscaling` of {} {} has no `{key}`", article(subject.kind), subject.kind.name()),
+                        format!(
+                            "the `autoscaling` of {} {} has no `{key}`",
+                            article(subject.kind),
+                            subject.kind.name()
+                        ),
                     )
                     .at(written.key.clone(), "")
                     .hint(format!("it can follow `target_cpu` or {instead}")),
@@ -192,28 +270,37 @@ const SECRET_NAMES: [&str; 8] = [
 ];
 
 fn environment(subject: &Subject<'_>, problems: &mut Problems) {
-    let Some(env) = read::table(subject.body, "env") else { return };
+    let Some(env) = read::table(subject.body, "env") else {
+        return;
+    };
     let secrets = read::table(subject.body, "secrets");
     for (name, entry) in env {
-        let Data::String(text) = &entry.value.value else { continue };
+        let Data::String(text) = &entry.value.value else {
+            continue;
+        };
         let last_word = |word: &&str| name.to_uppercase().ends_with(*word);
-        if SECRET_NAMES.iter().any(|word| last_word(&word)) && !text.is_empty() {
+        if SECRET_NAMES.iter().any(last_word) && !text.is_empty() {
             problems.push(
                 Problem::error(
                     codes::SECRET_LITERAL,
                     format!("`env.{name}` looks like a secret, which must not be written into a file"),
                 )
                 .at(super::super::super::secret::hidden(&entry.value.span), "")
-                .hint(format!("refer to it: secrets = {{ {name} = \"{{{{resolve:secretsmanager:NAME}}}}\" }}"))
+                .hint(format!(
+                    "refer to it: secrets = {{ {name} = \"{{{{resolve:secretsmanager:NAME}}}}\" }}"
+                ))
                 .hint("if it is none, call it by another name")
                 .note("if this file was ever committed, replace the secret"),
             );
         }
         if let Some(secret) = secrets.and_then(|secrets| secrets.get(name)) {
             problems.push(
-                Problem::error(codes::WORKLOAD_CONFLICT, format!("`{name}` is both in `env` and in `secrets`"))
-                    .at(entry.key.clone(), "")
-                    .at(secret.key.clone(), "and here"),
+                Problem::error(
+                    codes::WORKLOAD_CONFLICT,
+                    format!("`{name}` is both in `env` and in `secrets`"),
+                )
+                .at(entry.key.clone(), "")
+                .at(secret.key.clone(), "and here"),
             );
         }
     }
@@ -237,7 +324,10 @@ fn gpus(subject: &Subject<'_>, problems: &mut Problems) {
         problems.push(
             Problem::error(
                 codes::WORKLOAD_CONFLICT,
-                format!("it asks for {wanted} GPU, and `{}` has no instances with any", name.value),
+                format!(
+                    "it asks for {wanted} GPU, and `{}` has no instances with any",
+                    name.value
+                ),
             )
             .at(subject.span("gpu"), "")
             .at(name.span.clone(), "this stack")

@@ -27,7 +27,8 @@ pub(super) fn image(subject: &Subject<'_>, problems: &mut Problems) -> Option<Im
         }
         several => {
             let names: Vec<String> = several.iter().map(|name| format!("`{name}`")).collect();
-            problems.push(refuse(format!("the image comes from several places: {}", names.join(", "))).hint("keep one"));
+            problems
+                .push(refuse(format!("the image comes from several places: {}", names.join(", "))).hint("keep one"));
             return None;
         }
     };

@@ -42,7 +42,10 @@ pub(super) fn repository(subject: &Subject<'_>, image: &Table, problems: &mut Pr
     } else {
         match closest(name, known.iter().copied()) {
             Some(near) => problem.hint(format!("did you mean `{near}`?")),
-            None => problem.hint(format!("add it to `repositories`, or write: repository = \"{}\"", known.join("\" or \""))),
+            None => problem.hint(format!(
+                "add it to `repositories`, or write: repository = \"{}\"",
+                known.join("\" or \"")
+            )),
         }
     };
     problems.push(problem);
@@ -63,16 +66,21 @@ pub(super) fn model(subject: &Subject<'_>, problems: &mut Problems) -> Option<Mo
         (None, Some(group)) => {
             if let Some(bucket) = table.get("bucket") {
                 problems.push(
-                    Problem::error(codes::WORKLOAD_MODEL, "a version of a group says itself in which bucket it is")
-                        .at(bucket.key.clone(), "")
-                        .hint("remove `bucket`"),
+                    Problem::error(
+                        codes::WORKLOAD_MODEL,
+                        "a version of a group says itself in which bucket it is",
+                    )
+                    .at(bucket.key.clone(), "")
+                    .hint("remove `bucket`"),
                 );
             }
             known_group(subject, &group, problems);
             let version = version(table);
             let number = version.as_ref().map(|version| version.parse::<u32>());
             if let Some(Err(_)) = number {
-                let span = table.get("version").map_or_else(|| entry.key.clone(), |entry| entry.value.span.clone());
+                let span = table
+                    .get("version")
+                    .map_or_else(|| entry.key.clone(), |entry| entry.value.span.clone());
                 problems.push(
                     Problem::error(codes::WORKLOAD_MODEL, "the version of a group is a number")
                         .at(span, "")
@@ -85,7 +93,10 @@ pub(super) fn model(subject: &Subject<'_>, problems: &mut Problems) -> Option<Mo
             })
         }
         (Some(_), Some(_)) => {
-            problems.push(refuse("the model is both an object in S3 and a version of a group").hint("keep one of `key` and `group`"));
+            problems.push(
+                refuse("the model is both an object in S3 and a version of a group")
+                    .hint("keep one of `key` and `group`"),
+            );
             None
         }
         (None, None) => {
@@ -169,7 +180,10 @@ fn known_group(subject: &Subject<'_>, group: &super::Spanned<String>, problems: 
 /// The service account, with the pod identity that gives it rights.
 pub(super) fn service_account(subject: &Subject<'_>, namespace: &str, problems: &mut Problems) -> ServiceAccount {
     let written = read::text(subject.body, "service_account");
-    let name = written.as_ref().map_or(&subject.name.value, |written| &written.value).clone();
+    let name = written
+        .as_ref()
+        .map_or(&subject.name.value, |written| &written.value)
+        .clone();
     let mut account = ServiceAccount { name, identity: None };
     if subject.platform != Platform::Eks {
         return account;
@@ -182,24 +196,40 @@ pub(super) fn service_account(subject: &Subject<'_>, namespace: &str, problems: 
     }
     let mut known = Vec::new();
     for (identity, entry) in identities.into_iter().flatten() {
-        let Data::Table(table) = &entry.value.value else { continue };
-        let of = read::text(table, "service_account").map(|text| text.value).unwrap_or_default();
+        let Data::Table(table) = &entry.value.value else {
+            continue;
+        };
+        let of = read::text(table, "service_account")
+            .map(|text| text.value)
+            .unwrap_or_default();
         let within = read::text(table, "namespace").map_or_else(|| "default".to_owned(), |text| text.value);
         if of == account.name && within == namespace {
             account.identity = Some(identity.clone());
             return account;
         }
-        known.push(if within == namespace { of } else { format!("{within}/{of}") });
+        known.push(if within == namespace {
+            of
+        } else {
+            format!("{within}/{of}")
+        });
     }
-    let needs = ["model", "secrets"].into_iter().find(|key| subject.body.contains_key(*key));
+    let needs = ["model", "secrets"]
+        .into_iter()
+        .find(|key| subject.body.contains_key(*key));
     let stack = &subject.stack.name.value;
     let (message, span) = match (written, needs) {
         (Some(written), _) => (
-            format!("no pod identity of `{stack}` is for the service account `{}` in `{namespace}`", account.name),
+            format!(
+                "no pod identity of `{stack}` is for the service account `{}` in `{namespace}`",
+                account.name
+            ),
             written.span,
         ),
         (None, Some(key)) => (
-            format!("its pods may not read `{key}`: no pod identity of `{stack}` is for the service account `{}` in `{namespace}`", account.name),
+            format!(
+                "its pods may not read `{key}`: no pod identity of `{stack}` is for the service account `{}` in `{namespace}`",
+                account.name
+            ),
             subject.span(key),
         ),
         // It needs nothing of AWS, and gets an account without rights.
@@ -210,7 +240,11 @@ pub(super) fn service_account(subject: &Subject<'_>, namespace: &str, problems: 
         Some(near) => problem.hint(format!("did you mean `{near}`?")),
         None => problem,
     };
-    let models = if subject.body.contains_key("model") { "\nmodels = \"read\"" } else { "" };
+    let models = if subject.body.contains_key("model") {
+        "\nmodels = \"read\""
+    } else {
+        ""
+    };
     problems.push(problem.hint(format!(
         "add one:\n[stacks.{stack}.pod_identities.{}]\nnamespace = \"{namespace}\"\nservice_account = \"{}\"{models}",
         subject.name.value, account.name

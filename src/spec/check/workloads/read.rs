@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::super::super::syntax::Table;
 use super::super::super::workload::{
-    Architecture, Batch, Ingress, Kind, Model, Platform, Probes, Scale, Secret, ServiceAccount, Stream, Target, Toleration,
+    Architecture, Batch, Ingress, Kind, Model, Platform, Probes, Scale, Secret, ServiceAccount, Stream, Target,
+    Toleration,
 };
 use super::super::super::{Data, Spanned, Workload};
 use super::{Subject, image, neighbours};
@@ -55,7 +56,10 @@ pub(super) fn workload(subject: &Subject<'_>, on: Spanned<String>, problems: &mu
         grace_seconds: seconds(body, "grace_period", 60),
         node_selector: strings(body, "node_selector"),
         tolerations: tolerations(body),
-        written: body.iter().map(|(key, entry)| (key.clone(), entry.key.clone())).collect(),
+        written: body
+            .iter()
+            .map(|(key, entry)| (key.clone(), entry.key.clone()))
+            .collect(),
     })
 }
 
@@ -276,7 +280,9 @@ fn thousandths(cpu: f64) -> u32 {
 }
 
 fn mebibytes(text: &str) -> u64 {
-    let (number, unit) = text.split_at_checked(text.len().saturating_sub(2)).unwrap_or((text, ""));
+    let (number, unit) = text
+        .split_at_checked(text.len().saturating_sub(2))
+        .unwrap_or((text, ""));
     let number: u64 = number.parse().unwrap_or_default();
     if unit == "Gi" { number * 1024 } else { number }
 }

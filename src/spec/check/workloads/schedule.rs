@@ -16,7 +16,17 @@ const FIELDS: [(&str, u32, u32, &[&str], u32); 5] = [
 
 /// Why a schedule would be refused; none if it would not.
 pub(super) fn fault(text: &str) -> Option<String> {
-    if ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"].contains(&text) {
+    if [
+        "@yearly",
+        "@annually",
+        "@monthly",
+        "@weekly",
+        "@daily",
+        "@midnight",
+        "@hourly",
+    ]
+    .contains(&text)
+    {
         return None;
     }
     if text.starts_with("cron(") || text.starts_with("rate(") {
