@@ -19,6 +19,8 @@ pub mod plan;
 
 pub mod policy;
 
+pub mod workload;
+
 pub mod module;
 pub mod spec;
 pub mod template;

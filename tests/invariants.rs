@@ -26,6 +26,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "preflight",
             "plan",
             "policy",
+            "workload",
             "module",
             "template",
             "spec",
@@ -88,6 +89,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("preflight", &["plan", "module", "template", "spec", "diagnostic"]),
     ("plan", &["module", "template", "spec", "diagnostic"]),
     ("policy", &["module", "template", "spec", "diagnostic"]),
+    ("workload", &["module", "template", "spec", "diagnostic"]),
     ("module", &["template", "spec", "diagnostic"]),
     ("template", &["diagnostic"]),
     ("spec", &["diagnostic"]),
@@ -100,6 +102,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// Rooms that do no I/O, read no clock and no environment variable, and know neither tokio nor AWS.
 const PURE: &[&str] = &[
     "spec",
+    "workload",
     "module",
     "template",
     "policy",

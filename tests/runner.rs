@@ -31,6 +31,7 @@ mod server;
 mod shared_sandbox;
 mod specs;
 mod tutorial;
+mod workloads;
 
 /// Every file beside this one is a module of it; a file that is not listed would silently never run.
 #[test]

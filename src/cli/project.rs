@@ -88,16 +88,19 @@ pub struct ValidateArgs {
     pub strict: bool,
 }
 
-/// Print the CloudFormation templates that an environment renders to
+/// Print the CloudFormation templates that an environment renders to, or the Kubernetes manifests of a workload
 ///
 /// Prints exactly what would be deployed: canonical JSON, made readable. One stack prints one template; all of them
-/// print one object by stack name, or go to a folder, one file each.
+/// print one object by stack name, or go to a folder, one file each. A workload prints its manifests as one list, which
+/// kubectl takes; what is known only later, such as the digest of an image that is not built yet, stands in it in
+/// brackets.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   mlinfra render dev network                  the template of one stack
   mlinfra render dev --out build/             one file a stack
-  mlinfra render dev | jq '.network.Resources | keys'")]
+  mlinfra render dev | jq '.network.Resources | keys'
+  mlinfra render dev --workload scorer        the Kubernetes manifests of one workload")]
 pub struct RenderArgs {
     /// The environment
     #[arg(value_name = "ENV")]
@@ -107,7 +110,17 @@ pub struct RenderArgs {
     #[arg(value_name = "STACK")]
     pub stack: Option<String>,
 
-    /// Write STACK.json files into this folder
+    /// The Kubernetes manifests of this workload, in place of templates
+    #[arg(
+        long,
+        value_name = "WORKLOAD",
+        conflicts_with = "stack",
+        env = "MLINFRA_WORKLOAD",
+        hide_env_values = true
+    )]
+    pub workload: Option<String>,
+
+    /// Write STACK.json files, or WORKLOAD.json, into this folder
     #[arg(long, value_name = "DIR", env = "MLINFRA_OUT", hide_env_values = true)]
     pub out: Option<PathBuf>,
 }

@@ -8,6 +8,7 @@ use crate::diagnostic::{Problem, Problems, closest, codes};
 use crate::module::Catalogue;
 use crate::policy::Policy;
 use crate::spec::{self, Environment, Fetched};
+use crate::workload;
 
 /// A folder that holds `environments/`.
 #[derive(Debug, Clone)]
@@ -188,6 +189,15 @@ impl Project {
         }
         texts.extend(self.files_below("templates/user-data", files::MOST_USER_DATA)?);
         Catalogue::assembled(texts, &self.packages(fetched)?)
+    }
+
+    /// The templates of manifests: built in, and the project's own in place of them and beside them.
+    pub fn manifests(&self) -> Result<workload::Templates, Problem> {
+        Ok(workload::Templates::with_own(self.files(
+            workload::FOLDER,
+            "yaml",
+            files::MOST_TEMPLATE,
+        )?))
     }
 
     /// The policy: the rules that are built in, and the project's own in `policy/*.toml`.

@@ -1,5 +1,7 @@
 //! `mlinfra render`: the templates that would be deployed.
 
+use std::path::Path;
+
 use serde_json::{Map, Value};
 
 use super::context::Context;
@@ -11,31 +13,39 @@ use crate::clock::Clock;
 use crate::diagnostic::{Problem, Severity, closest, codes};
 use crate::module::{self, RenderedEnvironment, RenderedStack};
 use crate::policy;
+use crate::spec::Environment;
+use crate::spec::workload::Platform;
+use crate::workload::{self, Facts, Templates};
 
 /// Prints one template, or all by stack name, or writes them into a folder.
 pub fn run(context: &Context, args: &RenderArgs) -> Outcome {
     let project = context.project()?;
     let environment = project.environment(&args.environment)?;
+    if let Some(name) = &args.workload {
+        return manifests(context, args, &environment, name, &project.manifests()?);
+    }
     let (rendered, mut warnings) = module::render(&environment, &project.catalogue_of(&environment)?)?;
     // What the policy refuses can be looked at; applying it is what is refused.
     let findings = policy::judge(&rendered, &project.policy()?, Clock::real().today());
     warnings.extend(findings.into_iter().map(as_warning).collect());
     context.warn(&warnings.sorted());
     let chosen: Vec<&RenderedStack> = match &args.stack {
+        Some(name) if is_workload_alone(&environment, name) => {
+            let problem = unknown(&environment.name, name, rendered.stacks.keys());
+            return Err(problem
+                .hint(format!(
+                    "`{name}` is a workload: mlinfra render {} --workload {name}",
+                    environment.name
+                ))
+                .into());
+        }
         Some(name) => vec![stack(&rendered, name)?],
         None => rendered.stacks.values().collect(),
     };
     if let Some(folder) = &args.out {
         let folder = context.path(folder);
         for stack in chosen {
-            let path = folder.join(format!("{}.json", stack.name));
-            fs_err::create_dir_all(&folder)
-                .and_then(|()| fs_err::write(&path, readable(&document(stack))))
-                .map_err(|error| {
-                    let message = format!("cannot write {}: {}", path.display(), reason(&error));
-                    Problem::error(codes::FILE_UNWRITABLE, message)
-                })?;
-            context.view().note(&format!("Wrote {}", path.display()));
+            write(context, &folder, &stack.name, &document(stack))?;
         }
         return Ok(Done::Fine);
     }
@@ -51,6 +61,69 @@ pub fn run(context: &Context, args: &RenderArgs) -> Outcome {
     };
     context.view().raw(text.as_bytes());
     Ok(Done::Fine)
+}
+
+/// Prints the manifests of a workload, or writes them into a folder.
+fn manifests(
+    context: &Context,
+    args: &RenderArgs,
+    environment: &Environment,
+    name: &str,
+    templates: &Templates,
+) -> Outcome {
+    let Some(workload) = environment.workloads.get(name) else {
+        return Err(no_workload(environment, name).into());
+    };
+    if workload.platform != Platform::Eks {
+        let (on, module) = (&workload.on.value, workload.platform.module());
+        let message = format!("`{name}` has no manifests: it runs on `{on}`, which is of the module `{module}`");
+        return Err(Problem::error(codes::UNKNOWN_WORKLOAD, message)
+            .at(workload.on.span.clone(), "")
+            .note("manifests are what runs on Kubernetes, on stacks of the module `eks`")
+            .into());
+    }
+    let manifests = workload::manifests(environment, workload, templates, &Facts::default())?;
+    let list = workload::list(&manifests);
+    match &args.out {
+        Some(folder) => write(context, &context.path(folder), name, &list)?,
+        None => context.view().raw(readable(&list).as_bytes()),
+    }
+    Ok(Done::Fine)
+}
+
+fn write(context: &Context, folder: &Path, name: &str, value: &Value) -> Result<(), Problem> {
+    let path = folder.join(format!("{name}.json"));
+    fs_err::create_dir_all(folder)
+        .and_then(|()| fs_err::write(&path, readable(value)))
+        .map_err(|error| {
+            let message = format!("cannot write {}: {}", path.display(), reason(&error));
+            Problem::error(codes::FILE_UNWRITABLE, message)
+        })?;
+    context.view().note(&format!("Wrote {}", path.display()));
+    Ok(())
+}
+
+fn is_workload_alone(environment: &Environment, name: &str) -> bool {
+    environment.workloads.contains_key(name) && !environment.stacks.contains_key(name)
+}
+
+/// The problem of a workload that the environment does not have.
+fn no_workload(environment: &Environment, name: &str) -> Problem {
+    let message = format!("{} has no workload `{name}`", environment.name);
+    let problem = Problem::error(codes::UNKNOWN_WORKLOAD, message);
+    let names: Vec<&str> = environment.workloads.keys().map(String::as_str).collect();
+    let problem = match names.as_slice() {
+        [] => problem.note("it has none"),
+        names => problem.note(format!("its workloads: {}", names.join(", "))),
+    };
+    match closest(name, names) {
+        Some(near) => problem.hint(format!("did you mean `{near}`?")),
+        None if environment.stacks.contains_key(name) => problem.hint(format!(
+            "`{name}` is a stack: mlinfra render {} {name}",
+            environment.name
+        )),
+        None => problem,
+    }
 }
 
 fn as_warning(mut problem: Problem) -> Problem {

@@ -10,7 +10,9 @@ use crate::clock::Clock;
 use crate::diagnostic::Problems;
 use crate::module::RenderedEnvironment;
 use crate::policy::judged;
+use crate::spec::Environment;
 use crate::view::report::{Validated, ValidatedEnvironment};
+use crate::workload::{self, Facts, Templates};
 
 /// Renders and checks the environments, and shows all their problems at once.
 pub fn run(context: &Context, args: &ValidateArgs) -> Outcome {
@@ -21,6 +23,7 @@ pub fn run(context: &Context, args: &ValidateArgs) -> Outcome {
         args.environments.clone()
     };
     let policy = project.policy()?;
+    let templates = project.manifests()?;
     let today = Clock::real().today();
     let mut problems = Problems::default();
     let mut environments = IndexMap::new();
@@ -31,6 +34,7 @@ pub fn run(context: &Context, args: &ValidateArgs) -> Outcome {
         match rendered {
             Ok((rendered, warnings)) => {
                 problems.extend(warnings);
+                problems.extend(manifests(&rendered.environment, &templates));
                 environments.insert(name, about(&rendered));
             }
             Err(found) => problems.extend(found),
@@ -56,6 +60,17 @@ pub fn run(context: &Context, args: &ValidateArgs) -> Outcome {
     }
 }
 
+/// What is wrong with the manifests of an environment's workloads.
+fn manifests(environment: &Environment, templates: &Templates) -> Problems {
+    let mut problems = Problems::default();
+    for workload in environment.workloads.values() {
+        if let Err(found) = workload::manifests(environment, workload, templates, &Facts::default()) {
+            problems.extend(found);
+        }
+    }
+    problems
+}
+
 fn about(rendered: &RenderedEnvironment) -> ValidatedEnvironment {
     ValidatedEnvironment {
         stacks: rendered.stacks.len(),
@@ -64,5 +79,6 @@ fn about(rendered: &RenderedEnvironment) -> ValidatedEnvironment {
             .values()
             .map(|stack| stack.document.resource_count())
             .sum(),
+        workloads: rendered.environment.workloads.len(),
     }
 }

@@ -47,6 +47,13 @@ codes! {
     WAIVER_UNUSED = 121, "a waiver that waives nothing";
     WAIVER_REASON = 122, "a waiver without a reason";
     MODULE_SOURCE = 123, "a module cannot be fetched from what is written";
+    WORKLOAD_VALUE = 124, "a value that a workload does not accept";
+    WORKLOAD_PLATFORM = 125, "a workload cannot run on such a stack";
+    WORKLOAD_SETTING = 126, "a setting that this workload does not have";
+    WORKLOAD_CONFLICT = 127, "settings of a workload do not go together";
+    WORKLOAD_IMAGE = 128, "an image that cannot be used";
+    WORKLOAD_MODEL = 129, "a model that cannot be found";
+    WORKLOAD_IDENTITY = 130, "a workload's service account has no rights in AWS";
 
     CONTRACT_INVALID = 201, "a module's contract is wrong";
     CONTRACT_UNKNOWN_KEY = 202, "a module's contract has a key that nothing reads";
@@ -77,6 +84,7 @@ codes! {
     PARAMETER_CONFLICT = 308, "a template uses a name that an input needs";
     RENDER_TOO_MUCH = 309, "rendering a template takes more than any stack needs";
     TEMPLATE_FILE = 310, "a template reads a file that is not there";
+    MANIFEST_INVALID = 311, "a manifest that Kubernetes would refuse";
 
     TEMPLATE_TOO_LARGE = 401, "a template is larger than CloudFormation takes";
     TEMPLATE_TOO_DEEP = 402, "a template nests too deeply";
@@ -284,6 +292,7 @@ codes! {
     NOT_FORMATTED_HERE = 1022, "a file of a kind that is not formatted";
     SCHEMA_STALE = 1023, "a schema file is out of date";
     PAGE_STALE = 1024, "a module's page is out of date";
+    UNKNOWN_WORKLOAD = 1025, "a workload that the environment does not have";
 
     SANDBOX_UNUSABLE = 1101, "the sandbox cannot be used";
 

@@ -10,7 +10,7 @@ use crate::diagnostic::{Source, Span};
 use crate::spec::{Entry, Value};
 
 /// Begins the path of built-in files in messages, so that nobody looks for them in the project.
-pub(super) const BUILT_IN: &str = "(built-in) ";
+pub const BUILT_IN: &str = "(built-in) ";
 
 /// A module: its contract and the template that it renders.
 #[derive(Debug, Clone)]

@@ -35,11 +35,12 @@ mod wiring;
 
 pub use anatomy::{Anatomy, Resource, anatomy};
 pub use catalogue::{Catalogue, FetchedPackage};
-pub use contract::{Contract, Field, Files, Origin, Output, Pattern, Price, Provider, Record, pascal};
+pub use contract::{BUILT_IN, Contract, Field, Files, Origin, Output, Pattern, Price, Provider, Record, pascal};
 pub use files::{BuiltInFile, built_in_files, module_files};
 pub use keys::{LAYOUT, layout};
 pub use origin::relocate;
 pub use parts::Part;
+pub use render::plain::{Plain, PlainDocument};
 pub use render::{attempt, render};
 pub use sample::{Sample, SampleOrigin, sample};
 pub use types::Type;

@@ -21,6 +21,7 @@ use crate::template::{self, Node};
 mod failures;
 mod interface;
 mod lengths;
+pub(super) mod plain;
 mod undefined;
 
 use lengths::Lengths;
@@ -86,42 +87,53 @@ fn compile<'a>(
         .map(|stack| (stack.contract.name.as_str(), stack.contract))
         .collect();
     for (name, contract) in contracts {
-        let template = &contract.template;
-        if !lines::is_markable(&template.text) {
-            let message = "a template may not contain the private-use characters U+E000 to U+E003";
-            problems.push(Problem::error(codes::TEMPLATE_SYNTAX, message).at(top(template), ""));
-            continue;
-        }
-        let marked = lines::mark(&template.text);
-        let misplaced = lines::misplaced(&template.text, &marked.tags);
-        for bytes in &misplaced {
-            problems.push(
-                Problem::error(
-                    codes::EXPRESSION_IN_TEXT,
-                    "this expression stands in the middle of a string",
-                )
-                .at(Span::new(template, bytes.clone()), "")
-                .note("every expression becomes a whole JSON value, quotes included")
-                .hint("build the whole string in the expression: {{ \"prefix-\" ~ name }}"),
-            );
-        }
-        if let Some(excess) = bounds::excess(&template.text, &marked.tags) {
-            problems.push(
-                Problem::error(codes::RENDER_TOO_MUCH, excess.message)
-                    .at(Span::new(template, excess.bytes), "")
-                    .hint(excess.hint),
-            );
-            continue;
-        }
-        match language.add_template_owned(name.to_owned(), marked.text.clone()) {
-            Ok(()) if misplaced.is_empty() => {
-                texts.insert(name, marked);
-            }
-            Ok(()) => {}
-            Err(error) => problems.push(failures::unreadable(&error, template, &marked)),
+        if let Some(marked) = prepare(&mut language, name, &contract.template, problems) {
+            texts.insert(name, marked);
         }
     }
     (language, texts)
+}
+
+/// Adds a template to the language; gives its marked text if nothing is wrong with it as it is written.
+fn prepare(
+    language: &mut minijinja::Environment<'static>,
+    name: &str,
+    template: &Arc<Source>,
+    problems: &mut Problems,
+) -> Option<Marked> {
+    if !lines::is_markable(&template.text) {
+        let message = "a template may not contain the private-use characters U+E000 to U+E003";
+        problems.push(Problem::error(codes::TEMPLATE_SYNTAX, message).at(top(template), ""));
+        return None;
+    }
+    let marked = lines::mark(&template.text);
+    let misplaced = lines::misplaced(&template.text, &marked.tags);
+    for bytes in &misplaced {
+        problems.push(
+            Problem::error(
+                codes::EXPRESSION_IN_TEXT,
+                "this expression stands in the middle of a string",
+            )
+            .at(Span::new(template, bytes.clone()), "")
+            .note("every expression becomes a whole JSON value, quotes included")
+            .hint("build the whole string in the expression: {{ \"prefix-\" ~ name }}"),
+        );
+    }
+    if let Some(excess) = bounds::excess(&template.text, &marked.tags) {
+        problems.push(
+            Problem::error(codes::RENDER_TOO_MUCH, excess.message)
+                .at(Span::new(template, excess.bytes), "")
+                .hint(excess.hint),
+        );
+        return None;
+    }
+    match language.add_template_owned(name.to_owned(), marked.text.clone()) {
+        Ok(()) => misplaced.is_empty().then_some(marked),
+        Err(error) => {
+            problems.push(failures::unreadable(&error, template, &marked));
+            None
+        }
+    }
 }
 
 /// What a stack is rendered from beside its own values.
@@ -210,22 +222,11 @@ fn one(stack: &WiredStack<'_>, known: &Known<'_>, marked: &Marked, problems: &mu
 /// Which template line names which input, and where the file gives it.
 fn origins(stack: &WiredStack<'_>, marked: &Marked) -> Origins {
     let template = &stack.contract.template;
-    let starts: Vec<usize> = std::iter::once(0)
-        .chain(template.text.match_indices('\n').map(|(at, _)| at + 1))
-        .collect();
-    let line_of = |at: usize| starts.partition_point(|start| *start <= at).saturating_sub(1);
-    let mut inputs: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     let is_input = |word: &str| stack.contract.inputs.contains_key(word);
-    for found in lines::uses(&template.text, &marked.tags, &is_input) {
-        let named = inputs.entry(line_of(found.bytes.start)).or_default();
-        if !named.contains(&found.input) {
-            named.push(found.input);
-        }
-    }
     Origins {
         template: Some(Arc::clone(template)),
         lines: Vec::new(),
-        inputs,
+        inputs: named_on_lines(template, marked, &is_input),
         values: stack.given.clone(),
         parts: stack
             .spec
@@ -236,6 +237,26 @@ fn origins(stack: &WiredStack<'_>, marked: &Marked) -> Origins {
             .collect(),
         resources: BTreeMap::new(),
     }
+}
+
+/// For each line of a template, which inputs it names.
+fn named_on_lines(
+    template: &Arc<Source>,
+    marked: &Marked,
+    is_input: &dyn Fn(&str) -> bool,
+) -> BTreeMap<usize, Vec<String>> {
+    let starts: Vec<usize> = std::iter::once(0)
+        .chain(template.text.match_indices('\n').map(|(at, _)| at + 1))
+        .collect();
+    let line_of = |at: usize| starts.partition_point(|start| *start <= at).saturating_sub(1);
+    let mut inputs: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    for found in lines::uses(&template.text, &marked.tags, is_input) {
+        let named = inputs.entry(line_of(found.bytes.start)).or_default();
+        if !named.contains(&found.input) {
+            named.push(found.input);
+        }
+    }
+    inputs
 }
 
 fn context(environment: &Environment, stack: &WiredStack<'_>, lengths: &Lengths) -> Value {

@@ -16,14 +16,13 @@ use super::contract::{Contract, Field};
 use super::types::Type;
 use super::typing::{Takes, plain};
 use super::{Catalogue, keys};
-use crate::spec::keys::{FILE, Key, Kind, MAX_TAGS, Named, Rest, STACK};
+pub(super) use crate::spec::keys::SECRET;
+use crate::spec::keys::{FILE, Key, Kind, MAX_TAGS, Named, Rest, STACK, Strings};
 use crate::spec::{Data, Value};
 
 const DRAFT: &str = "http://json-schema.org/draft-07/schema#";
 /// `typing::reference` decides.
 const REFERENCE: &str = r"^\$\{\s*[a-z][a-z0-9-]*\.[a-z][a-z0-9_]*\s*\}$";
-/// `typing::is_secret_reference` decides.
-pub(super) const SECRET: &str = r"^(\{\{resolve:(secretsmanager|ssm-secure):[^\n{]*\}\}|arn:[^:]*:secretsmanager:[^:]*:[0-9]{12}:secret[\s\S]*|arn:[^:]*:ssm:[^:]*:[0-9]{12}:parameter[\s\S]*)$";
 /// `Place::arn` decides.
 const ARN: &str = r"^arn:aws[^:]*:[^:]+:[^:]*:([0-9]{12}|aws)?:[\s\S]";
 /// `Place::cidr` decides, and refuses networks whose host bits are set too.
@@ -129,6 +128,14 @@ fn of_key(key: &Key, given: Given) -> Json {
         Kind::Choice(choices) => json!({ "type": "string", "enum": choices }),
         Kind::Boolean => json!({ "type": "boolean" }),
         Kind::Number => json!({ "type": "number" }),
+        Kind::Within(least, greatest) => json!({ "type": "number", "minimum": least, "maximum": greatest }),
+        Kind::Whole(least, greatest) => json!({ "type": "integer", "minimum": least, "maximum": greatest }),
+        Kind::TextOrWhole => json!({ "type": ["string", "integer"] }),
+        Kind::Strings(Strings { name, value }) => json!({
+            "type": "object",
+            "propertyNames": { "pattern": name },
+            "additionalProperties": text(value),
+        }),
         Kind::Texts(pattern) => json!({
             "anyOf": [text(Some(pattern)), { "type": "array", "items": text(Some(pattern)) }],
         }),

@@ -20,7 +20,7 @@ use modules::modules;
 use tags::tags;
 use target::target;
 use waivers::waivers;
-use workloads::workloads;
+use workloads::{Around, workloads};
 
 /// The smallest environment file.
 const LEAST: &str = "[project]\nname = \"my-project\"\n\n[environment]\naccount = \"111122223333\"\nregion = \"us-east-1\"\n\n[stacks.network]\nmodule = \"vpc\"";
@@ -57,7 +57,13 @@ pub(super) fn environment(name: &str, table: &Table, sources: Vec<Arc<Source>>) 
     let tags = tags(table, &mut problems);
     let modules = modules(table, &mut problems);
     let stacks = stacks(table, &missing, &mut problems);
-    let workloads = workloads(table, &stacks, &mut problems);
+    let prefix = format!("{}-{name}", project.as_ref().map_or("", |project| &project.value));
+    let around = Around {
+        stacks: &stacks,
+        protect: target.as_ref().is_some_and(|target| target.protect),
+        prefix: &prefix,
+    };
+    let workloads = workloads(table, around, &mut problems);
     let waivers = waivers(table, &stacks, &mut problems);
     if let Some(project) = &project {
         for stack in stacks.values() {

@@ -139,7 +139,8 @@ fn wrong_type<T>(key: &str, entry: &Entry, expected: &str, problems: &mut Proble
     None
 }
 
-fn wrong_value(key: &str, value: &super::Value, expected: &str, problems: &mut Problems) {
+/// Says that a value is of the wrong type; `key` may be a phrase that holds the key in backticks.
+pub(super) fn wrong_value(key: &str, value: &super::Value, expected: &str, problems: &mut Problems) {
     let is_item = key.contains('`');
     let what = if is_item { key.to_owned() } else { format!("`{key}`") };
     let assign = if is_item { String::new() } else { format!("{key} = ") };

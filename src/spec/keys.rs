@@ -1,6 +1,10 @@
 //! Which keys the files of a project have: one table that the checker, the formatter and the JSON Schema all read, so
 //! that none of them knows a key that the others do not.
 
+mod workload;
+
+pub use workload::{AUTOSCALING, IMAGE, INGRESS, MODEL, PROBES, STREAM, TOLERATION, WORKLOAD};
+
 /// A key of a table.
 #[derive(Debug, Clone, Copy)]
 pub struct Key {
@@ -29,6 +33,12 @@ pub enum Kind {
     Boolean,
     /// A number, whole or not.
     Number,
+    /// A number, whole or not, from the first to the second.
+    Within(f64, f64),
+    /// A whole number from the first to the second.
+    Whole(i64, i64),
+    /// A string or a whole number: a version that may be either.
+    TextOrWhole,
     /// One string or an array of them, each matching the pattern.
     Texts(&'static str),
     /// An array of values of any type.
@@ -37,6 +47,8 @@ pub enum Kind {
     Any,
     /// The tags of a stack: a table of strings.
     Tags,
+    /// A table of strings under names of the author's choice.
+    Strings(Strings),
     /// A day, as TOML writes it.
     Date,
     /// A table with these keys and no others.
@@ -60,6 +72,15 @@ pub struct Named {
     pub rest: Rest,
 }
 
+/// A table of strings: `env = { LOG_LEVEL = "info" }`.
+#[derive(Debug, Clone, Copy)]
+pub struct Strings {
+    /// What the names match.
+    pub name: &'static str,
+    /// What the strings match; anything if none.
+    pub value: Option<&'static str>,
+}
+
 /// What a table does with keys that are not in its list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rest {
@@ -67,8 +88,6 @@ pub enum Rest {
     Refused,
     /// They are the inputs of the module that the table names.
     Inputs,
-    /// They are taken as they are.
-    Taken,
 }
 
 impl Key {
@@ -136,6 +155,9 @@ const BUCKET: &str = "^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$";
 /// "Naming rules", Amazon DynamoDB Developer Guide.
 const TABLE: &str = "^[A-Za-z0-9_.-]{3,255}$";
 
+/// What stands for a secret; `secret::is_reference` decides.
+pub const SECRET: &str = r"^(\{\{resolve:(secretsmanager|ssm-secure):[^\n{]*\}\}|arn:[^:]*:secretsmanager:[^:]*:[0-9]{12}:secret[\s\S]*|arn:[^:]*:ssm:[^:]*:[0-9]{12}:parameter[\s\S]*)$";
+
 /// Tags that mlinfra puts on every stack itself: project, environment, stack, module.
 pub const OWN_TAGS: usize = 4;
 /// "Tag naming limits", CloudFormation: at most 50 tags a stack.
@@ -187,7 +209,7 @@ pub const FILE: &[Key] = &[
             what: "workload",
             name: NAME,
             keys: WORKLOAD,
-            rest: Rest::Taken,
+            rest: Rest::Refused,
         }),
         "What `mlinfra ship` builds, pushes and rolls out, by name.",
     ),
@@ -285,19 +307,6 @@ pub const STACK: &[Key] = &[Key::new(
 )
 .required()
 .example("\"vpc\"")];
-
-/// `[workloads.NAME]`.
-pub const WORKLOAD: &[Key] = &[
-    Key::new(
-        "kind",
-        Kind::Choice(&["api", "batch", "stream"]),
-        "Whether it answers requests, works through a batch and ends, or follows a stream.",
-    )
-    .required(),
-    Key::new("on", Kind::Text(Some(NAME)), "The stack that it runs on.")
-        .required()
-        .example("\"cluster\""),
-];
 
 /// `[[waivers]]`.
 pub const WAIVER: &[Key] = &[

@@ -84,8 +84,8 @@ pub struct Environment {
     pub modules: IndexMap<String, Fetched>,
     /// `[stacks.*]`, in the order of the files.
     pub stacks: IndexMap<String, StackSpec>,
-    /// `[workloads.*]`, kept for shipping.
-    pub workloads: IndexMap<String, WorkloadSpec>,
+    /// `[workloads.*]`: what runs on the stacks, in the order of the files.
+    pub workloads: IndexMap<String, Workload>,
     /// `[[waivers]]`: findings of the policy that are accepted for a while.
     pub waivers: Vec<Waiver>,
     /// Every text that was read, the environment's own file first.
@@ -161,19 +161,6 @@ pub struct StackSpec {
     pub inputs: IndexMap<String, Entry>,
 }
 
-/// `[workloads.NAME]`: parsed, its parts kept for shipping.
-#[derive(Debug, Clone)]
-pub struct WorkloadSpec {
-    /// The workload's name and where its table stands.
-    pub name: Spanned<String>,
-    /// `api`, `batch` or `stream`.
-    pub kind: Spanned<String>,
-    /// The stack that it runs on.
-    pub on: Spanned<String>,
-    /// Everything else in the table.
-    pub settings: IndexMap<String, Entry>,
-}
-
 /// One of `[[waivers]]`: a rule of the policy that does not hold somewhere, why, and until when.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Waiver {
@@ -190,18 +177,22 @@ pub struct Waiver {
 }
 
 mod check;
+mod conform;
 pub(crate) mod field;
 pub mod format;
 pub mod keys;
 mod load;
 mod mistakes;
+pub(crate) mod secret;
 pub(crate) mod syntax;
 #[cfg(test)]
 mod tests;
+pub mod workload;
 
 pub(crate) use check::is_name;
 pub(crate) use load::of_table;
 pub use load::{digest, load};
+pub use workload::Workload;
 
 impl Environment {
     /// SHA-256 over everything that was read, lower-case hex.

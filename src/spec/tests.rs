@@ -38,7 +38,7 @@ module = "eks"
 [workloads.scorer]
 kind = "api"
 on = "cluster"
-image = { context = "." }
+image = { reference = "ghcr.io/acme/scorer:1" }
 "#;
 
 fn load_files(files: &[(&str, &str)]) -> Result<Environment, Problems> {
@@ -100,8 +100,8 @@ fn tables_merge_deeply_arrays_replace_and_the_later_file_wins() {
     assert_eq!(environment.backend.table, "scoring-mlinfra-locks");
     assert_eq!(environment.stack_name("network"), "scoring-dev-network");
     assert_eq!(
-        environment.workloads["scorer"].settings.keys().collect::<Vec<_>>(),
-        ["image"]
+        environment.workloads["scorer"].image,
+        super::workload::Image::Reference("ghcr.io/acme/scorer:1".to_owned())
     );
     let paths: Vec<_> = environment.sources.iter().map(|source| source.path.as_str()).collect();
     assert_eq!(paths, ["environments/dev.toml", "environments/common.toml"]);
@@ -223,7 +223,8 @@ on = "clustr"
             "MLI0109 environments/dev.toml:11:9 `Web_App` cannot be the name of a stack | for example: web-app",
             "MLI0105 environments/dev.toml:12:10 `module` must be a string, this is a whole number | put it in quotes: \
              module = \"3\"",
-            "MLI0113 environments/dev.toml:15:8 a workload cannot be `app` | did you mean `api`?",
+            "MLI0106 environments/dev.toml:14:12 the workload `scorer` has no `image` | for example: image = { context = \".\" }",
+            "MLI0113 environments/dev.toml:15:8 `kind` cannot be `app` | did you mean `api`?",
             "MLI0115 environments/dev.toml:16:6 there is no stack `clustr` | there are `network`, `Web_App`",
         ]
     );

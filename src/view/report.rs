@@ -26,6 +26,8 @@ pub struct ValidatedEnvironment {
     pub stacks: usize,
     /// How many resources in all of them.
     pub resources: usize,
+    /// How many workloads run on them.
+    pub workloads: usize,
 }
 
 /// What `lint` looked at.

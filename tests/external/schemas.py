@@ -17,7 +17,7 @@ MLINFRA = os.environ["MLINFRA_BINARY"]
 
 # Problems that one file shows by itself: keys, types, choices and forms. The others take a second file, a second
 # stack, arithmetic or AWS.
-VISIBLE = {"MLI0104", "MLI0105", "MLI0107", "MLI0113", "MLI0202", "MLI0203", "MLI0204", "MLI0206"}
+VISIBLE = {"MLI0104", "MLI0105", "MLI0107", "MLI0113", "MLI0124", "MLI0202", "MLI0203", "MLI0204", "MLI0206"}
 
 ENVIRONMENT = """
 [project]
@@ -38,6 +38,7 @@ instance_types = ["m6i.large"]
 [workloads.scorer]
 kind = "api"
 on = "cluster"
+image = { reference = "ghcr.io/acme/scorer:1" }
 """
 
 CONTRACT = """
@@ -112,6 +113,20 @@ WRONG_ENVIRONMENTS = [
     (["workloads", "scorer", "kind"], "web"),
     (["workloads", "scorer", "on"], ["cluster"]),
     (["workloads", "Scorer"], {}),
+    (["workloads", "scorer", "replica"], 2),
+    (["workloads", "scorer", "replicas"], "2"),
+    (["workloads", "scorer", "replicas"], 1001),
+    (["workloads", "scorer", "cpu"], 500),
+    (["workloads", "scorer", "memory"], "2 GB"),
+    (["workloads", "scorer", "port"], 80),
+    (["workloads", "scorer", "image"], "scorer:1"),
+    (["workloads", "scorer", "image", "contxt"], "."),
+    (["workloads", "scorer", "env"], {"log-level": "info"}),
+    (["workloads", "scorer", "env"], {"LEVEL": 3}),
+    (["workloads", "scorer", "probes"], {"path": "ping"}),
+    (["workloads", "scorer", "autoscaling"], {"min": 0, "max": 3, "target_cpu": 70}),
+    (["workloads", "scorer", "tolerations"], [{"value": "ml"}]),
+    (["workloads", "scorer", "grace_period"], "one minute"),
     (["waivers"], {"rule": "x"}),
     (["waivers"], [{"rule": "x", "reason": "y"}]),
     (["waivers"], [{"rule": "x", "reason": " ", "expires": "2027-06-30"}]),
@@ -130,7 +145,11 @@ RIGHT_ENVIRONMENTS = [
     (["stacks", "network", "availability_zones"], "${other.count}"),
     (["stacks", "network", "zone_names"], ["${other.zone}", "us-east-1a"]),
     (["stacks", "cluster", "subnets"], ["${network.a}", "subnet-2"]),
-    (["workloads", "scorer", "image"], {"context": "."}),
+    (["workloads", "scorer", "image"], {"reference": "ghcr.io/acme/scorer@sha256:" + "0" * 64}),
+    (["workloads", "scorer", "autoscaling"], {"min": 1, "max": 3, "target_requests": 2.5}),
+    (["workloads", "scorer", "tolerations"], [{"key": "team", "value": "ml", "effect": "NoExecute"}]),
+    (["workloads", "scorer", "args"], ["serve"]),
+    (["workloads", "scorer", "node_selector"], {"karpenter.sh/capacity-type": "spot"}),
     (["waivers"], [{"rule": "x", "stack": "network", "reason": "y", "expires": "2027-06-30"}]),
     (["project"], None),
     (["environment"], None),

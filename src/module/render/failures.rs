@@ -80,22 +80,14 @@ pub(super) fn render_problem(
 ) -> Option<Problem> {
     let template = &stack.contract.template;
     let span = place(error, template, marked);
-    // An error raised inside of a filter or function arrives as the source of another.
-    let mut details = vec![detail(error)];
-    let mut inner = std::error::Error::source(error);
-    while let Some(cause) = inner {
-        details.push(cause.to_string());
-        inner = cause.source();
-    }
+    let details = details(error);
     let unknown = details.iter().find(|text| text.contains(jinja::DEFERRED));
     if let Some(wire) = unknown.and_then(|text| wire_behind(text, stack, &span, origins)) {
         let told = wire.takes != Takes::List || lengths.is_rendered(wire);
         return told.then(|| deferred_problem(wire, span, origins, lengths));
     }
     let name = &stack.spec.name.value;
-    let refused = details
-        .iter()
-        .find_map(|text| text.split_once(jinja::REFUSED).map(|(_, message)| message));
+    let refused = refused(&details);
     let file = details.iter().find_map(|text| jinja::files::asked_for(text));
     let problem = if unknown.is_some() {
         let message = format!("`{name}`: a value has the private-use character U+E002");
@@ -103,12 +95,8 @@ pub(super) fn render_problem(
     } else if let Some(path) = file {
         jinja::files::problem(name, path, &stack.contract.files)
     } else if details.iter().any(|text| jinja::is_too_much(text)) {
-        let message = format!("`{name}`: the template does more than any stack needs");
-        Problem::error(codes::RENDER_TOO_MUCH, message)
-            .note("a rendering may take a million steps and write 16 MiB; macros nest some ten deep")
-            .hint("look for a loop over a large range, a macro that calls itself, or a text that keeps doubling")
+        too_much(name)
     } else if let Some(message) = refused {
-        let message = message.split(" (in ").next().unwrap_or(message);
         Problem::error(codes::REFUSED_BY_TEMPLATE, format!("`{name}`: {message}"))
     } else if error.kind() == minijinja::ErrorKind::UndefinedError {
         return Some(with_inputs(
@@ -117,14 +105,7 @@ pub(super) fn render_problem(
             origins,
         ));
     } else {
-        let problem = Problem::error(
-            codes::RENDER_FAILED,
-            format!("`{name}` cannot be rendered: {}", details.join(": ")),
-        );
-        match details.iter().find_map(|detail| jinja::suggestion(detail)) {
-            Some(hint) => problem.hint(hint),
-            None => problem,
-        }
+        failed(name, &details)
     };
     if refused.is_none() {
         return Some(with_inputs(problem.at(span.clone(), ""), &span, origins));
@@ -151,6 +132,41 @@ pub(super) fn render_problem(
     let (labels, _) = input_labels(origins, &lines, &part_of);
     problem.labels.extend(labels);
     Some(problem)
+}
+
+/// What an error says, and what caused it: one raised inside of a filter or function is the source of another.
+pub(super) fn details(error: &minijinja::Error) -> Vec<String> {
+    let mut details = vec![detail(error)];
+    let mut inner = std::error::Error::source(error);
+    while let Some(cause) = inner {
+        details.push(cause.to_string());
+        inner = cause.source();
+    }
+    details
+}
+
+/// What a template says with `fail`.
+pub(super) fn refused(details: &[String]) -> Option<&str> {
+    let message = details.iter().find_map(|text| text.split_once(jinja::REFUSED))?.1;
+    Some(message.split(" (in ").next().unwrap_or(message))
+}
+
+pub(super) fn too_much(name: &str) -> Problem {
+    let message = format!("`{name}`: the template does more than any stack needs");
+    Problem::error(codes::RENDER_TOO_MUCH, message)
+        .note("a rendering may take a million steps and write 16 MiB; macros nest some ten deep")
+        .hint("look for a loop over a large range, a macro that calls itself, or a text that keeps doubling")
+}
+
+pub(super) fn failed(name: &str, details: &[String]) -> Problem {
+    let problem = Problem::error(
+        codes::RENDER_FAILED,
+        format!("`{name}` cannot be rendered: {}", details.join(": ")),
+    );
+    match details.iter().find_map(|detail| jinja::suggestion(detail)) {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    }
 }
 
 /// The reference that a detail is about. Filters may have changed its name on its way here: `vpc_id|upper`.
@@ -207,7 +223,7 @@ fn detail(error: &minijinja::Error) -> String {
 }
 
 /// Where a template failed, in the author's text.
-fn place(error: &minijinja::Error, template: &Arc<Source>, marked: &Marked) -> Span {
+pub(super) fn place(error: &minijinja::Error, template: &Arc<Source>, marked: &Marked) -> Span {
     let line = error.line().map_or(0, |line| line.saturating_sub(1));
     let whole = line_span(template, line);
     match error.range() {

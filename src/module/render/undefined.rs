@@ -5,30 +5,35 @@
 //! while rendering.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::super::contract::Contract;
 use super::super::lines::{Kind, Marked, Tag};
 use super::super::{read, types, wiring};
-use crate::diagnostic::{Problem, Problems, Span, closest, codes};
+use crate::diagnostic::{Problem, Problems, Source, Span, closest, codes};
 
 /// A problem for every name that nothing defines, at the first place that uses it.
 pub(super) fn check(stack: &str, contract: &Contract, marked: &Marked) -> Problems {
-    let bound = bound(contract, marked);
+    names(&contract.template, marked)
+        .into_iter()
+        .filter(|span| {
+            let name = span.text();
+            !contract.inputs.contains_key(name) && !read::CONTEXT.contains(&name)
+        })
+        .map(|span| problem(stack, &span, contract))
+        .collect()
+}
+
+/// The names that a template uses and does not define itself, each at its first place.
+pub(super) fn names(template: &Arc<Source>, marked: &Marked) -> Vec<Span> {
+    let bound = bound(&template.text, marked);
     let mut seen = BTreeSet::new();
-    let mut problems = Problems::default();
-    for tag in &marked.tags {
-        for span in used(tag, contract) {
-            let name = span.text().to_owned();
-            let is_defined = bound.contains(&name)
-                || contract.inputs.contains_key(&name)
-                || read::CONTEXT.contains(&name.as_str())
-                || LANGUAGE.contains(&name.as_str());
-            if !is_defined && seen.insert(name) {
-                problems.push(problem(stack, &span, contract));
-            }
-        }
-    }
-    problems
+    let used = marked.tags.iter().flat_map(|tag| used(tag, template));
+    used.filter(|span| {
+        let name = span.text();
+        !bound.contains(name) && !LANGUAGE.contains(&name) && seen.insert(name.to_owned())
+    })
+    .collect()
 }
 
 /// Words of the language that are no names.
@@ -62,10 +67,10 @@ const OTHERS: [&str; 9] = [
 ];
 
 /// The names that statements of the template give values to, wherever that is.
-fn bound(contract: &Contract, marked: &Marked) -> BTreeSet<String> {
+fn bound(text: &str, marked: &Marked) -> BTreeSet<String> {
     let mut bound = BTreeSet::new();
     for tag in marked.tags.iter().filter(|tag| !tag.expression) {
-        let words = words(tag, contract);
+        let words = words(tag, text);
         let sign = match words.first() {
             Some(&"for") => "in",
             Some(&"set") => "=",
@@ -79,15 +84,14 @@ fn bound(contract: &Contract, marked: &Marked) -> BTreeSet<String> {
     bound
 }
 
-fn words<'c>(tag: &Tag, contract: &'c Contract) -> Vec<&'c str> {
-    let text = &contract.template.text;
+fn words<'c>(tag: &Tag, text: &'c str) -> Vec<&'c str> {
     let word = |bytes: std::ops::Range<usize>| text.get(bytes).unwrap_or_default();
     tag.tokens.iter().map(|token| word(token.bytes.clone())).collect()
 }
 
 /// Where a tag uses a name: no attribute, filter, test, function or keyword of a call.
-fn used(tag: &Tag, contract: &Contract) -> Vec<Span> {
-    let words = words(tag, contract);
+fn used(tag: &Tag, template: &Arc<Source>) -> Vec<Span> {
+    let words = words(tag, &template.text);
     let first = words.first().copied().unwrap_or_default();
     if !tag.expression && (OTHERS.contains(&first) || first.starts_with("end")) {
         return Vec::new();
@@ -105,7 +109,7 @@ fn used(tag: &Tag, contract: &Contract) -> Vec<Span> {
             && !matches!(before, "." | "|")
             && !matches!(word(Some(index + 1)), "(" | "=");
         if is_name {
-            found.push(Span::new(&contract.template, token.bytes.clone()));
+            found.push(Span::new(template, token.bytes.clone()));
         }
     }
     found

@@ -11,7 +11,7 @@ use crate::spec::{Data, Value, field};
 impl Place<'_> {
     pub(super) fn text(&mut self, text: &str, value: &Value) -> Option<Resolved> {
         if self.field.secret && !is_secret_reference(text) {
-            self.problems.push(secret_problem(&self.path, value));
+            self.problems.push(secret_problem(&self.path, &value.span));
             return None;
         }
         #[expect(clippy::cast_precision_loss, reason = "no string here has 2^53 characters")]

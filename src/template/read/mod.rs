@@ -45,11 +45,31 @@ pub fn read(source: &Arc<Source>) -> Result<Document, Problems> {
         .hint("split the stack into two modules");
         return Err(Problems(vec![problem]));
     }
+    let root = value(source)?;
+    match root.value {
+        NodeValue::Map(_) => Ok(Document {
+            source: Arc::clone(source),
+            root,
+        }),
+        _ => Err(Problem::error(
+            codes::TEMPLATE_SYNTAX,
+            "a template is a mapping with a `Resources` section",
+        )
+        .at(root.span, format!("this is {}", describe(&root.value)))
+        .into()),
+    }
+}
+
+/// Reads any one value, in YAML or JSON, as [`read`] does.
+///
+/// # Errors
+/// As [`read`].
+pub fn value(source: &Arc<Source>) -> Result<Node, Problems> {
     let is_json = source
         .text
         .trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n'])
         .starts_with('{');
-    let (root, mut problems) = if is_json {
+    let (root, problems) = if is_json {
         match json::read(source) {
             (None, wrong_json) => match yaml::read(source) {
                 (Some(root), problems) => (Some(root), problems),
@@ -61,28 +81,13 @@ pub fn read(source: &Arc<Source>) -> Result<Document, Problems> {
         yaml::read(source)
     };
     match root {
-        Some(root) if problems.0.is_empty() => match root.value {
-            NodeValue::Map(_) => Ok(Document {
-                source: Arc::clone(source),
-                root,
-            }),
-            _ => {
-                problems.push(
-                    Problem::error(
-                        codes::TEMPLATE_SYNTAX,
-                        "a template is a mapping with a `Resources` section",
-                    )
-                    .at(root.span, format!("this is {}", describe(&root.value))),
-                );
-                Err(problems)
-            }
-        },
+        Some(root) if problems.0.is_empty() => Ok(root),
         _ => Err(problems),
     }
 }
 
 /// "a list", "a string", …: how a value is named in messages.
-pub(super) fn describe(value: &NodeValue) -> &'static str {
+pub fn describe(value: &NodeValue) -> &'static str {
     match value {
         NodeValue::Null => "null",
         NodeValue::Boolean(_) => "a boolean",

@@ -81,8 +81,12 @@ impl View for Human {
     fn validated(&self, validated: &Validated, warnings: &Problems) {
         self.problems(warnings);
         for (name, found) in &validated.environments {
+            let workloads = match found.workloads {
+                0 => String::new(),
+                some => format!(", {}", count(some, "workload")),
+            };
             self.printer.data(&format!(
-                "{} {}: {}, {}",
+                "{} {}: {}, {}{workloads}",
                 paint(ADD, "✓"),
                 paint(NAME, name),
                 count(found.stacks, "stack"),
