@@ -49,7 +49,8 @@ fn walk(template: &Template, node: &Node, problems: &mut Problems) {
         (NodeValue::List(items), _) => items.iter().for_each(|item| walk(template, item, problems)),
         (NodeValue::Map(entries), _) => entries
             .iter()
-            .filter(|(key, _, _)| !REPLACED_LATER.contains(&key.as_str()))
+            // A function with keys beside it is told as that.
+            .filter(|(key, _, _)| key != "Fn::Sub" && !REPLACED_LATER.contains(&key.as_str()))
             .for_each(|(_, _, value)| walk(template, value, problems)),
         _ => {}
     }

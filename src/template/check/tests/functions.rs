@@ -113,6 +113,17 @@ fn a_mapping_is_not_looked_up_by_what_a_resource_gives() {
 }
 
 #[test]
+fn a_function_with_keys_beside_it_is_told_once() {
+    let text = of(
+        "P: {Type: String}",
+        "AWS::SNS::Topic",
+        "{TopicName: {'Fn::Sub': 'x-${AWS::Region}', Extra: 1}}",
+    );
+    let found = found(&text);
+    assert!(found.len() == 1 && found[0].starts_with("0435"), "{found:?}");
+}
+
+#[test]
 fn a_variable_in_a_text_needs_sub() {
     let text = of(
         "P: {Type: String}",
