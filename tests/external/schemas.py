@@ -17,7 +17,7 @@ MLINFRA = os.environ["MLINFRA_BINARY"]
 
 # Problems that one file shows by itself: keys, types, choices and forms. The others take a second file, a second
 # stack, arithmetic or AWS.
-VISIBLE = {"MLI0104", "MLI0105", "MLI0107", "MLI0113", "MLI0124", "MLI0202", "MLI0203", "MLI0204", "MLI0206"}
+VISIBLE = {"MLI0104", "MLI0105", "MLI0107", "MLI0113", "MLI0202", "MLI0203", "MLI0204", "MLI0206"}
 
 ENVIRONMENT = """
 [project]
