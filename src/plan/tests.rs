@@ -634,7 +634,10 @@ fn changing(logical_id: &str, replacement: Replacement) -> Drawn {
             action: ResourceAction::Modify,
             replacement,
             properties: Vec::new(),
+            leaves: None,
+            protection: None,
         }],
+        unread: false,
     }
 }
 
