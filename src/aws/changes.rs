@@ -6,7 +6,7 @@ use aws_sdk_cloudformation::types::{
 };
 
 use super::cloudformation::Change;
-use crate::plan::{PropertyChange, Replacement, ResourceAction, ResourceChange};
+use crate::plan::{Leaves, PropertyChange, Replacement, ResourceAction, ResourceChange};
 
 /// What CloudFormation writes in place of a value that it cannot know yet.
 const KNOWN_AFTER_APPLY: &str = "{{changeSet:KNOWN_AFTER_APPLY}}";
@@ -44,6 +44,12 @@ pub(super) fn resource_change(change: &Change) -> ResourceChange {
         action,
         replacement,
         properties,
+        leaves: match change.policy_action() {
+            Some(PolicyAction::Retain | PolicyAction::ReplaceAndRetain) => Some(Leaves::Resource),
+            Some(PolicyAction::Snapshot | PolicyAction::ReplaceAndSnapshot) => Some(Leaves::Snapshot),
+            _ => None,
+        },
+        protection: None,
     }
 }
 

@@ -7,7 +7,7 @@ use super::check;
 use super::outcome::Failure;
 use crate::aws::cloudformation::{self, Since, StackEvent};
 use crate::clock::Clock;
-use crate::diagnostic::Problem;
+use crate::diagnostic::{Problem, codes};
 use crate::engine::event::Outcome;
 use crate::engine::{Options, Stop};
 use crate::module::RenderedEnvironment;
@@ -132,7 +132,11 @@ impl World {
     async fn operate(&mut self, rendered: &RenderedEnvironment, kind: Kind, stack: &str) -> Result<Went, Problem> {
         self.snapshots |= rendered.stacks.values().any(check::ends_in_snapshots);
         let (plan, deployed) = self.account.plan(rendered, kind).await?;
-        let refused = guards(&plan, &consents(&plan));
+        let mut refused = guards(&plan, &consents(&plan));
+        if kind == Kind::Destroy {
+            // A case may protect its resources, and clearing up after it is no claim of its: the sandbox says what holds.
+            refused.0.retain(|problem| problem.code != codes::DELETION_PROTECTED);
+        }
         if refused.has_errors() {
             return Ok(Went::Wrong(
                 refused.into_iter().map(|problem| Failure::told("", problem)).collect(),

@@ -8,7 +8,7 @@ use super::prompt::{Question, ask};
 use super::world::{Need, World};
 use super::{Done, Outcome};
 use crate::cli::DestroyArgs;
-use crate::diagnostic::codes;
+use crate::diagnostic::{Problem, Severity, codes};
 use crate::engine::{self, Options};
 use crate::plan::{self, Consents, Kind, Plan};
 
@@ -48,6 +48,11 @@ async fn consent(context: &Context, args: &DestroyArgs, plan: &Plan) -> Result<(
         .0
         .iter()
         .any(|problem| problem.code == codes::DESTROY_UNCONFIRMED);
+    // What cannot be agreed to is told before anything is asked, and together with what else is missing.
+    let refused = |problem: &Problem| problem.severity == Severity::Error && problem.code != codes::DESTROY_UNCONFIRMED;
+    if guards.0.iter().any(refused) {
+        return refuse(context, guards);
+    }
     if unconfirmed && !args.yes && args.confirm.is_none() {
         let flag = format!("--confirm={} --yes", plan.environment);
         let question = Question {

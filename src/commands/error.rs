@@ -52,9 +52,11 @@ impl Kind {
         match code {
             codes::PLAN_STALE | codes::PLAN_APPLIED | codes::STATE_MOVED | codes::STATE_FENCED => Self::PlanStale,
             codes::LOCK_HELD => Self::LockHeld,
-            codes::WRONG_ACCOUNT | codes::DESTROY_UNCONFIRMED | codes::STATEFUL_LOSS | codes::UNSEEN_CHANGE => {
-                Self::Guarded
-            }
+            codes::WRONG_ACCOUNT
+            | codes::DESTROY_UNCONFIRMED
+            | codes::STATEFUL_LOSS
+            | codes::DELETION_PROTECTED
+            | codes::UNSEEN_CHANGE => Self::Guarded,
             // The rules of the policy; those after them are about rules that are written wrongly.
             codes::WAIVER_EXPIRED | Code(500..=590) => Self::Guarded,
             // What the account cannot do is not even tried.

@@ -16,7 +16,7 @@ use crate::lock::{self, Holder, Lease, LockError, News, Wait};
 use crate::plan::{Current, Moved, Plan, verify_against};
 use crate::state::{self, OperationKind, OperationRecord};
 use crate::view::progress::follow;
-use crate::view::report::{Ending, StackEnding, Summary, outcome_name};
+use crate::view::report::{Ending, StackEnding, Summary, Unmanaged, outcome_name};
 
 /// Carries out `plan` in `world` and shows how it goes and ends.
 pub async fn carry_out(context: &Context, world: &World, plan: &Plan, options: Options) -> Outcome {
@@ -291,6 +291,7 @@ fn report(context: &Context, plan: &Plan, run: &Run, seconds: u64) -> Outcome {
         seconds,
         stacks: stacks.collect(),
         outputs: outputs.collect(),
+        unmanaged: unmanaged(plan, &run.summary),
         next,
     });
     match result {
@@ -300,6 +301,25 @@ fn report(context: &Context, plan: &Plan, run: &Run, seconds: u64) -> Outcome {
         // A guard that stopped all of it has a code of its own.
         Ending::Failed => Err(CommandError::told(CommandError::from(problems).kind)),
     }
+}
+
+/// What the stacks that came out as planned left behind.
+fn unmanaged(plan: &Plan, summary: &engine::Summary) -> Vec<Unmanaged> {
+    let done = |name: &str| {
+        let mut ends = summary.stacks.iter().filter(|stack| stack.stack == name);
+        ends.any(|stack| matches!(stack.outcome, event::Outcome::Done))
+    };
+    let stacks = plan.stacks.iter().filter(|stack| done(&stack.name));
+    stacks
+        .flat_map(|stack| stack.changes.iter().map(move |change| (stack, change)))
+        .filter(|(_, change)| change.leaves_it_behind())
+        .map(|(stack, change)| Unmanaged {
+            stack: stack.name.clone(),
+            logical_id: change.logical_id.clone(),
+            resource_type: change.resource_type.clone(),
+            physical_id: change.physical_id.clone(),
+        })
+        .collect()
 }
 
 /// What the user typed for this kind of plan.

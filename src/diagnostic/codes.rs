@@ -234,9 +234,10 @@ codes! {
     UNKNOWN_RULE = 593, "a rule that does not exist";
 
     DESTROY_UNCONFIRMED = 601, "a protected environment is not destroyed without its name";
-    STATEFUL_LOSS = 602, "a change would lose data";
+    STATEFUL_LOSS = 602, "a change would lose data or leave it behind";
     PLAN_UNREADABLE = 603, "a saved plan cannot be read";
     PLAN_STALE = 604, "something moved since the plan was made";
+    DELETION_PROTECTED = 605, "a resource refuses to be deleted";
 
     LOCK_HELD = 700, "the lock is held by somebody else";
     LOCK_TABLE_MISSING = 701, "the lock table does not exist";

@@ -15,11 +15,12 @@ use crate::diagnostic::{Problem, Source, codes};
 use crate::module::{RenderedEnvironment, RenderedStack};
 use crate::plan::{
     Deployed, Draft, Drawn, Inputs, LiveStack, Phase, Plan, Recorded, Replacement, ResourceAction, ResourceChange,
-    Side, Wanted, What, fill_in, lacks_values, phase,
+    Side, Wanted, What, fill_in, foretell, lacks_values, phase,
 };
 use crate::preflight::refusal;
 use crate::spec::Backend;
 use crate::state::{self, Key, State};
+use crate::template::Document;
 
 /// How many questions are asked at once. CloudFormation's rates are per account and unpublished; ten are borne.
 const AT_ONCE: usize = 10;
@@ -177,9 +178,14 @@ async fn answer(
                 action: ResourceAction::Remove,
                 replacement: Replacement::Never,
                 properties: Vec::new(),
+                leaves: None,
+                protection: None,
             });
+            let mut changes: Vec<ResourceChange> = changes.collect();
+            let unread = !add_fates(session, &mut changes, live).await;
             Ok(Drawn {
-                changes: changes.collect(),
+                changes,
+                unread,
                 ..Drawn::default()
             })
         }
@@ -209,11 +215,13 @@ async fn answer(
             if lacks_values(&set.changes) {
                 add_values(session, &mut set.changes, live, stack, parameters).await;
             }
+            add_fates(session, &mut set.changes, live).await;
             let executable = set.progress == Progress::Ready && !preview;
             Ok(Drawn {
                 change_set: executable.then_some(set.id),
                 parameters: parameters.clone(),
                 changes: set.changes,
+                unread: false,
             })
         }
     }
@@ -228,18 +236,8 @@ async fn add_values(
     stack: &RenderedStack,
     parameters: &BTreeMap<String, String>,
 ) {
-    let deployed = patiently(session.clock, PATIENCE, || {
-        cloudformation::get_template(session, &live.stack_id)
-    });
-    let source = match deployed.await {
-        Ok(text) => Arc::new(Source {
-            path: format!("{} as deployed", live.stack_name),
-            text,
-        }),
-        Err(error) => return tracing::debug!(%error, stack = stack.name, "the deployed template could not be read"),
-    };
-    let Ok(deployed) = crate::template::read(&source) else {
-        return tracing::debug!(stack = stack.name, "the deployed template is not understood");
+    let Some(deployed) = deployed_template(session, live).await else {
+        return;
     };
     let before = Side {
         document: &deployed,
@@ -250,6 +248,37 @@ async fn add_values(
         parameters,
     };
     fill_in(changes, before, after);
+}
+
+/// Says of the removals what they leave behind and what forbids them; false if that cannot be known.
+async fn add_fates(session: &Session, changes: &mut [ResourceChange], live: &LiveStack) -> bool {
+    if !changes.iter().any(|change| change.action == ResourceAction::Remove) {
+        return true;
+    }
+    let deployed = deployed_template(session, live).await;
+    if let Some(deployed) = &deployed {
+        foretell(changes, deployed, &live.parameters);
+    }
+    deployed.is_some()
+}
+
+/// The template that a stack was deployed with; none, with a trace, if it cannot be read.
+async fn deployed_template(session: &Session, live: &LiveStack) -> Option<Document> {
+    let text = patiently(session.clock, PATIENCE, || {
+        cloudformation::get_template(session, &live.stack_id)
+    });
+    let text = text.await.inspect_err(|error| {
+        tracing::debug!(%error, stack = live.stack_name, "the deployed template could not be read");
+    });
+    let source = Arc::new(Source {
+        path: format!("{} as deployed", live.stack_name),
+        text: text.ok()?,
+    });
+    let document = crate::template::read(&source);
+    if document.is_err() {
+        tracing::debug!(stack = live.stack_name, "the deployed template is not understood");
+    }
+    document.ok()
 }
 
 /// The problem of a change set that could not be made.

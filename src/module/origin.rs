@@ -21,6 +21,12 @@ impl RenderedStack {
         template_span(&self.origins, span)
     }
 
+    /// The first input that the template's line behind a place in the rendered document names.
+    pub fn input_at(&self, span: &Span) -> Option<String> {
+        let line = self.origins.lines.get(rendered_line(span))?;
+        self.origins.inputs.get(line)?.iter().next().cloned()
+    }
+
     /// Where a resource comes from: the template's line first, then the inputs that the environment file gives and
     /// that its body uses. Empty if there is no such resource.
     pub fn trace(&self, logical_id: &str) -> Vec<Label> {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::deployed::{Deployed, LiveStack, Phase, phase, recovery_of};
 use super::local::{self, Forecast};
-use super::{Action, Kind, ParameterValue, Plan, Recovery, ResourceChange, StackPlan, order};
+use super::{Action, Kind, ParameterValue, Plan, Recovery, ResourceChange, StackPlan, fate, order};
 use crate::module::{OutputRef, RenderedEnvironment, RenderedStack};
 
 /// What a plan says of itself.
@@ -96,6 +96,8 @@ pub struct Drawn {
     pub parameters: BTreeMap<String, String>,
     /// The changes; for a list of resources, each as a removal.
     pub changes: Vec<ResourceChange>,
+    /// Whether the deployed template could not be read, so that what removals leave behind is not known.
+    pub unread: bool,
 }
 
 /// Makes the plan as far as the answers in `inputs.drawn` allow.
@@ -489,7 +491,13 @@ impl Round<'_> {
                 _ => format!("its deletion failed before ({}): tried again", live.status),
             });
         }
-        let changes = live.map_or_else(Vec::new, |_| self.resources(name));
+        let mut changes = live.map_or_else(Vec::new, |_| self.resources(name));
+        for change in &mut changes {
+            name_input(change, rendered);
+        }
+        if self.inputs.drawn.get(name).is_some_and(|drawn| drawn.unread) {
+            reasons.push("its deployed template cannot be read: what stays of it is not known".to_owned());
+        }
         Some(StackPlan {
             name: name.to_owned(),
             stack_name,
@@ -510,6 +518,14 @@ impl Round<'_> {
             seen: live.map(LiveStack::seen),
             set_protection: live.filter(|live| live.protected).map(|_| false),
         })
+    }
+}
+
+/// Adds the input that the files set the resource's protection with.
+fn name_input(change: &mut ResourceChange, rendered: Option<&RenderedStack>) {
+    if let (Some(protection), Some(stack)) = (&mut change.protection, rendered) {
+        protection.input = fate::protecting_node(&stack.document, &change.logical_id, &protection.property)
+            .and_then(|node| stack.input_at(&node.span));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, Kind, Plan, Replacement, ResourceAction, ResourceChange};
+use super::{Action, Kind, Leaves, Phase, Plan, Replacement, ResourceAction, ResourceChange, StackPlan, phase};
 use crate::diagnostic::{Problem, Problems, codes};
 
 /// What the user agreed to on the command line.
@@ -44,7 +44,10 @@ pub fn guards(plan: &Plan, consents: &Consents) -> Problems {
                 plan.environment
             ),
         )
-        .hint(format!("to destroy it all the same: --confirm={}", plan.environment));
+        .hint(format!(
+            "to destroy it all the same: --yes --confirm={}",
+            plan.environment
+        ));
         if !plan.protect {
             problem = problem.note(format!(
                 "its file does not say `protect`, but termination protection is on for {}",
@@ -53,6 +56,7 @@ pub fn guards(plan: &Plan, consents: &Consents) -> Problems {
         }
         problems.push(problem);
     }
+    problems.0.extend(refusing(plan));
     if plan.kind == Kind::Destroy {
         return problems;
     }
@@ -63,8 +67,11 @@ pub fn guards(plan: &Plan, consents: &Consents) -> Problems {
             }
             let Some(what) = loses(change) else { continue };
             let message = format!(
-                "{}.{} ({}) {what} and its data would be lost",
-                stack.name, change.logical_id, change.resource_type
+                "{}.{} ({}) {what}{}",
+                stack.name,
+                change.logical_id,
+                change.resource_type,
+                remains(change)
             );
             let mut problem = if plan.protect {
                 Problem::error(codes::STATEFUL_LOSS, message).hint(format!(
@@ -74,6 +81,9 @@ pub fn guards(plan: &Plan, consents: &Consents) -> Problems {
             } else {
                 Problem::warning(codes::STATEFUL_LOSS, message)
             };
+            if change.stays() {
+                problem = problem.note("its data stay, but no stack manages it any more, and what used it may lose it");
+            }
             for property in change
                 .properties
                 .iter()
@@ -85,6 +95,44 @@ pub fn guards(plan: &Plan, consents: &Consents) -> Problems {
         }
     }
     problems
+}
+
+/// The resources that would stop a deletion half-way, because their services refuse to delete them. No consent helps: it
+/// would fail all the same, after other stacks are gone.
+fn refusing(plan: &Plan) -> Vec<Problem> {
+    // A stack that cannot be updated cannot be cured by an update either; its deletion says what holds it.
+    let curable = |stack: &&StackPlan| {
+        let status = stack.seen.as_ref().map_or("", |seen| seen.status.as_str());
+        matches!(phase(status), Phase::Settled | Phase::RollbackStuck)
+    };
+    let stacks = plan.stacks.iter().filter(curable);
+    let changes = stacks.flat_map(|stack| stack.changes.iter().map(move |change| (stack, change)));
+    changes
+        .filter(|(_, change)| change.action == ResourceAction::Remove)
+        .filter_map(|(stack, change)| {
+            let protection = change.protection.as_ref()?;
+            let name = &stack.name;
+            let off = match (&protection.input, protection.property.as_str()) {
+                (Some(input), _) => format!("`{input} = false` in [stacks.{name}]"),
+                (None, property) => format!("{property} off in its template"),
+            };
+            let cure = match plan.kind {
+                Kind::Destroy => format!("first set {off}, apply, then destroy"),
+                Kind::Apply => format!(
+                    "first put it back with {} off, apply, then take it out",
+                    protection.property
+                ),
+            };
+            let problem = Problem::error(
+                codes::DELETION_PROTECTED,
+                format!(
+                    "{name}.{} ({}) is protected against deletion by {}",
+                    change.logical_id, change.resource_type, protection.property
+                ),
+            );
+            Some(problem.note("nothing was changed").hint(cure))
+        })
+        .collect()
 }
 
 /// Whether a resource of this type holds data that a replacement or removal would lose.
@@ -121,8 +169,19 @@ pub fn is_stateful(resource_type: &str) -> bool {
     TYPES.binary_search(&resource_type).is_ok()
 }
 
+/// What follows from a loss: what is left, where the deployed policies leave something.
+fn remains(change: &ResourceChange) -> &'static str {
+    match (change.leaves, change.action) {
+        (None, _) => " and its data would be lost",
+        (Some(Leaves::Snapshot), _) => " and only a snapshot of its data would be left",
+        (Some(Leaves::Resource), ResourceAction::Remove) => ", unmanaged, and its name stays taken",
+        (Some(Leaves::Resource), _) => " by an empty one; the old one would be left behind, unmanaged",
+    }
+}
+
 fn loses(change: &ResourceChange) -> Option<&'static str> {
     match (change.action, change.replacement) {
+        (ResourceAction::Remove, _) if change.stays() => Some("would be left behind"),
         (ResourceAction::Remove, _) => Some("would be removed"),
         (ResourceAction::Modify, Replacement::Always) => Some("would be replaced"),
         (ResourceAction::Modify, Replacement::Conditional) | (ResourceAction::Dynamic, _) => Some("might be replaced"),

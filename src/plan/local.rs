@@ -30,6 +30,8 @@ pub(super) fn additions(document: &Document, unknown: &BTreeMap<String, String>)
                     cause: None,
                 })
                 .collect(),
+            leaves: None,
+            protection: None,
         })
         .collect()
 }
@@ -126,6 +128,8 @@ fn suspected(
         action: ResourceAction::Modify,
         replacement: replacement.min(Replacement::Conditional),
         properties,
+        leaves: None,
+        protection: None,
     })
 }
 

@@ -8,6 +8,7 @@ use crate::module::OutputRef;
 
 mod decide;
 mod deployed;
+mod fate;
 mod guard;
 mod local;
 mod order;
@@ -19,6 +20,7 @@ mod values;
 
 pub use decide::{About, Draft, Drawn, Inputs, Wanted, What, plan};
 pub use deployed::{Deployed, LiveStack, Phase, Recorded, phase, recovery_of};
+pub use fate::foretell;
 pub use guard::{Consents, guards, is_stateful};
 pub use local::output_sources;
 pub use order::{dependents_of, with_dependencies, with_dependents};
@@ -177,6 +179,32 @@ pub struct ResourceChange {
     pub replacement: Replacement,
     /// Property by property; of an addition only those whose values are not known yet, of a removal none.
     pub properties: Vec<PropertyChange>,
+    /// What a removal or replacement leaves behind, by the policy of the template that is deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaves: Option<Leaves>,
+    /// What forbids its removal, by the template that is deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protection: Option<Protection>,
+}
+
+/// What stays of a resource that leaves its stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Leaves {
+    /// All of it: it outlives the stack, and no stack manages it any more.
+    Resource,
+    /// A snapshot of its data.
+    Snapshot,
+}
+
+/// A switch on a resource by which its service refuses to delete it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Protection {
+    /// The property that is on: `DeletionProtection`.
+    pub property: String,
+    /// The module's input that sets it, if the files still say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
 }
 
 /// What happens to a resource.
@@ -222,6 +250,18 @@ pub struct PropertyChange {
     pub replacement: Replacement,
     /// What makes it change, where CloudFormation tells: `Parameters.VpcId`, `Network.VpcId`.
     pub cause: Option<String>,
+}
+
+impl ResourceChange {
+    /// Whether it only leaves its stack, and goes on to exist.
+    pub fn stays(&self) -> bool {
+        self.action == ResourceAction::Remove && self.leaves == Some(Leaves::Resource)
+    }
+
+    /// Whether what exists now certainly goes on to exist outside of its stack: by a removal, or beside its replacement.
+    pub fn leaves_it_behind(&self) -> bool {
+        self.stays() || self.leaves == Some(Leaves::Resource) && self.replacement == Replacement::Always
+    }
 }
 
 impl Plan {

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::diagnostic::{Severity, Source, Span};
+use crate::diagnostic::{Severity, Source, Span, codes};
 use crate::module::{Origins, OutputRef, RenderedEnvironment, RenderedStack};
 use crate::spec::{Backend, Environment, OnFailure, Spanned};
 
@@ -279,6 +279,63 @@ fn data_in_a_protected_environment_is_not_lost_without_consent() {
     assert!(guards(&plan, &consents).0.is_empty());
     let open = Plan { protect: false, ..plan };
     assert_eq!(guards(&open, &Consents::default()).0[0].severity, Severity::Warning);
+}
+
+#[test]
+fn data_that_stay_are_let_go_only_with_consent_and_are_not_called_lost() {
+    let mut world = World::deployed();
+    world.about.protect = true;
+    world.rendered("network").digest = "new".to_owned();
+    let mut message = |action, leaves| {
+        let mut drawn = changing("Data", Replacement::Always);
+        drawn.changes[0].resource_type = "AWS::S3::Bucket".to_owned();
+        drawn.changes[0].action = action;
+        drawn.changes[0].leaves = leaves;
+        world.draw("network", drawn);
+        let refused = guards(&world.draft().plan, &Consents::default());
+        assert!(refused.has_errors());
+        refused.0[0].message.clone()
+    };
+    assert_eq!(
+        message(ResourceAction::Remove, Some(Leaves::Resource)),
+        "network.Data (AWS::S3::Bucket) would be left behind, unmanaged, and its name stays taken"
+    );
+    assert_eq!(
+        message(ResourceAction::Modify, Some(Leaves::Resource)),
+        "network.Data (AWS::S3::Bucket) would be replaced by an empty one; the old one would be left behind, unmanaged"
+    );
+    assert_eq!(
+        message(ResourceAction::Remove, Some(Leaves::Snapshot)),
+        "network.Data (AWS::S3::Bucket) would be removed and only a snapshot of its data would be left"
+    );
+    assert_eq!(
+        message(ResourceAction::Remove, None),
+        "network.Data (AWS::S3::Bucket) would be removed and its data would be lost"
+    );
+}
+
+#[test]
+fn what_refuses_to_be_deleted_is_told_before_anything_goes_and_no_consent_helps() {
+    let mut world = World::deployed();
+    world.kind = Kind::Destroy;
+    let mut held = changing("Data", Replacement::Never);
+    held.changes[0].action = ResourceAction::Remove;
+    held.changes[0].resource_type = "AWS::RDS::DBInstance".to_owned();
+    held.changes[0].protection = Some(Protection {
+        property: "DeletionProtection".to_owned(),
+        input: None,
+    });
+    world.draw("network", held);
+    let consents = Consents {
+        confirm: Some("dev".to_owned()),
+        allow_replacement: BTreeSet::from(["network.*".to_owned()]),
+    };
+    let refused = guards(&world.draft().plan, &consents);
+    assert_eq!(refused.0[0].code, codes::DELETION_PROTECTED, "{refused:?}");
+    assert!(refused.has_errors());
+    // An update cannot switch it off where no update is possible: that deletion is tried, and says what holds it.
+    world.live("network").status = "DELETE_FAILED".to_owned();
+    assert!(guards(&world.draft().plan, &consents).0.is_empty());
 }
 
 #[test]
@@ -634,7 +691,10 @@ fn changing(logical_id: &str, replacement: Replacement) -> Drawn {
             action: ResourceAction::Modify,
             replacement,
             properties: Vec::new(),
+            leaves: None,
+            protection: None,
         }],
+        unread: false,
     }
 }
 

@@ -87,7 +87,7 @@ fn properties(side: Side<'_>, logical_id: &str) -> Map<String, Value> {
 }
 
 /// The value with `{"Ref": "Parameter"}` replaced by what the parameter is.
-fn with_values(value: Value, parameters: &BTreeMap<String, String>) -> Value {
+pub(super) fn with_values(value: Value, parameters: &BTreeMap<String, String>) -> Value {
     match value {
         Value::Object(map) => {
             if let (1, Some(Value::String(name))) = (map.len(), map.get("Ref"))
@@ -139,6 +139,8 @@ mod tests {
             action: ResourceAction::Modify,
             replacement: Replacement::Always,
             properties,
+            leaves: None,
+            protection: None,
         }]
     }
 

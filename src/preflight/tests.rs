@@ -686,6 +686,8 @@ fn change(logical_id: &str, resource_type: &str, action: ResourceAction) -> Reso
         action,
         replacement: Replacement::Never,
         properties: Vec::new(),
+        leaves: None,
+        protection: None,
     }
 }
 

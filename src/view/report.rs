@@ -286,8 +286,24 @@ pub struct Summary {
     pub stacks: Vec<StackEnding>,
     /// Outputs by stack, contract name to value.
     pub outputs: IndexMap<String, IndexMap<String, String>>,
+    /// What left its stack and goes on to exist, so that nobody has to search for it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unmanaged: Vec<Unmanaged>,
     /// What to type next.
     pub next: Vec<String>,
+}
+
+/// A resource that was left behind by its stack.
+#[derive(Debug, Serialize)]
+pub struct Unmanaged {
+    /// The stack that it was in.
+    pub stack: String,
+    /// The logical id that it had there.
+    pub logical_id: String,
+    /// `AWS::S3::Bucket`.
+    pub resource_type: String,
+    /// The physical id, if it is known.
+    pub physical_id: Option<String>,
 }
 
 /// How an operation ended as a whole.

@@ -1,7 +1,7 @@
 //! A plan as a reader wants it: stack by stack, resource by resource, property by property, and the sum at the end.
 
 use crate::plan::{
-    Action, Kind, Plan, PropertyChange, Recovery, Replacement, ResourceAction, ResourceChange, StackPlan,
+    Action, Kind, Leaves, Plan, PropertyChange, Recovery, Replacement, ResourceAction, ResourceChange, StackPlan,
 };
 use crate::view::text::{ADD, CHANGE, COMMAND, DIM, NAME, REMOVE, REPLACE, columns, list, one_line, pad, paint};
 use crate::view::text::{fit, wrap};
@@ -150,10 +150,18 @@ fn recovery_text(recovery: Recovery) -> String {
 fn resource_text(change: &ResourceChange, name_width: usize, width: usize) -> String {
     let (sign, style, words) = match (change.action, change.replacement) {
         (ResourceAction::Add, _) => ("+", ADD, ""),
+        (ResourceAction::Remove, _) if change.stays() => ("=", CHANGE, "stays, unmanaged"),
+        (ResourceAction::Remove, _) if change.leaves == Some(Leaves::Snapshot) => {
+            ("-", REMOVE, "removed, leaves a snapshot")
+        }
         (ResourceAction::Remove, _) => ("-", REMOVE, ""),
         (ResourceAction::Import, _) => ("=", ADD, "adopted"),
         (ResourceAction::Dynamic, _) => ("?", CHANGE, "known only while executing"),
-        (ResourceAction::Modify, Replacement::Always) => ("-/+", REPLACE, "replaced"),
+        (ResourceAction::Modify, Replacement::Always) => match change.leaves {
+            Some(Leaves::Resource) => ("=/+", REPLACE, "replaced, the old one stays, unmanaged"),
+            Some(Leaves::Snapshot) => ("-/+", REPLACE, "replaced, leaves a snapshot"),
+            None => ("-/+", REPLACE, "replaced"),
+        },
         (ResourceAction::Modify, Replacement::Conditional) => ("~", CHANGE, "may be replaced"),
         (ResourceAction::Modify, Replacement::Never) => ("~", CHANGE, ""),
     };
@@ -262,7 +270,8 @@ fn totals(plan: &Plan, width: usize) -> String {
     let perhaps =
         resources(&|change| modified(change, Replacement::Conditional) || change.action == ResourceAction::Dynamic);
     let replace = resources(&|change| modified(change, Replacement::Always));
-    let remove = resources(&|change| change.action == ResourceAction::Remove);
+    let remove = resources(&|change| change.action == ResourceAction::Remove && !change.stays());
+    let stay = resources(&ResourceChange::stays);
     let sum = |parts: &[(usize, anstyle::Style, &str)]| {
         parts
             .iter()
@@ -285,6 +294,7 @@ fn totals(plan: &Plan, width: usize) -> String {
         (replace, REPLACE, "to replace"),
         (perhaps, CHANGE, "perhaps to replace"),
         (remove, REMOVE, "to remove"),
+        (stay, CHANGE, if stay == 1 { "stays" } else { "stay" }),
     ]);
     let heading = match plan.kind {
         Kind::Apply => "Plan for",

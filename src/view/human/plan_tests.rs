@@ -57,6 +57,8 @@ fn resource(logical_id: &str, resource_type: &str, action: ResourceAction, repla
         action,
         replacement,
         properties: Vec::new(),
+        leaves: None,
+        protection: None,
     }
 }
 
@@ -229,4 +231,31 @@ fn nothing_to_do_is_one_line() {
     ];
     insta::assert_snapshot!(shown(&plan, &["Apply it: mlinfra apply dev"]), @"dev: no changes, all 2 stacks are as the files say");
     insta::assert_snapshot!(shown(&empty(Kind::Destroy), &[]), @"dev: no changes, there are no stacks");
+}
+
+#[test]
+fn a_destruction_shows_what_stays_and_what_leaves_a_snapshot() {
+    let mut storage = stack("storage", "s3", Action::Delete);
+    let removed = |logical_id, resource_type, id: &str, leaves| ResourceChange {
+        physical_id: Some(id.into()),
+        leaves,
+        ..resource(logical_id, resource_type, ResourceAction::Remove, Replacement::Never)
+    };
+    storage.changes = vec![
+        removed("DataBucket", "AWS::S3::Bucket", "churn-data", Some(Leaves::Resource)),
+        removed("Database", "AWS::RDS::DBInstance", "churn-db", Some(Leaves::Snapshot)),
+        removed("Role", "AWS::IAM::Role", "churn-role", None),
+    ];
+    let mut plan = empty(Kind::Destroy);
+    plan.stacks = vec![storage];
+    insta::assert_snapshot!(shown(&plan, &[]), @r"
+    - storage (s3)  delete  churn-dev-storage
+       = DataBucket  AWS::S3::Bucket  stays, unmanaged  churn-data
+       - Database    AWS::RDS::DBInstance  removed, leaves a snapshot  churn-db
+       - Role        AWS::IAM::Role  churn-role
+
+    Plan to destroy dev of churn (account 111122223333, us-east-1)
+      Stacks:    1 to delete
+      Resources: 2 to remove, 1 stays
+    ");
 }

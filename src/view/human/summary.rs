@@ -57,6 +57,19 @@ pub fn summary(summary: &Summary) -> String {
     if !left.is_empty() {
         text.push_str(&format!("  still running in AWS: {}\n", list(&left)));
     }
+    if !summary.unmanaged.is_empty() {
+        text.push_str("  left behind, unmanaged:\n");
+    }
+    for one in &summary.unmanaged {
+        let id = one.physical_id.as_deref().unwrap_or("its id is not known");
+        text.push_str(&format!(
+            "    {}.{} ({})  {}\n",
+            one_line(&one.stack),
+            one_line(&one.logical_id),
+            one_line(&one.resource_type),
+            paint(NAME, one_line(id))
+        ));
+    }
     for line in &summary.next {
         text.push_str(&format!("{}\n", paint(COMMAND, line)));
     }
@@ -77,7 +90,7 @@ pub fn outputs(summary: &Summary) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::report::StackEnding;
+    use crate::view::report::{StackEnding, Unmanaged};
 
     fn ending(stack: &str, outcome: &'static str, because: Option<&str>) -> StackEnding {
         StackEnding {
@@ -103,6 +116,7 @@ mod tests {
                 ending("training", "not_started", Some("cluster failed")),
             ],
             outputs: indexmap::IndexMap::new(),
+            unmanaged: Vec::new(),
             next: vec!["When it is mended: mlinfra apply dev".into()],
         });
         insta::assert_snapshot!(anstream::adapter::strip_str(&shown), @r"
@@ -111,6 +125,31 @@ mod tests {
           failed:       cluster
           not started:  training (cluster failed)
         When it is mended: mlinfra apply dev
+        ");
+    }
+
+    #[test]
+    fn what_a_destruction_left_behind_is_named() {
+        let shown = summary(&Summary {
+            operation: "0199".into(),
+            kind: Kind::Destroy,
+            environment: "prod".into(),
+            result: Ending::Done,
+            seconds: 30,
+            stacks: vec![ending("storage", "done", None)],
+            outputs: indexmap::IndexMap::new(),
+            unmanaged: vec![Unmanaged {
+                stack: "storage".into(),
+                logical_id: "DataBucket".into(),
+                resource_type: "AWS::S3::Bucket".into(),
+                physical_id: Some("churn-prod-data".into()),
+            }],
+            next: Vec::new(),
+        });
+        insta::assert_snapshot!(anstream::adapter::strip_str(&shown), @r"
+        Destroyed prod in 30s: 1 stack done
+          left behind, unmanaged:
+            storage.DataBucket (AWS::S3::Bucket)  churn-prod-data
         ");
     }
 }
