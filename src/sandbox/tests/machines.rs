@@ -232,3 +232,25 @@ async fn public_parameters_name_images_and_a_wrong_name_names_none() {
         .refuse("wrong", &template(&machine(wrong), ""), "Unable to fetch parameters")
         .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_volume_takes_no_other_zone_snapshot_or_key() {
+    let trial = Trial::new().await;
+    let volume = |rest: &str| {
+        format!(
+            "Resources:\n  Data:\n    Type: AWS::EC2::Volume\n    Properties: {{Size: 100, VolumeType: gp3, Encrypted: true, {rest}}}\n"
+        )
+    };
+    trial.make("data", &volume("AvailabilityZone: us-east-1a")).await;
+    for other in [
+        "AvailabilityZone: us-east-1b",
+        "AvailabilityZone: us-east-1a, SnapshotId: snap-0123456789abcdef0",
+        "AvailabilityZone: us-east-1a, KmsKeyId: alias/other",
+    ] {
+        let words = "Volume properties other than AutoEnableIO, type, size, and IOPS cannot be updated.";
+        trial.refuse("data", &volume(other), words).await;
+    }
+    trial
+        .make("data", &volume("AvailabilityZone: us-east-1a, Iops: 4000"))
+        .await;
+}
