@@ -18,6 +18,7 @@ use crate::diagnostic::{Problem, Problems, Source, Span, codes};
 use crate::spec::Environment;
 use crate::template::{self, Node};
 
+mod empty;
 mod failures;
 mod interface;
 mod lengths;
@@ -95,14 +96,21 @@ fn compile<'a>(
         let marked = lines::mark(&template.text);
         let misplaced = lines::misplaced(&template.text, &marked.tags);
         for bytes in &misplaced {
+            let quotes = lines::is_whole_string(&template.text, bytes);
             problems.push(
                 Problem::error(
                     codes::EXPRESSION_IN_TEXT,
-                    "this expression stands in the middle of a string",
+                    match quotes {
+                        true => "this expression stands inside of quotes",
+                        false => "this expression stands in the middle of a string",
+                    },
                 )
                 .at(Span::new(template, bytes.clone()), "")
                 .note("every expression becomes a whole JSON value, quotes included")
-                .hint("build the whole string in the expression: {{ \"prefix-\" ~ name }}"),
+                .hint(match quotes {
+                    true => "leave out the quotes round it: {{ name }}",
+                    false => "build the whole string in the expression: {{ \"prefix-\" ~ name }}",
+                }),
             );
         }
         if let Some(excess) = bounds::excess(&template.text, &marked.tags) {
@@ -164,7 +172,7 @@ fn one(stack: &WiredStack<'_>, known: &Known<'_>, marked: &Marked, problems: &mu
     let located = |found: Problems| -> Problems {
         found
             .into_iter()
-            .map(|problem| relocate_with(&origins, &source, problem))
+            .map(|problem| empty::explained(relocate_with(&origins, &source, problem), stack, marked))
             .collect()
     };
     let mut document = match template::read(&source) {
