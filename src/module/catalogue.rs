@@ -7,7 +7,7 @@ use super::contract::{BUILT_IN, Contract, Field, Files, Origin, Provider};
 use super::package::Package;
 use super::read;
 use super::typing::Takes;
-use crate::diagnostic::{Problem, Problems, Source, Span, codes};
+use crate::diagnostic::{Problem, Problems, Source, Span, closest, codes};
 use crate::spec::field;
 
 mod embedded;
@@ -228,14 +228,15 @@ fn test_of(path: &str) -> Option<&str> {
     path.strip_prefix("modules/")?.strip_suffix(".test.toml")
 }
 
-/// `from` must name outputs that exist and have a type that fits; modules that do not exist here are no error,
-/// because a project may bring them. What a project's own contract in place of a built-in one has lost is told where a
+/// `from` must name outputs that exist and have a type that fits. A module that does not exist here is no error,
+/// because a project may bring it, unless a project's own contract names one that is nearly one of these. What a project's own contract in place of a built-in one has lost is told where a
 /// stack needs it.
 fn check_providers(modules: &Modules, problems: &mut Problems) {
     for contract in modules.values() {
         for input in contract.inputs.values() {
             for from in &input.from {
                 let Some(provider) = modules.get(&from.module) else {
+                    problems.0.extend(misspelt(contract, input, from, modules));
                     continue;
                 };
                 if contract.is_built_in() && !provider.is_built_in() {
@@ -263,6 +264,18 @@ fn check_providers(modules: &Modules, problems: &mut Problems) {
             }
         }
     }
+}
+
+/// That a project's own contract names a module that does not exist, if one is called nearly so.
+fn misspelt(contract: &Contract, input: &Field, from: &Provider, modules: &Modules) -> Option<Problem> {
+    // A fetched contract is written for modules that may come from elsewhere, and cannot be changed here.
+    if contract.is_built_in() || contract.origin == Origin::Fetched {
+        return None;
+    }
+    let near = closest(&from.module, modules.keys().map(String::as_str))?;
+    let message = format!("`{}`: there is no module `{}`", input.name, from.module);
+    let problem = Problem::error(codes::CONTRACT_INVALID, message).at(from.span.clone(), "");
+    Some(problem.hint(format!("did you mean `{near}`?")))
 }
 
 /// Why an input cannot be wired to an output.

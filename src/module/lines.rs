@@ -247,6 +247,17 @@ pub(super) fn misplaced(text: &str, tags: &[Tag]) -> Vec<Range<usize>> {
     found
 }
 
+/// Whether the tag at `bytes` has quotes round it and nothing else in them: `"{{ name }}"`.
+pub(super) fn is_whole_string(text: &str, bytes: &Range<usize>) -> bool {
+    let before = text.get(..bytes.start).unwrap_or_default();
+    let before = before.rsplit('\n').next().unwrap_or_default();
+    let after = text.get(bytes.end..).unwrap_or_default();
+    let after = after.lines().next().unwrap_or_default();
+    ['"', '\''].into_iter().any(|quote| {
+        before.strip_suffix(quote).is_some_and(begins_value) && after.strip_prefix(quote).is_some_and(ends_value)
+    })
+}
+
 fn begins_value(before: &str) -> bool {
     let text = before.trim_end();
     let spaced = text.len() < before.len();
@@ -283,7 +294,7 @@ fn opens_block(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{mark, misplaced, strip, uses};
+    use super::{is_whole_string, mark, misplaced, strip, uses};
 
     #[test]
     fn markers_survive_rendering_and_leave_no_trace() {
@@ -350,6 +361,28 @@ mod tests {
             "a: {{x}}{{y}}",
         ] {
             assert!(misplaced(bad) > 0, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_expression_alone_in_quotes_is_told_from_one_in_a_longer_string() {
+        let alone = |text: &str| is_whole_string(text, &mark(text).tags[0].bytes);
+        for whole in [
+            "a: \"{{ x }}\"",
+            "a: ['{{ x }}', b]",
+            "- \"{{ x }}\" # why",
+            "b: 1\na: !Ref '{{ x }}'\nc: 2",
+        ] {
+            assert!(alone(whole), "{whole}");
+        }
+        for part in [
+            "a: \"{{ x }}-b\"",
+            "a: \"b{{ x }}\"",
+            "a: {{ x }}",
+            "a: \"{{ x }}'",
+            "a: b\"{{ x }}\"",
+        ] {
+            assert!(!alone(part), "{part}");
         }
     }
 }

@@ -98,7 +98,7 @@ pub(super) fn contract(name: &str, source: &Arc<Source>, origin: Origin) -> Resu
         }
     }
     let outputs = outputs(&root, &inputs, &mut problems);
-    let price = price::price(&root, &inputs, &mut problems);
+    let price = price::price(name, origin, &root, &inputs, &mut problems);
     let contract = Contract {
         name: name.to_owned(),
         summary: summary.map(|summary| summary.value).unwrap_or_default(),

@@ -18,6 +18,7 @@ use crate::diagnostic::{Problem, Problems, Source, Span, codes};
 use crate::spec::Environment;
 use crate::template::{self, Node};
 
+mod empty;
 mod failures;
 mod interface;
 mod lengths;
@@ -109,14 +110,22 @@ fn prepare(
     let marked = lines::mark(&template.text);
     let misplaced = lines::misplaced(&template.text, &marked.tags);
     for bytes in &misplaced {
-        problems.push(
-            Problem::error(
-                codes::EXPRESSION_IN_TEXT,
-                "this expression stands in the middle of a string",
+        let (message, hint) = if lines::is_whole_string(&template.text, bytes) {
+            (
+                "this expression stands inside of quotes",
+                "leave out the quotes round it: {{ name }}",
             )
-            .at(Span::new(template, bytes.clone()), "")
-            .note("every expression becomes a whole JSON value, quotes included")
-            .hint("build the whole string in the expression: {{ \"prefix-\" ~ name }}"),
+        } else {
+            (
+                "this expression stands in the middle of a string",
+                "build the whole string in the expression: {{ \"prefix-\" ~ name }}",
+            )
+        };
+        problems.push(
+            Problem::error(codes::EXPRESSION_IN_TEXT, message)
+                .at(Span::new(template, bytes.clone()), "")
+                .note("every expression becomes a whole JSON value, quotes included")
+                .hint(hint),
         );
     }
     if let Some(excess) = bounds::excess(&template.text, &marked.tags) {
@@ -176,7 +185,7 @@ fn one(stack: &WiredStack<'_>, known: &Known<'_>, marked: &Marked, problems: &mu
     let located = |found: Problems| -> Problems {
         found
             .into_iter()
-            .map(|problem| relocate_with(&origins, &source, problem))
+            .map(|problem| empty::explained(relocate_with(&origins, &source, problem), stack, marked))
             .collect()
     };
     let mut document = match template::read(&source) {

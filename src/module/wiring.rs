@@ -13,7 +13,7 @@ mod overrides;
 mod references;
 mod unfilled;
 
-pub(super) use overrides::had;
+pub(super) use overrides::{had, had_by};
 use unfilled::Lack;
 
 /// A stack whose every input has a value or comes from another stack.
@@ -65,6 +65,7 @@ pub(super) fn wire<'a>(
         stacks: &stacks,
         meant: &meant,
         environment,
+        catalogue,
     };
     overrides::check(&stacks, &mut problems);
     let automatic: Vec<Vec<(String, Resolved)>> =
@@ -104,6 +105,8 @@ struct Known<'a> {
     /// Modules that misspelt names were probably meant to be: whoever needs a stack of theirs lacks nothing else.
     meant: &'a [&'a str],
     environment: &'a Environment,
+    /// The modules that there are, with and without stacks.
+    catalogue: &'a Catalogue,
 }
 
 /// A stack with what its file gives, and the inputs whose values or names were refused: those are not missing.
@@ -132,12 +135,12 @@ fn typed<'a>(spec: &'a StackSpec, contract: &'a Contract, problems: &mut Problem
             if let Some(near) = closest(name, names.clone()).filter(|near| !spec.inputs.contains_key(*near)) {
                 stack.refused.insert(near.to_owned());
             }
+            let problem = overrides::had(problem, contract, "input", name);
             let problem = if name == "tags" {
                 problem.hint("[tags] at the top of the file is put on every stack and on what is in it")
             } else {
                 field::with_suggestion(problem, name, names, "its inputs are")
             };
-            let problem = overrides::had(problem, contract, "input", name);
             problems.push(problem.hint(format!("`mlinfra module show {}` explains them", contract.name)));
             continue;
         };
@@ -194,7 +197,7 @@ fn fill(stack: &TypedStack<'_>, known: &Known<'_>, problems: &mut Problems) -> V
             }
         }
     }
-    unfilled::report(stack, lacks, known.environment, problems);
+    unfilled::report(stack, lacks, known, problems);
     values
 }
 

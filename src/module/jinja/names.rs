@@ -123,6 +123,18 @@ const NAMES: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// Filters that other places need, and why none of them does anything here.
+const NEEDLESS: [(&[&str], &str); 2] = [
+    (
+        &["tojson", "to_json", "to_nice_json", "json", "jsonencode"],
+        "every value is written as JSON already",
+    ),
+    (
+        &["safe", "escape", "e", "quote", "forceescape"],
+        "every value is quoted as it needs to be",
+    ),
+];
+
 /// The nearest name, for an error that says that one is unknown.
 pub(in crate::module) fn suggestion(detail: &str) -> Option<String> {
     // Functions are told without saying that they are functions: "cidr_subnt is unknown".
@@ -134,6 +146,13 @@ pub(in crate::module) fn suggestion(detail: &str) -> Option<String> {
         }
         _ => detail,
     };
+    if let Some((_, name)) = detail.split_once("filter ")
+        && let Some((_, why)) = NEEDLESS
+            .iter()
+            .find(|(names, _)| names.contains(&name.trim_end_matches(" is unknown")))
+    {
+        return Some(format!("leave it out: {why}"));
+    }
     NAMES.iter().find_map(|(lead, names)| {
         let (_, rest) = detail.split_once(lead)?;
         let typed = rest.split(|c: char| !(c.is_alphanumeric() || c == '_')).next()?;

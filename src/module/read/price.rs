@@ -2,10 +2,10 @@
 
 use indexmap::IndexMap;
 
-use super::super::contract::{Field, Price};
-use super::super::keys;
+use super::super::contract::{Field, Origin, Price};
+use super::super::{keys, wiring};
 use super::invalid;
-use crate::diagnostic::{Problem, Problems, codes};
+use crate::diagnostic::{Problem, Problems, Span, codes};
 use crate::spec::keys::names;
 use crate::spec::syntax::Table;
 use crate::spec::{Data, Value, field};
@@ -13,7 +13,13 @@ use crate::spec::{Data, Value, field};
 const EXAMPLE: &str = "each is a table of its own:  [[price]]  item = \"NAT gateway\"  unit = \"hour\"  doc = \"...\"";
 
 /// The entries of `[[price]]`; the inputs that they name must be inputs of the contract.
-pub(super) fn price(root: &Table, inputs: &IndexMap<String, Field>, problems: &mut Problems) -> Vec<Price> {
+pub(super) fn price(
+    module: &str,
+    origin: Origin,
+    root: &Table,
+    inputs: &IndexMap<String, Field>,
+    problems: &mut Problems,
+) -> Vec<Price> {
     let Some(entry) = root.get("price") else {
         return Vec::new();
     };
@@ -30,9 +36,10 @@ pub(super) fn price(root: &Table, inputs: &IndexMap<String, Field>, problems: &m
         return Vec::new();
     };
     let mut found = Vec::new();
+    let mut unknown = Unknown::new();
     for item in items {
         match &item.value {
-            Data::Table(body) => found.extend(one(body, item, inputs, problems)),
+            Data::Table(body) => found.extend(one(body, item, inputs, &mut unknown, problems)),
             other => problems.push(
                 Problem::error(
                     codes::WRONG_TYPE,
@@ -43,10 +50,32 @@ pub(super) fn price(root: &Table, inputs: &IndexMap<String, Field>, problems: &m
             ),
         }
     }
+    for (name, places) in unknown {
+        let mut problem = Problem::error(codes::CONTRACT_INVALID, format!("there is no input `{name}`"));
+        for place in places {
+            problem = problem.at(place, "");
+        }
+        // The built-in contracts are being read where this would look for one.
+        if let (false, Some(path)) = (origin == Origin::BuiltIn, problem.labels.first()) {
+            let path = path.span.source.path.clone();
+            problem = wiring::had_by(problem, module, &path, "input", &name);
+        }
+        let known = inputs.keys().map(String::as_str);
+        problems.push(field::with_suggestion(problem, &name, known, "inputs are"));
+    }
     found
 }
 
-fn one(body: &Table, item: &Value, inputs: &IndexMap<String, Field>, problems: &mut Problems) -> Option<Price> {
+/// Inputs that prices name and the contract does not have, with every place that names them: one mistake is one message.
+type Unknown = IndexMap<String, Vec<Span>>;
+
+fn one(
+    body: &Table,
+    item: &Value,
+    inputs: &IndexMap<String, Field>,
+    unknown: &mut Unknown,
+    problems: &mut Problems,
+) -> Option<Price> {
     field::unknown_keys(
         body,
         &names(keys::PRICE),
@@ -68,9 +97,7 @@ fn one(body: &Table, item: &Value, inputs: &IndexMap<String, Field>, problems: &
     let (what, unit, doc) = (text("item"), text("unit"), text("doc"));
     let named = field::strings(body, "inputs", problems);
     for input in named.iter().filter(|input| !inputs.contains_key(&input.value)) {
-        let problem = invalid(&input.span, format!("there is no input `{}`", input.value));
-        let known = inputs.keys().map(String::as_str);
-        problems.push(field::with_suggestion(problem, &input.value, known, "inputs are"));
+        unknown.entry(input.value.clone()).or_default().push(input.span.clone());
     }
     Some(Price {
         item: what?,

@@ -27,10 +27,37 @@ pub(super) fn unreadable(error: &minijinja::Error, template: &Arc<Source>, marke
     }
     let problem = Problem::error(codes::TEMPLATE_SYNTAX, format!("the template cannot be read: {detail}"))
         .at(place(error, template, marked), "");
-    match jinja::suggestion(&detail) {
+    let hint = jinja::suggestion(&detail).or_else(|| unclosed(&detail, error, template, marked));
+    match hint {
         Some(hint) => problem.hint(hint),
         None => problem,
     }
+}
+
+/// How a tag is closed that the language read on from.
+fn unclosed(detail: &str, error: &minijinja::Error, template: &Arc<Source>, marked: &Marked) -> Option<String> {
+    let (close, what) = if detail.ends_with("expected end of variable block") {
+        ("}}", "an expression")
+    } else if detail.ends_with("expected end of block") {
+        ("%}", "a statement")
+    } else {
+        return None;
+    };
+    if detail.contains("unexpected `}`") || detail.contains("unexpected `%`") {
+        return Some(format!("{what} ends with {close}"));
+    }
+    let at = place(error, template, marked).bytes.start;
+    let tag = marked
+        .tags
+        .iter()
+        .find(|tag| tag.bytes.start < at && at < tag.bytes.end)?;
+    let line = |at: usize| Span::new(template, at..at).line_column().0;
+    (line(tag.bytes.start) < line(at)).then(|| {
+        format!(
+            "{what} ends with {close}: close the one of line {}",
+            line(tag.bytes.start)
+        )
+    })
 }
 
 /// Comparing with a value that is not known yet would silently be false, so it is found before rendering; so is a loop
@@ -105,7 +132,11 @@ pub(super) fn render_problem(
             origins,
         ));
     } else {
-        failed(name, &details)
+        let problem = failed(name, &details);
+        match details.iter().find_map(|detail| rounds(detail, stack, marked, &span)) {
+            Some(hint) if problem.hints.is_empty() => problem.hint(hint),
+            _ => problem,
+        }
     };
     if refused.is_none() {
         return Some(with_inputs(problem.at(span.clone(), ""), &span, origins));
@@ -166,6 +197,41 @@ pub(super) fn failed(name: &str, details: &[String]) -> Problem {
     match details.iter().find_map(|detail| jinja::suggestion(detail)) {
         Some(hint) => problem.hint(hint),
         None => problem,
+    }
+}
+
+/// How the loop at `span` is written, if what it loops over gives no rounds.
+fn rounds(detail: &str, stack: &WiredStack<'_>, marked: &Marked, span: &Span) -> Option<String> {
+    let text = &stack.contract.template.text;
+    if !detail.contains("is not iterable") {
+        return None;
+    }
+    let line = |at: usize| Span::new(&span.source, at..at).line_column().0;
+    let words = |tag: &lines::Tag| -> Vec<&str> {
+        let words = tag.tokens.iter().map(|token| text.get(token.bytes.clone()));
+        words.map(Option::unwrap_or_default).collect()
+    };
+    let tag = marked.tags.iter().find(|tag| {
+        !tag.expression && line(tag.bytes.start) == line(span.bytes.start) && words(tag).first() == Some(&"for")
+    })?;
+    let words = words(tag);
+    let sign = words.iter().position(|word| *word == "in")?;
+    let (names, over) = (words.get(1..sign)?, words.get(sign + 1..)?);
+    let path = |word: &&str| *word == "." || word.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let name = over.concat();
+    if !over.iter().all(path) {
+        return None;
+    }
+    let value = stack.values.get(&name);
+    match (names, value) {
+        ([one], _) if detail.contains("number") => Some(format!("to count: {{% for {one} in range({name}) %}}")),
+        ([_, ",", last], Some(Resolved::List(_))) => {
+            Some(format!("an item of a list has one name: {{% for {last} in {name} %}}"))
+        }
+        ([key, ",", value], _) => Some(format!(
+            "to have both keys and values: {{% for {key}, {value} in {name} | items %}}"
+        )),
+        _ => None,
     }
 }
 

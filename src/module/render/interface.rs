@@ -6,7 +6,7 @@ use super::super::OutputRef;
 use super::super::contract::pascal;
 use super::super::typing::{Takes, Wire};
 use super::super::wiring::WiredStack;
-use crate::diagnostic::{Problem, Problems, Span, codes};
+use crate::diagnostic::{Problem, Problems, Span, closest, codes};
 use crate::template::{Document, Node, NodeValue};
 
 /// Declares the parameters that carry deferred values, as far as the document uses them.
@@ -179,6 +179,13 @@ fn collect_references(node: &Node, names: &mut BTreeSet<String>) {
     }
 }
 
+/// The name that was probably meant to be `key`; in names of outputs capitals are the commonest slip.
+fn misspelt<'m>(key: &str, made: impl Iterator<Item = &'m String> + Clone) -> Option<&'m str> {
+    let names = made.map(String::as_str);
+    let alike = names.clone().find(|name| name.eq_ignore_ascii_case(key));
+    alike.or_else(|| closest(key, names))
+}
+
 /// The outputs that the contract promises must stand in the document.
 pub(super) fn outputs(
     document: &Document,
@@ -194,14 +201,37 @@ pub(super) fn outputs(
         if !made.contains(&output.key) {
             let section = document.root.entries().iter().find(|(name, _, _)| name == "Outputs");
             let at = section.map_or_else(|| Span::new(&document.source, 0..0), |(_, key, _)| key.clone());
+            let key = &output.key;
             let message = format!(
                 "`{}`: the template makes no output `{}`, which its contract promises as `{}`",
                 stack.spec.name.value, output.key, output.name
             );
+            let text = match section {
+                Some(_) => "not among these",
+                None => "there is no `Outputs`",
+            };
+            let problem = Problem::error(codes::OUTPUT_MISSING, message)
+                .at(at, text)
+                .at(output.span.clone(), "promised here");
+            let promised: BTreeSet<&str> = stack
+                .contract
+                .outputs
+                .values()
+                .map(|output| output.key.as_str())
+                .collect();
+            let others = made.iter().filter(|made| !promised.contains(made.as_str()));
+            let problem = match misspelt(key, others) {
+                Some(near) => problem.hint(format!("`{near}` is there; call it `{key}`, if it is the one")),
+                None => problem,
+            };
+            let value = if output.list { "!Join [\",\", [...]]" } else { "..." };
             problems.push(
-                Problem::error(codes::OUTPUT_MISSING, message)
-                    .at(at, "not among these")
-                    .at(output.span.clone(), "promised here"),
+                problem
+                    .hint(format!("below `Outputs` of the template: {key}: {{Value: {value}}}"))
+                    .hint(format!(
+                        "if only some stacks make it, its contract says with which input: [outputs.{}]  when = \"...\"",
+                        output.name
+                    )),
             );
         }
         outputs.insert(output.name.clone(), output.key.clone());

@@ -131,7 +131,9 @@ pub(super) fn problem(stack: &str, span: &Span, contract: &Contract) -> Problem 
         (Some(input), _) if contract.inputs.contains_key(input) => {
             problem.hint(format!("an input is written by its name alone: {{{{ {input} }}}}"))
         }
-        (_, Some(near)) if !expression.starts_with(near) => problem.hint(format!("did you mean `{near}`?")),
+        (_, Some(near)) if !expression.starts_with(near) => {
+            wiring::had(problem, contract, "input", &expression).hint(format!("did you mean `{near}`?"))
+        }
         _ => undeclared(problem, &expression, contract),
     }
 }

@@ -199,9 +199,9 @@ fn an_override_that_lost_an_output_is_told_with_those_who_take_it() {
     assert_eq!(
         found[0].hints,
         [
-            "did you mean `private_subnets`?",
             "in modules/vpc.toml: [outputs.private_subnet_ids]  type = \"list<string>\"",
             "or give a value to `subnets` of `cluster`",
+            "did you mean `private_subnets`?",
         ]
     );
     // Whoever gives the value needs nothing of the module, and neither does a module that nobody uses.

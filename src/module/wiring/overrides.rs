@@ -9,8 +9,8 @@ use indexmap::IndexMap;
 use super::super::catalogue::{Misfit, built_in, misfit, top};
 use super::super::contract::{Contract, Field, Provider};
 use super::TypedStack;
-use crate::diagnostic::{Problem, Problems, codes};
-use crate::spec::field;
+use super::unfilled::listed;
+use crate::diagnostic::{Problem, Problems, closest, codes};
 
 /// Reports outputs that inputs are wired to and that an overriding contract has lost.
 pub(super) fn check(stacks: &[TypedStack<'_>], problems: &mut Problems) {
@@ -73,8 +73,8 @@ fn problem(lost: &[Lost<'_>]) -> Option<Problem> {
         .iter()
         .map(|lost| format!("`{}`", lost.user.typed.contract.name))
         .collect();
-    let users = users.into_iter().collect::<Vec<_>>().join(" and ");
-    let takes = if lost.len() == 1 { "takes" } else { "take" };
+    let takes = if users.len() == 1 { "takes" } else { "take" };
+    let users = listed(users.into_iter().collect(), "and");
     let own = &provider.source;
     let (what, place) = match why {
         Misfit::Missing => {
@@ -106,10 +106,6 @@ fn problem(lost: &[Lost<'_>]) -> Option<Problem> {
     if let Some(made) = original.as_ref().and_then(|original| original.outputs.get(output)) {
         problem = problem.at(made.span.clone(), "the built-in module makes it");
     }
-    if matches!(why, Misfit::Missing) {
-        let names = provider.outputs.keys().map(String::as_str);
-        problem = field::with_suggestion(problem, output, names, "it has");
-    }
     let list = original
         .as_ref()
         .and_then(|original| original.outputs.get(output))
@@ -120,15 +116,22 @@ fn problem(lost: &[Lost<'_>]) -> Option<Problem> {
         .iter()
         .map(|lost| format!("`{}` of `{}`", lost.input.name, lost.user.typed.spec.name.value))
         .collect();
-    Some(problem.hint(format!("or give a value to {}", given.join(" and "))))
+    problem = problem.hint(format!("or give a value to {}", listed(given, "and")));
+    // Last: what has nearly this name may well be something else.
+    let names = provider.outputs.keys().map(String::as_str);
+    if let (Misfit::Missing, Some(near)) = (why, closest(output, names)) {
+        problem = problem.hint(format!("did you mean `{near}`?"));
+    }
+    Some(problem)
 }
 
 /// Says that the contract stands in place of a built-in one.
 pub(super) fn overrides(problem: Problem, contract: &Contract) -> Problem {
-    problem.note(format!(
-        "{} overrides the module `{}` that is built in",
-        contract.source.path, contract.name
-    ))
+    overridden(problem, &contract.name, &contract.source.path)
+}
+
+fn overridden(problem: Problem, module: &str, path: &str) -> Problem {
+    problem.note(format!("{path} overrides the module `{module}` that is built in"))
 }
 
 /// Says that the built-in module has the input or output `name`, if this contract stands in its place and does not.
@@ -136,7 +139,12 @@ pub(in crate::module) fn had(problem: Problem, contract: &Contract, what: &str, 
     if contract.is_built_in() {
         return problem;
     }
-    let Some(original) = built_in(&contract.name) else {
+    had_by(problem, &contract.name, &contract.source.path, what, name)
+}
+
+/// The same of the contract of `module` at `path`, which may not be read yet.
+pub(in crate::module) fn had_by(problem: Problem, module: &str, path: &str, what: &str, name: &str) -> Problem {
+    let Some(original) = built_in(module) else {
         return problem;
     };
     let span = match what {
@@ -144,9 +152,9 @@ pub(in crate::module) fn had(problem: Problem, contract: &Contract, what: &str, 
         _ => original.outputs.get(name).map(|output| &output.span),
     };
     match span {
-        Some(span) => overrides(problem, contract)
+        Some(span) => overridden(problem, module, path)
             .at(span.clone(), "the built-in module has it")
-            .hint(format!("declare it in {}: [{what}s.{name}]", contract.source.path)),
+            .hint(format!("declare it in {path}: [{what}s.{name}]")),
         None => problem,
     }
 }

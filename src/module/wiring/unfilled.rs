@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::super::contract::Field;
 use super::super::typing::{self, first_line};
-use super::TypedStack;
+use super::{Known, TypedStack};
 use crate::diagnostic::{Problem, Problems, codes};
 use crate::spec::Environment;
 
@@ -24,12 +24,8 @@ pub(super) enum Lack {
 }
 
 /// One problem for each thing that is lacking; `lacks` in the order of the contract.
-pub(super) fn report(
-    stack: &TypedStack<'_>,
-    lacks: Vec<(&Field, Lack)>,
-    environment: &Environment,
-    problems: &mut Problems,
-) {
+pub(super) fn report(stack: &TypedStack<'_>, lacks: Vec<(&Field, Lack)>, known: &Known<'_>, problems: &mut Problems) {
+    let environment = known.environment;
     let mut groups: IndexMap<Lack, Vec<&Field>> = IndexMap::new();
     for (input, lack) in lacks {
         // Each choice names outputs of its own; what is one question is between which stacks.
@@ -43,10 +39,10 @@ pub(super) fn report(
         match lack {
             Lack::Value => inputs.iter().for_each(|input| problems.push(missing(stack, input))),
             Lack::Choice(candidates) => problems.push(ambiguous(stack, inputs, candidates, environment)),
-            Lack::Stack(modules) => problems.push(no_stack(stack, inputs, modules)),
+            Lack::Stack(modules) => problems.push(no_stack(stack, inputs, modules, known)),
             Lack::Count(found) => inputs
                 .iter()
-                .for_each(|input| problems.push(miscounted(stack, input, found))),
+                .for_each(|input| problems.push(miscounted(stack, input, found, known))),
             Lack::Output { stack: from, output } => {
                 problems.push(absent(stack, inputs, from, output, environment));
             }
@@ -77,9 +73,8 @@ fn missing(stack: &TypedStack<'_>, input: &Field) -> Problem {
     .hint(format!("for example: {} = {}", input.name, input.sample()))
 }
 
-fn no_stack(stack: &TypedStack<'_>, inputs: &[&Field], modules: &[String]) -> Problem {
+fn no_stack(stack: &TypedStack<'_>, inputs: &[&Field], modules: &[String], known: &Known<'_>) -> Problem {
     let quoted: Vec<String> = modules.iter().map(|module| format!("`{module}`")).collect();
-    let first = modules.first().map_or("", String::as_str);
     let message = format!(
         "{} of `{}` {} from a stack of module {}, and there is none",
         names(inputs),
@@ -91,10 +86,7 @@ fn no_stack(stack: &TypedStack<'_>, inputs: &[&Field], modules: &[String]) -> Pr
     for input in inputs {
         problem = problem.note(about(input));
     }
-    problem = problem.hint(format!(
-        "add one:  [stacks.{}]  module = \"{first}\"",
-        if first == "vpc" { "network" } else { first }
-    ));
+    problem = add_one(problem, modules.iter().map(String::as_str), known);
     let values: Vec<String> = inputs
         .iter()
         .map(|input| format!("{} = {}", input.name, input.sample()))
@@ -103,8 +95,25 @@ fn no_stack(stack: &TypedStack<'_>, inputs: &[&Field], modules: &[String]) -> Pr
     problem.hint(format!("or give {what} here: {}", values.join("  ")))
 }
 
+/// Proposes a stack of the first of these modules that there is. Who brings a module brings its contract here.
+fn add_one<'m>(problem: Problem, modules: impl Iterator<Item = &'m str> + Clone, known: &Known<'_>) -> Problem {
+    let exists = |module: &&str| known.catalogue.get(module).is_some();
+    match modules.clone().find(exists) {
+        Some(module) => problem.hint(format!(
+            "add one:  [stacks.{}]  module = \"{module}\"",
+            if module == "vpc" { "network" } else { module }
+        )),
+        None => {
+            let absent = listed(modules.map(|module| format!("`{module}`")).collect(), "or");
+            problem.hint(format!(
+                "no module {absent} exists here: bring it into modules/, or name another in `from` of the contract"
+            ))
+        }
+    }
+}
+
 /// A gathering input with fewer or more entries than the contract takes.
-fn miscounted(stack: &TypedStack<'_>, input: &Field, found: &[String]) -> Problem {
+fn miscounted(stack: &TypedStack<'_>, input: &Field, found: &[String], known: &Known<'_>) -> Problem {
     let (name, spec) = (&input.name, stack.typed.spec);
     let quoted =
         |names: &mut dyn Iterator<Item = &str>| -> Vec<String> { names.map(|name| format!("`{name}`")).collect() };
@@ -129,9 +138,9 @@ fn miscounted(stack: &TypedStack<'_>, input: &Field, found: &[String]) -> Proble
     let problem = Problem::error(codes::WIRE_NO_STACK, message)
         .at(spec.name.span.clone(), "")
         .note(about(input));
-    let problem = match input.from.first().filter(|_| stacks.is_empty()) {
-        Some(from) => problem.hint(format!("add one:  [stacks.{0}]  module = \"{0}\"", from.module)),
-        None => problem,
+    let problem = match stacks.is_empty() {
+        true => add_one(problem, input.from.iter().map(|from| from.module.as_str()), known),
+        false => problem,
     };
     problem.hint(format!("or give the entries here: {name} = {}", input.sample()))
 }
@@ -200,10 +209,14 @@ fn output_of<'a>(input: &'a Field, name: &str, environment: &Environment) -> Opt
 }
 
 fn names(inputs: &[&Field]) -> String {
-    let quoted: Vec<String> = inputs.iter().map(|input| format!("`{}`", input.name)).collect();
-    match quoted.as_slice() {
-        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
-        _ => quoted.concat(),
+    listed(inputs.iter().map(|input| format!("`{}`", input.name)).collect(), "and")
+}
+
+/// `a`, `b` and `c`.
+pub(super) fn listed(names: Vec<String>, word: &str) -> String {
+    match names.as_slice() {
+        [first @ .., last] if !first.is_empty() => format!("{} {word} {last}", first.join(", ")),
+        _ => names.concat(),
     }
 }
 

@@ -30,7 +30,22 @@ pub fn refreshed(request: &ResourceRequest<'_>) -> Physical {
             attributes.insert(name.clone(), value.clone());
         }
     }
+    if let Some((name, value)) = next_version(request) {
+        attributes.insert(name.to_owned(), value);
+    }
     Physical { id, attributes }
+}
+
+/// The attribute that counts the versions of a launch template; the service makes one for each change of its data.
+pub(super) const LATEST_VERSION: &str = "LatestVersionNumber";
+
+fn next_version(request: &ResourceRequest<'_>) -> Option<(&'static str, Value)> {
+    let data = |properties: &Value| properties.get("LaunchTemplateData").cloned();
+    if request.resource_type != "AWS::EC2::LaunchTemplate" || data(request.previous) == data(request.properties) {
+        return None;
+    }
+    let latest: u64 = scalar(request.attributes.get(LATEST_VERSION)?)?.parse().ok()?;
+    Some((LATEST_VERSION, json!((latest + 1).to_string())))
 }
 
 fn attributes(request: &ResourceRequest<'_>, id: &str) -> BTreeMap<String, Value> {
@@ -165,10 +180,7 @@ fn special(request: &ResourceRequest<'_>, id: &str, name: &str) -> Vec<(&'static
                 property("AvailabilityZone").unwrap_or_else(|| json!(format!("{region}a"))),
             ),
         ],
-        "AWS::EC2::LaunchTemplate" => vec![
-            ("LatestVersionNumber", json!("1")),
-            ("DefaultVersionNumber", json!("1")),
-        ],
+        "AWS::EC2::LaunchTemplate" => vec![(LATEST_VERSION, json!("1")), ("DefaultVersionNumber", json!("1"))],
         "AWS::EC2::VPCEndpoint" => {
             let entry = format!("Z7HUB22UULQXV:{id}-{}.vpce.amazonaws.com", hex(seed, 20, 8));
             vec![

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use super::attributes::LATEST_VERSION;
 use super::evaluate::Scope;
 use super::function::{UNKNOWN, scalar};
 use super::resource_types::{self, Recreation};
@@ -39,7 +40,7 @@ pub(super) fn compare(
 ) -> Result<Comparison, String> {
     let unsettled: std::cell::RefCell<BTreeSet<String>> = Default::default();
     let answer = |name: &str, attribute: Option<&str>| {
-        if unsettled.borrow().contains(name) {
+        if is_unsettled(&unsettled.borrow(), name, attribute) {
             return Ok(None);
         }
         match stack.resources.get(name) {
@@ -95,6 +96,10 @@ pub(super) fn compare(
             if matches!(change.replacement.as_deref(), Some("True" | "Conditional")) {
                 unsettled.borrow_mut().insert((*logical_id).to_owned());
             }
+            let is_data = |detail: &Detail| detail.name.as_deref() == Some("LaunchTemplateData");
+            if kind == "AWS::EC2::LaunchTemplate" && change.details.iter().any(is_data) {
+                unsettled.borrow_mut().insert(format!("{logical_id}.{LATEST_VERSION}"));
+            }
             comparison.changes.push(change);
         }
     }
@@ -139,6 +144,12 @@ pub(super) fn compare(
         }
     }
     Ok(comparison)
+}
+
+/// Whether only the execution shows what this is: all of a resource that is new, or the one attribute that changes.
+fn is_unsettled(unsettled: &BTreeSet<String>, name: &str, attribute: Option<&str>) -> bool {
+    let one = attribute.map(|attribute| format!("{name}.{attribute}"));
+    unsettled.contains(name) || one.is_some_and(|one| unsettled.contains(&one))
 }
 
 /// The name that a template gives to a resource whose service refuses a second one of that name.
@@ -366,7 +377,7 @@ fn causes(
                     return;
                 }
                 ("ParameterReference", name.to_owned(), "Static")
-            } else if unsettled.contains(name) {
+            } else if is_unsettled(unsettled, name, attribute) {
                 match attribute {
                     Some(attribute) => ("ResourceAttribute", format!("{name}.{attribute}"), "Dynamic"),
                     None => ("ResourceReference", name.to_owned(), "Dynamic"),

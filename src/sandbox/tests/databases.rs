@@ -241,3 +241,25 @@ async fn identifiers_of_databases_have_rules_and_one_owner() {
     trial.destroy("data").await;
     trial.refuse("again", &named, "DB instance already exists").await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_goes_to_another_major_version_without_more_words() {
+    let trial = Trial::new().await;
+    let cluster = |version: &str| {
+        template(&format!(
+            r#"
+  Cluster:
+    Type: AWS::RDS::DBCluster
+    Properties:
+      Engine: aurora-postgresql
+      EngineVersion: "{version}"
+      MasterUsername: owner
+      ManageMasterUserPassword: true
+      DBSubnetGroupName: !Ref Subnets"#
+        ))
+    };
+    trial.make("data", &cluster("15.4")).await;
+    trial.make("data", &cluster("16.4")).await;
+    let words = "Cannot upgrade aurora-postgresql from 16.4 to 15.4";
+    trial.refuse("data", &cluster("15.4"), words).await;
+}

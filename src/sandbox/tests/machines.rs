@@ -232,3 +232,81 @@ async fn public_parameters_name_images_and_a_wrong_name_names_none() {
         .refuse("wrong", &template(&machine(wrong), ""), "Unable to fetch parameters")
         .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_volume_takes_no_other_zone_snapshot_or_key() {
+    let trial = Trial::new().await;
+    let volume = |rest: &str| {
+        format!(
+            "Resources:\n  Data:\n    Type: AWS::EC2::Volume\n    Properties: {{Size: 100, VolumeType: gp3, Encrypted: true, {rest}}}\n"
+        )
+    };
+    trial.make("data", &volume("AvailabilityZone: us-east-1a")).await;
+    for other in [
+        "AvailabilityZone: us-east-1b",
+        "AvailabilityZone: us-east-1a, SnapshotId: snap-0123456789abcdef0",
+        "AvailabilityZone: us-east-1a, KmsKeyId: alias/other",
+    ] {
+        let words = "Volume properties other than AutoEnableIO, type, size, and IOPS cannot be updated.";
+        trial.refuse("data", &volume(other), words).await;
+    }
+    trial
+        .make("data", &volume("AvailabilityZone: us-east-1a, Iops: 4000"))
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_launch_template_has_another_version_and_its_users_see_it() {
+    let trial = Trial::new().await;
+    let launch = |size: &str| {
+        format!(
+            r#"
+Resources:
+  Launch: {{Type: "AWS::EC2::LaunchTemplate", Properties: {{LaunchTemplateData: {{InstanceType: {size}}}}}}}
+  Kept: {{Type: "AWS::SSM::Parameter", Properties: {{Type: String, Value: !GetAtt Launch.LatestVersionNumber}}}}
+  First: {{Type: "AWS::SSM::Parameter", Properties: {{Type: String, Value: !GetAtt Launch.DefaultVersionNumber}}}}
+Outputs:
+  Version: {{Value: !GetAtt Launch.LatestVersionNumber}}
+  Default: {{Value: !GetAtt Launch.DefaultVersionNumber}}
+"#
+        )
+    };
+    trial.make("work", &launch("m6i.large")).await;
+    assert_eq!(trial.output("work", "Version").await, "1");
+
+    let client = aws_sdk_cloudformation::Client::new(&trial.config);
+    let change = client
+        .create_change_set()
+        .stack_name("work")
+        .change_set_name("larger")
+        .template_body(launch("m6i.xlarge"));
+    change.send().await.unwrap();
+    let seen = loop {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        let asked = client
+            .describe_change_set()
+            .stack_name("work")
+            .change_set_name("larger");
+        let seen = asked.send().await.unwrap();
+        if seen.status().is_some_and(|status| status.as_str() == "CREATE_COMPLETE") {
+            break seen;
+        }
+    };
+    let changes: Vec<_> = seen
+        .changes()
+        .iter()
+        .filter_map(|change| change.resource_change())
+        .collect();
+    let named: Vec<_> = changes
+        .iter()
+        .filter_map(|change| change.logical_resource_id())
+        .collect();
+    assert_eq!(named, ["Launch", "Kept"]);
+    let detail = &changes[1].details()[0];
+    assert_eq!(detail.evaluation().unwrap().as_str(), "Dynamic");
+    assert_eq!(detail.causing_entity(), Some("Launch.LatestVersionNumber"));
+
+    trial.make("work", &launch("m6i.xlarge")).await;
+    assert_eq!(trial.output("work", "Version").await, "2");
+    assert_eq!(trial.output("work", "Default").await, "1");
+}

@@ -85,7 +85,9 @@ pub(super) fn update(request: &ResourceRequest<'_>) -> Made<()> {
         1
     };
     let major = |version: &[u64]| version.iter().copied().take(parts).collect::<Vec<u64>>();
-    let allowed = text(new, "AllowMajorVersionUpgrade").is_some_and(|allowed| allowed == "true");
+    // A cluster has no such property: its handler allows what the template asks for.
+    let allowed = request.resource_type == CLUSTER
+        || text(new, "AllowMajorVersionUpgrade").is_some_and(|allowed| allowed == "true");
     if major(&before) != major(&after) && !allowed {
         return refuse("The AllowMajorVersionUpgrade flag must be present when upgrading to a new major version.");
     }

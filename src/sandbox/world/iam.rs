@@ -114,7 +114,14 @@ pub(super) fn update(desk: &mut Desk<'_>, request: &ResourceRequest<'_>) -> Made
             if old.get("PolicyDocument") != new.get("PolicyDocument") {
                 let policy = document(new.get("PolicyDocument").unwrap_or(&Value::Null));
                 let parameters = fields(&[("PolicyArn", id), ("PolicyDocument", &policy), ("SetAsDefault", "true")]);
-                desk.ask_query(Name::Iam, "CreatePolicyVersion", &parameters)?;
+                let before = versions(desk, id)?;
+                let made = desk.ask_query(Name::Iam, "CreatePolicyVersion", &parameters)?;
+                let number = text_between(&made, "VersionId").unwrap_or_default();
+                // The emulator counts from 1 again when its state was read back; a number that is taken could not be
+                // told from the old version, so that one is used up.
+                if before.iter().any(|(old, _)| old == number) {
+                    desk.ask_query(Name::Iam, "CreatePolicyVersion", &parameters)?;
+                }
                 delete_old_versions(desk, id)?;
             }
             let gone: Vec<Value> = missing(list(old, "Roles"), list(new, "Roles"));
@@ -154,14 +161,20 @@ fn bound(desk: &mut Desk<'_>, role: &str, old: &Value, new: &Value) -> Made<()> 
 
 /// A policy has five versions at most; CloudFormation keeps the one in force.
 fn delete_old_versions(desk: &mut Desk<'_>, arn: &str) -> Made<()> {
-    let answer = desk.ask_query(Name::Iam, "ListPolicyVersions", &fields(&[("PolicyArn", arn)]))?;
-    for version in answer.split("<member>").skip(1) {
-        let id = text_between(version, "VersionId").unwrap_or_default();
-        if text_between(version, "IsDefaultVersion") == Some("false") {
-            quietly(desk, "DeletePolicyVersion", &[("PolicyArn", arn), ("VersionId", id)])?;
-        }
+    for (id, _) in versions(desk, arn)?.iter().filter(|(_, in_force)| !in_force) {
+        quietly(desk, "DeletePolicyVersion", &[("PolicyArn", arn), ("VersionId", id)])?;
     }
     Ok(())
+}
+
+/// The versions of a policy, and which of them is in force.
+fn versions(desk: &mut Desk<'_>, arn: &str) -> Made<Vec<(String, bool)>> {
+    let answer = desk.ask_query(Name::Iam, "ListPolicyVersions", &fields(&[("PolicyArn", arn)]))?;
+    let version = |member: &str| {
+        let id = text_between(member, "VersionId").unwrap_or_default().to_owned();
+        (id, text_between(member, "IsDefaultVersion") != Some("false"))
+    };
+    Ok(answer.split("<member>").skip(1).map(version).collect())
 }
 
 pub(super) fn delete(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, id: &str) -> Made<()> {

@@ -11,6 +11,9 @@ use super::{Made, set_text, tags, text, text_between, told};
 pub(super) const VOLUME: &str = "AWS::EC2::Volume";
 const ATTACHMENT: &str = "AWS::EC2::VolumeAttachment";
 
+/// What CloudFormation's handler says of a change that a volume cannot take.
+const FIXED: &str = "Volume properties other than AutoEnableIO, type, size, and IOPS cannot be updated. Change the properties back to previous values and update the stack again.";
+
 pub(super) fn knows(resource_type: &str) -> bool {
     matches!(resource_type, VOLUME | ATTACHMENT)
 }
@@ -49,6 +52,17 @@ pub(super) fn create(
 pub(super) fn update(desk: &mut Desk<'_>, request: &ResourceRequest<'_>) -> Made<()> {
     if request.resource_type == ATTACHMENT {
         return Ok(());
+    }
+    let changed = |property: &&str| {
+        let value = |properties: &Value| text(properties, property).filter(|value| value != "false");
+        value(request.previous) != value(request.properties)
+    };
+    // None of these is create-only in the schema, so nothing is replaced either.
+    if ["AvailabilityZone", "SnapshotId", "KmsKeyId", "Encrypted", "OutpostArn"]
+        .iter()
+        .any(|name| changed(&name))
+    {
+        return Err(FIXED.to_owned());
     }
     let size = |properties: &Value| text(properties, "Size").and_then(|size| size.parse::<u64>().ok());
     if let (Some(old), Some(new)) = (size(request.previous), size(request.properties))
