@@ -34,7 +34,9 @@ pub enum Failure {
     #[error("{0}")]
     File(#[from] std::io::Error),
     /// Some records of a batch could not be answered; the rest is done.
-    #[error("{records} records in {files} files had no answer; each has its line in the file of errors beside the output")]
+    #[error(
+        "{records} records in {files} files had no answer; each has its line in the file of errors beside the output"
+    )]
     Records {
         /// How many records.
         records: u64,

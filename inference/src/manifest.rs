@@ -74,7 +74,11 @@ impl Datatype {
 impl Port {
     /// The lengths of all dimensions but the first.
     pub fn row_shape(&self) -> Vec<usize> {
-        self.shape.iter().skip(1).filter_map(|&length| usize::try_from(length).ok()).collect()
+        self.shape
+            .iter()
+            .skip(1)
+            .filter_map(|&length| usize::try_from(length).ok())
+            .collect()
     }
 
     /// How many elements a row has.
@@ -103,7 +107,9 @@ impl Manifest {
         }
         for name in [Some(&manifest.file), manifest.golden.as_ref()].into_iter().flatten() {
             if name.is_empty() || name.contains('/') || name.contains('\\') || name == ".." {
-                return Err(unusable(format!("`{name}` is not the name of a file beside the manifest")));
+                return Err(unusable(format!(
+                    "`{name}` is not the name of a file beside the manifest"
+                )));
             }
         }
         for part in [&manifest.name, &manifest.version] {

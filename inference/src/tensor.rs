@@ -90,7 +90,12 @@ impl Values {
             }
             Self::Int64(list) => list.push(whole(value)?),
             Self::Bytes(list) => {
-                list.push(value.as_str().ok_or_else(|| format!("{} is not text", kind(value)))?.to_owned());
+                list.push(
+                    value
+                        .as_str()
+                        .ok_or_else(|| format!("{} is not text", kind(value)))?
+                        .to_owned(),
+                );
             }
         }
         Ok(())
@@ -102,7 +107,9 @@ impl Values {
     /// What the field is instead of what it should be.
     pub fn push_text(&mut self, text: &str) -> Result<(), String> {
         fn read<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, String> {
-            text.trim().parse().map_err(|_| format!("`{}` is not {what}", shortened(text)))
+            text.trim()
+                .parse()
+                .map_err(|_| format!("`{}` is not {what}", shortened(text)))
         }
         match self {
             Self::Fp32(list) => list.push(fp32(finite(read(text, "a number")?)?)?),
@@ -164,12 +171,20 @@ impl Values {
 impl Tensor {
     /// The whole shape, rows first.
     pub fn shape(&self) -> Vec<usize> {
-        std::iter::once(self.rows).chain(self.row_shape.iter().copied()).collect()
+        std::iter::once(self.rows)
+            .chain(self.row_shape.iter().copied())
+            .collect()
     }
 
     /// How many elements a row has.
     pub fn row_length(&self) -> usize {
         self.row_shape.iter().product()
+    }
+
+    /// Adds the elements of a row.
+    pub fn extend_row(&mut self, row: Values) {
+        self.values.append(row);
+        self.rows += 1;
     }
 
     /// A row as JSON: a plain value where a row is one, else nested lists.
@@ -202,7 +217,9 @@ pub fn split_front(tensors: &mut [Tensor], rows: usize) -> Vec<Tensor> {
             Tensor {
                 rows: taken,
                 row_shape: tensor.row_shape.clone(),
-                values: tensor.values.take_front(taken * tensor.row_shape.iter().product::<usize>()),
+                values: tensor
+                    .values
+                    .take_front(taken * tensor.row_shape.iter().product::<usize>()),
             }
         })
         .collect()
@@ -213,7 +230,11 @@ fn nested(values: &Values, shape: &[usize], offset: usize) -> Value {
         None => values.json(offset),
         Some((&length, inner)) => {
             let stride: usize = inner.iter().product();
-            Value::Array((0..length).map(|index| nested(values, inner, offset + index * stride)).collect())
+            Value::Array(
+                (0..length)
+                    .map(|index| nested(values, inner, offset + index * stride))
+                    .collect(),
+            )
         }
     }
 }
@@ -223,17 +244,30 @@ fn number(value: &Value) -> Result<f64, String> {
 }
 
 fn whole(value: &Value) -> Result<i64, String> {
-    value.as_i64().ok_or_else(|| format!("{} is not a whole number of 64 bits", kind(value)))
+    value
+        .as_i64()
+        .ok_or_else(|| format!("{} is not a whole number of 64 bits", kind(value)))
 }
 
 fn finite(value: f64) -> Result<f64, String> {
-    if value.is_finite() { Ok(value) } else { Err(format!("{value} is not a finite number")) }
+    if value.is_finite() {
+        Ok(value)
+    } else {
+        Err(format!("{value} is not a finite number"))
+    }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "rounding to 32 bits is what FP32 asks for; the range is checked")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "rounding to 32 bits is what FP32 asks for; the range is checked"
+)]
 fn fp32(value: f64) -> Result<f32, String> {
     let rounded = value as f32;
-    if rounded.is_finite() { Ok(rounded) } else { Err(format!("{value} does not fit into FP32")) }
+    if rounded.is_finite() {
+        Ok(rounded)
+    } else {
+        Err(format!("{value} does not fit into FP32"))
+    }
 }
 
 fn kind(value: &Value) -> String {
