@@ -79,7 +79,7 @@ def transactions(count, random):
 
 def train(rows, kinds):
     model = GradientBoostingClassifier(
-        n_estimators=60, max_depth=3, learning_rate=0.1, subsample=0.8, min_samples_leaf=40, random_state=SEED
+        n_estimators=25, max_depth=3, learning_rate=0.2, subsample=0.8, min_samples_leaf=40, random_state=SEED
     )
     return model.fit(rows, kinds)
 

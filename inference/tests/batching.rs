@@ -132,7 +132,8 @@ async fn a_full_queue_refuses_at_once() {
     let (let_go, held) = std::sync::mpsc::channel::<()>();
     let held = Mutex::new(held);
     let run: Run = Arc::new(move |inputs| {
-        entered.send(()).unwrap();
+        // Only the first is waited for.
+        let _heard = entered.send(());
         held.lock().unwrap().recv().unwrap();
         Ok(inputs)
     });

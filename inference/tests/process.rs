@@ -160,7 +160,7 @@ fn a_request_that_does_not_end_in_time_is_cut_off_and_that_is_said() {
 
 fn fails(change: impl FnOnce(&mut Command)) -> (i32, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_inference"));
-    command.args(["serve", "--host", "127.0.0.1", "--port", "0"]);
+    command.arg("serve").env("INFERENCE_HOST", "127.0.0.1").env("INFERENCE_PORT", "0");
     change(&mut command);
     let output = command.output().unwrap();
     (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
