@@ -190,6 +190,9 @@ pub struct StreamOptions {
     /// How many records share a run of the model and a commit
     #[arg(long, env = "KAFKA_MAX_RECORDS", default_value_t = 500, value_parser = clap::value_parser!(i32).range(1..))]
     pub max_records: i32,
+    /// How long the group waits for a member that says nothing before its partitions go to others
+    #[arg(long, env = "KAFKA_SESSION_TIMEOUT_MS", default_value = "45000", value_parser = milliseconds)]
+    pub session_timeout_ms: Duration,
     /// How to connect
     #[arg(long, env = "KAFKA_SECURITY", value_enum, default_value_t = Security::Plaintext)]
     pub security: Security,

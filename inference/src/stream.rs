@@ -93,6 +93,8 @@ pub async fn pump(
         .auto_offset_reset(AutoOffsetReset::Earliest)
         .enable_auto_commit(false)
         .max_poll_records(options.max_records)
+        .session_timeout(options.session_timeout_ms)
+        .heartbeat_interval(options.session_timeout_ms / 10)
         .build()
         .await
         .map_err(failed("making a consumer"))?;
