@@ -45,13 +45,13 @@ fn csv(count: u32) -> String {
 
 /// The files of a folder that have their final names, with what is in them, but for the record of progress.
 fn results(folder: &Path) -> BTreeMap<String, String> {
-    std::fs::read_dir(folder)
+    fs_err::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap())
         .map(|entry| {
             (
                 entry.file_name().into_string().unwrap(),
-                std::fs::read_to_string(entry.path()).unwrap(),
+                fs_err::read_to_string(entry.path()).unwrap(),
             )
         })
         .filter(|(name, _)| !name.contains("progress"))
@@ -68,9 +68,9 @@ async fn every_record_has_a_line_and_those_without_an_answer_are_listed() {
     for (name, text) in [("in.jsonl", json_lines(10)), ("in.csv", csv(10))] {
         let folder = tempfile::tempdir().unwrap();
         let input = folder.path().join(name);
-        std::fs::write(&input, text).unwrap();
+        fs_err::write(&input, text).unwrap();
         let output = folder.path().join("out");
-        std::fs::create_dir(&output).unwrap();
+        fs_err::create_dir(&output).unwrap();
         assert_eq!(
             run(&model, &input, &output),
             Outcome {
@@ -126,9 +126,9 @@ async fn a_run_that_dies_at_any_step_ends_the_same_when_it_is_run_again() {
     ] {
         let folder = tempfile::tempdir().unwrap();
         let input = folder.path().join(name);
-        std::fs::write(&input, text).unwrap();
+        fs_err::write(&input, text).unwrap();
         let whole = folder.path().join("whole");
-        std::fs::create_dir(&whole).unwrap();
+        fs_err::create_dir(&whole).unwrap();
         let mut steps = Vec::new();
         let expected = answer(&model, &input, &whole, 3, &mut |step| {
             steps.push(step);
@@ -140,9 +140,9 @@ async fn a_run_that_dies_at_any_step_ends_the_same_when_it_is_run_again() {
             "{steps:?}"
         );
 
-        for dies_at in 0..steps.len() {
+        for (dies_at, last) in steps.iter().enumerate() {
             let output = folder.path().join(format!("dies-at-{dies_at}"));
-            std::fs::create_dir(&output).unwrap();
+            fs_err::create_dir(&output).unwrap();
             let mut step = 0;
             let died = answer(&model, &input, &output, 3, &mut |_| {
                 step += 1;
@@ -157,20 +157,14 @@ async fn a_run_that_dies_at_any_step_ends_the_same_when_it_is_run_again() {
             assert_eq!(
                 (outcome.records, outcome.failed),
                 (expected.records, expected.failed),
-                "{:?}",
-                steps[dies_at]
+                "{last:?}"
             );
-            assert_eq!(
-                results(&output),
-                results(&whole),
-                "died after {:?}, step {dies_at}",
-                steps[dies_at]
-            );
+            assert_eq!(results(&output), results(&whole), "died after {last:?}, step {dies_at}");
         }
 
         // And when it dies after every single step.
         let output = folder.path().join("dies-always");
-        std::fs::create_dir(&output).unwrap();
+        fs_err::create_dir(&output).unwrap();
         let mut progressed = 0;
         while answer(&model, &input, &output, 3, &mut |step| {
             if step == Step::ProgressReplaced || step == Step::ErrorsNamed || step == Step::OutputNamed {
@@ -192,7 +186,7 @@ async fn what_a_dead_run_wrote_beyond_its_progress_is_cut_off() {
     let model = model().await;
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("in.jsonl");
-    std::fs::write(&input, json_lines(6)).unwrap();
+    fs_err::write(&input, json_lines(6)).unwrap();
     let died = answer(&model, &input, folder.path(), 3, &mut |step| {
         if step == Step::ProgressReplaced {
             Err(Error::other("died"))
@@ -202,11 +196,11 @@ async fn what_a_dead_run_wrote_beyond_its_progress_is_cut_off() {
     });
     assert!(died.is_err());
     let partial = folder.path().join("in.jsonl.out.partial");
-    let mut torn = std::fs::read(&partial).unwrap();
+    let mut torn = fs_err::read(&partial).unwrap();
     torn.extend_from_slice(b"{\"label\": 0, \"prob");
-    std::fs::write(&partial, torn).unwrap();
+    fs_err::write(&partial, torn).unwrap();
     run(&model, &input, folder.path());
-    let text = std::fs::read_to_string(folder.path().join("in.jsonl.out")).unwrap();
+    let text = fs_err::read_to_string(folder.path().join("in.jsonl.out")).unwrap();
     assert!(
         text.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()),
         "{text}"
@@ -219,9 +213,9 @@ async fn an_input_that_changed_in_between_is_not_mixed_with_the_old_one() {
     let model = model().await;
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("in.jsonl");
-    std::fs::write(&input, json_lines(6)).unwrap();
+    fs_err::write(&input, json_lines(6)).unwrap();
     run(&model, &input, folder.path());
-    std::fs::write(&input, json_lines(7)).unwrap();
+    fs_err::write(&input, json_lines(7)).unwrap();
     let failure = answer(&model, &input, folder.path(), 3, &mut |_| Ok(())).unwrap_err();
     assert!(
         failure.to_string().contains("changed since a part of it was answered"),
@@ -249,7 +243,7 @@ fn batch(input: &Path, output: &Path) -> Command {
 fn a_process_that_is_killed_again_and_again_ends_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("in.jsonl");
-    std::fs::write(&input, json_lines(400)).unwrap();
+    fs_err::write(&input, json_lines(400)).unwrap();
     let whole = folder.path().join("whole");
     let output = batch(&input, &whole).output().unwrap();
     assert_eq!(output.status.code(), Some(5), "some records have no answer");
@@ -283,9 +277,9 @@ fn inputs_that_cannot_be_are_usage_errors() {
     ] {
         let input = folder.path().join(name);
         if name == "folder" {
-            std::fs::create_dir(&input).unwrap()
+            fs_err::create_dir(&input).unwrap()
         } else {
-            std::fs::write(&input, "").unwrap()
+            fs_err::write(&input, "").unwrap()
         }
         let output = batch(&input, &folder.path().join("out")).output().unwrap();
         let log = String::from_utf8(output.stderr).unwrap();

@@ -1,4 +1,11 @@
 //! What the server promises, shown from outside: over its router, over real sockets, and as a process.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that fails may panic; these lints only know functions that are tests, not what they call"
+)]
 
 mod batch;
 mod batching;
@@ -14,7 +21,7 @@ mod v2;
 #[test]
 fn every_file_of_tests_is_part_of_them() {
     let listed = include_str!("main.rs");
-    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests")).unwrap() {
+    for entry in fs_err::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "main") else {
             continue;

@@ -13,7 +13,7 @@ use crate::support::model_folder;
 fn changed(change: impl FnOnce(&Path)) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in ["model.json", "model.onnx", "golden.json"] {
-        std::fs::copy(model_folder().join(name), folder.path().join(name)).unwrap();
+        fs_err::copy(model_folder().join(name), folder.path().join(name)).unwrap();
     }
     change(folder.path());
     folder
@@ -22,9 +22,9 @@ fn changed(change: impl FnOnce(&Path)) -> tempfile::TempDir {
 fn manifest(change: impl FnOnce(&mut Value)) -> tempfile::TempDir {
     changed(|folder| {
         let path = folder.join("model.json");
-        let mut manifest = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let mut manifest = serde_json::from_slice(&fs_err::read(&path).unwrap()).unwrap();
         change(&mut manifest);
-        std::fs::write(path, manifest.to_string()).unwrap();
+        fs_err::write(path, manifest.to_string()).unwrap();
     })
 }
 
@@ -44,19 +44,19 @@ async fn refused(folder: &tempfile::TempDir, code: u8, says: &str) {
 #[tokio::test]
 async fn a_model_that_is_not_there() {
     refused(
-        &changed(|folder| std::fs::remove_file(folder.join("model.json")).unwrap()),
+        &changed(|folder| fs_err::remove_file(folder.join("model.json")).unwrap()),
         3,
         "model.json",
     )
     .await;
     refused(
-        &changed(|folder| std::fs::remove_file(folder.join("model.onnx")).unwrap()),
+        &changed(|folder| fs_err::remove_file(folder.join("model.onnx")).unwrap()),
         3,
         "model.onnx",
     )
     .await;
     refused(
-        &changed(|folder| std::fs::remove_file(folder.join("golden.json")).unwrap()),
+        &changed(|folder| fs_err::remove_file(folder.join("golden.json")).unwrap()),
         3,
         "golden.json",
     )
@@ -75,9 +75,9 @@ async fn a_model_that_is_not_there() {
 #[tokio::test]
 async fn a_model_of_which_one_bit_changed() {
     let folder = changed(|folder| {
-        let mut onnx = std::fs::read(folder.join("model.onnx")).unwrap();
+        let mut onnx = fs_err::read(folder.join("model.onnx")).unwrap();
         onnx[5000] ^= 1;
-        std::fs::write(folder.join("model.onnx"), onnx).unwrap();
+        fs_err::write(folder.join("model.onnx"), onnx).unwrap();
     });
     refused(&folder, 4, "its SHA-256 is").await;
 }
@@ -86,12 +86,12 @@ async fn a_model_of_which_one_bit_changed() {
 async fn a_file_that_is_no_onnx() {
     let folder = changed(|folder| {
         let path = folder.join("model.json");
-        let text = std::fs::read_to_string(&path).unwrap();
+        let text = fs_err::read_to_string(&path).unwrap();
         let mut manifest: Value = serde_json::from_str(&text).unwrap();
-        std::fs::write(folder.join("model.onnx"), b"hello").unwrap();
+        fs_err::write(folder.join("model.onnx"), b"hello").unwrap();
         // The SHA-256 of `hello`.
         manifest["sha256"] = json!("2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
-        std::fs::write(path, manifest.to_string()).unwrap();
+        fs_err::write(path, manifest.to_string()).unwrap();
     });
     refused(&folder, 4, "cannot be used").await;
 }
@@ -174,9 +174,9 @@ async fn a_model_that_answers_otherwise_than_where_it_was_trained() {
     let golden = |change: fn(&mut Value)| {
         changed(|folder| {
             let path = folder.join("golden.json");
-            let mut golden = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+            let mut golden = serde_json::from_slice(&fs_err::read(&path).unwrap()).unwrap();
             change(&mut golden);
-            std::fs::write(path, golden.to_string()).unwrap();
+            fs_err::write(path, golden.to_string()).unwrap();
         })
     };
     refused(

@@ -160,7 +160,10 @@ fn a_request_that_does_not_end_in_time_is_cut_off_and_that_is_said() {
 
 fn fails(change: impl FnOnce(&mut Command)) -> (i32, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_inference"));
-    command.arg("serve").env("INFERENCE_HOST", "127.0.0.1").env("INFERENCE_PORT", "0");
+    command
+        .arg("serve")
+        .env("INFERENCE_HOST", "127.0.0.1")
+        .env("INFERENCE_PORT", "0");
     change(&mut command);
     let output = command.output().unwrap();
     (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
@@ -178,7 +181,7 @@ fn without_a_usable_model_it_ends_with_a_code_that_says_so() {
         "{log}"
     );
 
-    std::fs::write(folder.path().join("model.json"), "{}").unwrap();
+    fs_err::write(folder.path().join("model.json"), "{}").unwrap();
     let (code, log) = fails(|command| {
         command.arg("--model").arg(folder.path());
     });
@@ -201,7 +204,7 @@ fn without_a_usable_model_it_ends_with_a_code_that_says_so() {
 async fn bucket(listener: tokio::net::TcpListener) {
     let object = |Path((_bucket, key)): Path<(String, String)>| async move {
         let name = key.strip_prefix("models/fraud/1/").ok_or(StatusCode::NOT_FOUND)?;
-        std::fs::read(model_folder().join(name)).map_err(|_| StatusCode::NOT_FOUND)
+        fs_err::read(model_folder().join(name)).map_err(|_| StatusCode::NOT_FOUND)
     };
     axum::serve(listener, Router::new().route("/{bucket}/{*key}", get(object)))
         .await

@@ -124,6 +124,6 @@ pub fn close(left: &Value, right: &Value) -> bool {
 
 /// The golden requests and the answers that scikit-learn gave.
 pub fn golden() -> Vec<Value> {
-    let text = std::fs::read_to_string(model_folder().join("golden.json")).unwrap();
+    let text = fs_err::read_to_string(model_folder().join("golden.json")).unwrap();
     serde_json::from_str(&text).unwrap()
 }
