@@ -172,9 +172,9 @@ async fn nothing_is_committed_before_its_answer_is_written() {
     let cluster = Cluster::start().await;
     cluster.send(&[good(), good()]).await;
     // The cluster refuses answers for good: the stream ends, and the records are still to be answered.
-    cluster.broker.on(ApiKey::Produce, |_| {
-        Some(Control::Error(ErrorCode::TopicAuthorizationFailed)).unwrap()
-    });
+    cluster
+        .broker
+        .on(ApiKey::Produce, |_| Control::Error(ErrorCode::TopicAuthorizationFailed));
     let failure = cluster.stream(&options(&[]), 2).await.unwrap_err();
     assert!(failure.to_string().contains("writing an answer"), "{failure}");
     assert_eq!(failure.code(), 1);
