@@ -1,0 +1,33 @@
+# The reference model server: one static binary and a small model in an empty image. `inference/README.md` says how it
+# is used.
+#
+#   docker build -t inference .
+#   docker run --rm -p 8080:8080 inference
+#
+# BUILD_IMAGE needs Rust, a C compiler and /etc/ssl/certs/ca-certificates.crt. BINARY_IMAGE may be an image that holds
+# the finished /inference and those certificates: then nothing is compiled (with BuildKit, which skips what is not
+# needed), as where there is no way to the crates.
+ARG BUILD_IMAGE=rust:1.95
+ARG BINARY_IMAGE=compiled
+
+FROM ${BUILD_IMAGE} AS compiled
+WORKDIR /source
+COPY . .
+# Static, because the image has no C library. glibc holds its resolver for DNS and /etc/hosts itself since 2.34.
+RUN target=$(rustc -vV | sed -n 's/^host: //p') \
+ && RUSTFLAGS="-C target-feature=+crt-static" \
+    cargo build --release --locked --target "$target" --package mlinfra-inference --bin inference \
+ && cp "target/$target/release/inference" /inference
+
+FROM ${BINARY_IMAGE} AS binary
+
+FROM scratch
+# TLS to S3 is checked against these.
+COPY --from=binary /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=binary /inference /inference
+# A model to try it with. SageMaker mounts its own here; elsewhere INFERENCE_MODEL names one.
+COPY inference/model/model.json inference/model/model.onnx inference/model/golden.json /opt/ml/model/
+USER 65532:65532
+EXPOSE 8080
+ENTRYPOINT ["/inference"]
+CMD ["serve"]
