@@ -21,6 +21,8 @@ clean_up() {
     kill "$engine" 2>/dev/null || true
     wait "$engine" 2>/dev/null || true
   fi
+  # The engine leaves the namespace of the host's network mounted there.
+  umount "$work"/exec/netns/* 2>/dev/null || true
   rm -rf "$work"
 }
 trap clean_up EXIT
@@ -44,6 +46,11 @@ if [ -z "${BINARY:-}" ]; then
 fi
 file=$(readlink -f "$BINARY")
 if readelf -d "$file" 2>/dev/null | grep -q NEEDED; then fail "$file is not static"; fi
+
+# Debian's own client speaks BuildKit; others need the plug-in buildx, which may not be there.
+docker() {
+  if [ -x /usr/bin/docker ]; then /usr/bin/docker "$@"; else command docker "$@"; fi
+}
 
 # An engine of our own, beside any other: its own socket, data and process id; no bridge, so that no rule of the host's
 # firewall is touched.
