@@ -41,7 +41,10 @@ pub async fn run(options: ServeOptions) -> Result<(), Failure> {
         server.metrics.clone(),
         Arc::new(move |inputs| model.run(inputs)),
     );
-    server.loaded(Ready { manifest: Arc::clone(&manifest), batcher });
+    server.loaded(Ready {
+        manifest: Arc::clone(&manifest),
+        batcher,
+    });
     info!(
         model = manifest.name,
         version = manifest.version,
