@@ -89,7 +89,7 @@ impl<S: StatefulService> Service for Emulated<S> {
                     matches!(state, "deleted" | "terminated" | "PendingDeletion" | "Deleted")
                 });
                 if !belongs_to_aws && !gone {
-                    items.push(Item::new(self.name, &singular(kind), id));
+                    items.push(Item::new(self.name, singular(kind), id));
                 }
             }
         }

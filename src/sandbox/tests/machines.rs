@@ -282,7 +282,9 @@ Outputs:
         .template_body(launch("m6i.xlarge"));
     change.send().await.unwrap();
     let seen = loop {
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        crate::clock::Clock::real()
+            .sleep(std::time::Duration::from_secs(1))
+            .await;
         let asked = client
             .describe_change_set()
             .stack_name("work")

@@ -60,7 +60,7 @@ pub(super) fn update(desk: &mut Desk<'_>, request: &ResourceRequest<'_>) -> Made
     // None of these is create-only in the schema, so nothing is replaced either.
     if ["AvailabilityZone", "SnapshotId", "KmsKeyId", "Encrypted", "OutpostArn"]
         .iter()
-        .any(|name| changed(&name))
+        .any(changed)
     {
         return Err(FIXED.to_owned());
     }
