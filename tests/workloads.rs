@@ -125,7 +125,7 @@ fn every_example_of_the_page_is_valid() {
     assert!(examples.len() >= 5, "{}", examples.len());
     for example in examples {
         let project = Project::empty();
-        project.write("environments/dev.toml", &format!("{STACKS}\n{example}"));
+        project.write("environments/dev.toml", format!("{STACKS}\n{example}"));
         project.mlinfra("validate").exits(0).says("1 workload");
     }
 }
