@@ -54,8 +54,9 @@ pub async fn run(options: ServeOptions) -> Result<(), Failure> {
     );
 
     stop.cancelled().await;
-    info!(delay = ?options.drain_delay_ms, timeout = ?options.drain_timeout_ms, "draining");
+    // Before it is said, so that whoever reads the log can rely on it.
     server.drain();
+    info!(delay = ?options.drain_delay_ms, timeout = ?options.drain_timeout_ms, "draining");
     tokio::time::sleep(options.drain_delay_ms).await;
     close.cancel();
     drained(serving, &server, options.drain_timeout_ms).await
