@@ -13,6 +13,8 @@ pub mod engine;
 pub mod lock;
 pub mod state;
 
+pub mod ship;
+
 pub mod preflight;
 
 pub mod plan;

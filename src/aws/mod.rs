@@ -9,14 +9,18 @@ pub mod dynamodb;
 pub mod early_validation;
 pub mod ec2;
 pub mod ecr;
+pub mod ecs;
 pub mod eks;
 pub mod error;
+pub mod http;
 pub mod iam;
+pub mod logs;
 pub mod retry;
 pub mod s3;
 pub mod sagemaker;
 pub mod service_quotas;
 pub mod session;
+pub mod ssm;
 pub mod sts;
 
 #[cfg(test)]

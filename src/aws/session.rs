@@ -81,11 +81,14 @@ struct Clients {
     dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
     ec2: OnceLock<aws_sdk_ec2::Client>,
     ecr: OnceLock<aws_sdk_ecr::Client>,
+    ecs: OnceLock<aws_sdk_ecs::Client>,
     eks: OnceLock<aws_sdk_eks::Client>,
     iam: OnceLock<aws_sdk_iam::Client>,
+    logs: OnceLock<aws_sdk_cloudwatchlogs::Client>,
     s3: OnceLock<aws_sdk_s3::Client>,
     sagemaker: OnceLock<aws_sdk_sagemaker::Client>,
     service_quotas: OnceLock<aws_sdk_servicequotas::Client>,
+    ssm: OnceLock<aws_sdk_ssm::Client>,
     sts: OnceLock<aws_sdk_sts::Client>,
 }
 
@@ -104,10 +107,13 @@ impl Session {
         dynamodb: aws_sdk_dynamodb;
         ec2: aws_sdk_ec2;
         ecr: aws_sdk_ecr;
+        ecs: aws_sdk_ecs;
         eks: aws_sdk_eks;
         iam: aws_sdk_iam;
+        logs: aws_sdk_cloudwatchlogs;
         sagemaker: aws_sdk_sagemaker;
         service_quotas: aws_sdk_servicequotas;
+        ssm: aws_sdk_ssm;
         sts: aws_sdk_sts;
     }
 

@@ -18,12 +18,14 @@ pub(crate) fn of(request: &Request) -> String {
             .to_owned(),
         Protocol::S3 => s3(request),
         Protocol::RestJson => eks(request),
+        // Neither names its actions: faults are told by method and path.
+        Protocol::Kubernetes | Protocol::Registry => format!("{} {}", request.method, request.path),
     }
 }
 
 /// Whether an action only looks.
 pub(crate) fn reads_only(service: Name, method: &str, action: &str) -> bool {
-    if matches!(service, Name::S3 | Name::Eks) {
+    if matches!(service, Name::S3 | Name::Eks | Name::Kubernetes | Name::Registry) {
         return matches!(method, "GET" | "HEAD");
     }
     const LOOKING: [&str; 11] = [

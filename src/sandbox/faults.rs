@@ -13,6 +13,14 @@
 //!
 //! [[fault]]
 //! deny = "eks:CreateCluster"            # or quota, foreign_bucket, vpc, not_offered: what the account is like
+//!
+//! [[fault]]
+//! workload = "scorer"                   # what is shipped does not come to run
+//! fails    = "image-pull"
+//!
+//! [[fault]]
+//! cluster  = "*"                        # or registry = "http://127.0.0.1:5000": outside of the sandbox
+//! endpoint = "https://127.0.0.1:6443"
 //! ```
 
 use std::sync::Arc;
@@ -30,8 +38,30 @@ pub enum Fault {
     Resource(ResourceFault),
     /// A service answers otherwise than it would.
     Service(ServiceFault),
+    /// A workload does not come to run.
+    Workload(WorkloadFault),
     /// The account is not as an account usually is.
     Account(AccountFault),
+}
+
+/// A workload that does not come to run, on Kubernetes, ECS or SageMaker.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkloadFault {
+    /// The workload's name.
+    pub workload: String,
+    /// What goes wrong: `image-pull`, `crash`, `oom`, `never-ready`, `unschedulable`, `quota`, `missing-secret`,
+    /// `admission`, `job-fails`; of an endpoint `create`, `rollback`, `silent-rollback`.
+    pub fails: String,
+    /// Only on this platform: `eks`, `ecs`, `sagemaker`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// Only with an image whose reference contains this, so that another version goes on running.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// What is said about it, in place of the usual words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 /// The account is not as an account usually is: one of `deny`, `quota`, `foreign_bucket`, `vpc`, `not_offered` in each fault.
@@ -68,6 +98,21 @@ pub struct AccountFault {
     /// For `not_offered`: only these zones do not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zones: Option<Vec<String>>,
+    /// The registry of the account is at this URL, outside of the sandbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<String>,
+    /// For `registry`: the password of the user `AWS`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry_password: Option<String>,
+    /// The API server of this cluster (`*`: of each) is outside of the sandbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// For `cluster`: its URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// For `cluster`: the certificates against which its own is checked, PEM in base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_authority: Option<String>,
 }
 
 /// Whose policy denies an action.
@@ -86,7 +131,7 @@ pub enum DeniedBy {
 
 /// What the account is like, as the services look it up.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Facts(Arc<[AccountFault]>);
+pub(crate) struct Facts(Arc<[AccountFault]>, Arc<[WorkloadFault]>);
 
 impl Facts {
     /// The facts among `faults`.
@@ -95,7 +140,39 @@ impl Facts {
             Fault::Account(fault) => Some(fault.clone()),
             _ => None,
         });
-        Self(facts.collect())
+        let workloads = faults.iter().filter_map(|fault| match fault {
+            Fault::Workload(fault) => Some(fault.clone()),
+            _ => None,
+        });
+        Self(facts.collect(), workloads.collect())
+    }
+
+    /// What goes wrong with a workload's container of this image on `platform`, if anything does.
+    pub(crate) fn workload(&self, platform: &str, workload: &str, image: &str) -> Option<&WorkloadFault> {
+        self.1.iter().find(|fault| {
+            let of_image = fault.image.as_deref().is_none_or(|part| image.contains(part));
+            let on = fault.platform.as_deref().is_none_or(|one| one == platform);
+            fault.workload == workload && on && of_image
+        })
+    }
+
+    /// The registry outside of the sandbox, and its password, if the account's is one.
+    pub(crate) fn registry(&self) -> Option<(&str, &str)> {
+        self.0.iter().find_map(|fault| {
+            Some((
+                fault.registry.as_deref()?,
+                fault.registry_password.as_deref().unwrap_or_default(),
+            ))
+        })
+    }
+
+    /// URL and certificates of a cluster's API server, if it is outside of the sandbox.
+    pub(crate) fn cluster(&self, name: &str) -> Option<(&str, Option<&str>)> {
+        let fault = self
+            .0
+            .iter()
+            .find(|fault| fault.cluster.as_deref().is_some_and(|one| one == "*" || one == name))?;
+        Some((fault.endpoint.as_deref()?, fault.certificate_authority.as_deref()))
     }
 
     /// Whether the simulator denies an action on a resource, and on whose account (`None`: nobody allows it).
@@ -326,7 +403,7 @@ impl Armed {
                 .iter()
                 .filter_map(|fault| match fault {
                     Fault::Service(fault) => Some((fault.clone(), 0)),
-                    Fault::Resource(_) | Fault::Account(_) => None,
+                    Fault::Resource(_) | Fault::Account(_) | Fault::Workload(_) => None,
                 })
                 .collect(),
         )
@@ -373,9 +450,20 @@ fn throttling(service: Name) -> ApiError {
             "The level of configured provisioned throughput for the table was exceeded.",
         ),
         Name::Eks => ApiError::new(429, "TooManyRequestsException", "Too Many Requests"),
-        Name::Ecr | Name::Kms | Name::Ledger | Name::Logs | Name::SageMaker | Name::ServiceQuotas | Name::Ssm => {
-            ApiError::new(400, "ThrottlingException", "Rate exceeded")
-        }
+        Name::Kubernetes => ApiError::new(
+            429,
+            "TooManyRequests",
+            "the server has received too many requests and has asked us to try again later",
+        ),
+        Name::Registry => ApiError::new(429, "TOOMANYREQUESTS", "Rate exceeded"),
+        Name::Ecr
+        | Name::Ecs
+        | Name::Kms
+        | Name::Ledger
+        | Name::Logs
+        | Name::SageMaker
+        | Name::ServiceQuotas
+        | Name::Ssm => ApiError::new(400, "ThrottlingException", "Rate exceeded"),
         Name::CloudFormation | Name::Iam | Name::Sts => ApiError::new(400, "Throttling", "Rate exceeded"),
     }
 }

@@ -36,7 +36,8 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use winterbaume_core::{MockRequest, MockResponse};
 
 pub use faults::{
-    AccountFault, DeniedBy, ErrorAnswer, Fault, Moment, ResourceFault, ServiceFault, Throttle, parse as parse_faults,
+    AccountFault, DeniedBy, ErrorAnswer, Fault, Moment, ResourceFault, ServiceFault, Throttle, WorkloadFault,
+    parse as parse_faults,
 };
 pub use inventory::Item;
 pub use server::serve;

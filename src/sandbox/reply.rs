@@ -15,6 +15,8 @@ pub(crate) enum Protocol {
     Json10,
     Json11,
     RestJson,
+    Kubernetes,
+    Registry,
 }
 
 impl Protocol {
@@ -73,6 +75,17 @@ pub(crate) fn error(protocol: Protocol, error: &ApiError) -> MockResponse {
                 "<Error><Code>{code}</Code><Message>{escaped}</Message><RequestId>{REQUEST_ID}</RequestId></Error>"
             ),
         ),
+        Protocol::Kubernetes => {
+            let body = serde_json::json!({
+                "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+                "message": message, "reason": code, "code": status,
+            });
+            json(protocol, *status, &body)
+        }
+        Protocol::Registry => {
+            let body = serde_json::json!({ "errors": [{ "code": code, "message": message }] });
+            json(protocol, *status, &body)
+        }
         Protocol::Json10 | Protocol::Json11 | Protocol::RestJson => {
             let body = serde_json::json!({ "__type": code, "message": message });
             let mut response = json(protocol, *status, &body);

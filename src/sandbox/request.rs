@@ -18,12 +18,17 @@ pub(crate) enum Name {
     DynamoDb,
     Ec2,
     Ecr,
+    Ecs,
     Eks,
     Iam,
     Kms,
+    /// The API server of a cluster.
+    Kubernetes,
     /// What has no emulator; only stacks write into it.
     Ledger,
     Logs,
+    /// Where images are pushed to and pulled from.
+    Registry,
     S3,
     SageMaker,
     ServiceQuotas,
@@ -33,16 +38,19 @@ pub(crate) enum Name {
 
 impl Name {
     /// Every service.
-    pub(crate) const ALL: [Name; 14] = [
+    pub(crate) const ALL: [Name; 17] = [
         Name::CloudFormation,
         Name::DynamoDb,
         Name::Ec2,
         Name::Ecr,
+        Name::Ecs,
         Name::Eks,
         Name::Iam,
         Name::Kms,
+        Name::Kubernetes,
         Name::Ledger,
         Name::Logs,
+        Name::Registry,
         Name::S3,
         Name::SageMaker,
         Name::ServiceQuotas,
@@ -57,11 +65,14 @@ impl Name {
             Name::DynamoDb => "dynamodb",
             Name::Ec2 => "ec2",
             Name::Ecr => "ecr",
+            Name::Ecs => "ecs",
             Name::Eks => "eks",
             Name::Iam => "iam",
             Name::Kms => "kms",
+            Name::Kubernetes => "kubernetes",
             Name::Ledger => "ledger",
             Name::Logs => "logs",
+            Name::Registry => "registry",
             Name::S3 => "s3",
             Name::SageMaker => "sagemaker",
             Name::ServiceQuotas => "servicequotas",
@@ -72,7 +83,10 @@ impl Name {
 
     /// The service of that name; hosts use a few names of their own (`api.ecr`, `monitoring` is none of ours).
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let mut reachable = Self::ALL.into_iter().filter(|name| *name != Name::Ledger);
+        let mut reachable = Self::ALL.into_iter().filter(|name| {
+            // These are hosts of their own, and no request is signed with their names.
+            !matches!(name, Name::Ledger | Name::Kubernetes | Name::Registry)
+        });
         reachable.find(|name| name.as_str() == text)
     }
 
@@ -84,9 +98,16 @@ impl Name {
             Name::S3 => Protocol::S3,
             Name::Eks => Protocol::RestJson,
             Name::DynamoDb => Protocol::Json10,
-            Name::Ecr | Name::Kms | Name::Ledger | Name::Logs | Name::SageMaker | Name::ServiceQuotas | Name::Ssm => {
-                Protocol::Json11
-            }
+            Name::Kubernetes => Protocol::Kubernetes,
+            Name::Registry => Protocol::Registry,
+            Name::Ecr
+            | Name::Ecs
+            | Name::Kms
+            | Name::Ledger
+            | Name::Logs
+            | Name::SageMaker
+            | Name::ServiceQuotas
+            | Name::Ssm => Protocol::Json11,
         }
     }
 }
@@ -288,6 +309,12 @@ fn scope(headers: &HeaderMap, query: &[(String, String)]) -> Option<(String, Str
 }
 
 fn service(scope: Option<&(String, String)>, host: &str, headers: &HeaderMap) -> Result<Name, String> {
+    if host.contains(".dkr.ecr.") {
+        return Ok(Name::Registry);
+    }
+    if host.ends_with(".eks.amazonaws.com") {
+        return Ok(Name::Kubernetes);
+    }
     if let Some((_, service)) = scope {
         return Name::parse(service).ok_or_else(|| service.clone());
     }
@@ -295,6 +322,7 @@ fn service(scope: Option<&(String, String)>, host: &str, headers: &HeaderMap) ->
         let known = [
             ("DynamoDB_", Name::DynamoDb),
             ("AmazonEC2ContainerRegistry", Name::Ecr),
+            ("AmazonEC2ContainerServiceV", Name::Ecs),
             ("SageMaker", Name::SageMaker),
             ("Logs_", Name::Logs),
             ("TrentService", Name::Kms),

@@ -74,7 +74,8 @@ pub enum Kind {
 }
 
 /// What a workload runs on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Platform {
     /// A Kubernetes cluster of EKS.
     Eks,
@@ -82,6 +83,16 @@ pub enum Platform {
     Ecs,
     /// Endpoints and jobs of SageMaker.
     SageMaker,
+}
+
+impl std::fmt::Display for Platform {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Eks => "eks",
+            Self::Ecs => "ecs",
+            Self::SageMaker => "sagemaker",
+        })
+    }
 }
 
 /// The processor that an image is built for.

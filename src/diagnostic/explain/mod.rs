@@ -23,7 +23,7 @@ pub struct Explanation {
 }
 
 /// The files, by the hundreds of their codes.
-const FILES: [&str; 15] = [
+const FILES: [&str; 19] = [
     include_str!("00.md"),
     include_str!("01.md"),
     include_str!("02.md"),
@@ -39,10 +39,14 @@ const FILES: [&str; 15] = [
     include_str!("12.md"),
     include_str!("13.md"),
     include_str!("14.md"),
+    include_str!("15.md"),
+    include_str!("16.md"),
+    include_str!("17.md"),
+    include_str!("18.md"),
 ];
 
 /// What the codes of a hundred are about, from 00xx on.
-const AREAS: [&str; 15] = [
+const AREAS: [&str; 19] = [
     "files and syntax",
     "environment files",
     "modules and wiring",
@@ -58,6 +62,10 @@ const AREAS: [&str; 15] = [
     "preflight",
     "tests of modules",
     "fetched modules",
+    "shipping and images",
+    "rollouts on Kubernetes",
+    "SageMaker and training",
+    "rollouts on ECS",
 ];
 
 /// The explanation of `code`; none if it is no code.

@@ -1,10 +1,13 @@
 //! The services that are not written here, and the small ones that are.
 
 mod ec2;
+mod ecs;
 mod eks;
 mod emulated;
 mod iam;
+mod kubernetes;
 mod ledger;
+mod registry;
 mod service_quotas;
 mod ssm;
 mod sts;
@@ -37,9 +40,12 @@ pub(crate) fn new(name: Name, folder: Option<&Path>) -> Option<Box<dyn Service>>
         Name::Ssm => Box::new(ssm::Ssm),
         Name::Ec2 => Box::new(ec2::Ec2::new()),
         Name::Ecr => Box::new(Emulated::new("ecr", EcrService::new)),
+        Name::Ecs => Box::new(ecs::Ecs::default()),
         Name::Eks => Box::new(eks::Eks::new()),
         Name::Iam => Box::new(iam::Iam::new()),
         Name::Kms => Box::new(Emulated::new("kms", KmsService::new)),
+        Name::Kubernetes => Box::new(kubernetes::Kubernetes::default()),
+        Name::Registry => Box::new(registry::Registry::default()),
         Name::Ledger => Box::new(ledger::Ledger::default()),
         Name::Logs => Box::new(Emulated::new("logs", CloudWatchLogsService::new)),
         Name::SageMaker => Box::new(Emulated::new("sagemaker", SageMakerService::new)),

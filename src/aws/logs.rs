@@ -1,0 +1,1 @@
+//! CloudWatch Logs: the lines of containers and jobs.

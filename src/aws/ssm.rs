@@ -1,0 +1,1 @@
+//! Parameter Store: what stacks write down for other tools.

@@ -1,0 +1,1 @@
+//! ECS: a revision of a task definition, rolled out as a service or run as a task.

@@ -1,0 +1,1 @@
+//! Images: found, built, or read from a layout, and checked before anything is sent.

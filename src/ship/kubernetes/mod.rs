@@ -1,0 +1,1 @@
+//! Kubernetes: a release applied, watched, explained and put back.

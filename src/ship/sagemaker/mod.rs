@@ -1,0 +1,1 @@
+//! SageMaker: a model, its configuration and its endpoint.

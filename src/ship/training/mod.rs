@@ -1,0 +1,1 @@
+//! Training jobs: started, followed, and their model registered.
