@@ -320,4 +320,9 @@ codes! {
     FETCH_FAILED = 1404, "a module cannot be fetched";
     PACKAGE_UNUSABLE = 1405, "what was fetched holds no such module";
     LOCK_FILE_STALE = 1406, "mlinfra.lock would have to change";
+
+    NOT_DEPLOYED = 1530, "a workload has nothing to run on yet";
+    NOTHING_BEFORE = 1531, "a workload has nothing to go back to";
+    RELEASE_GONE = 1532, "a release is recorded and no longer kept";
+    NO_PORT_FORWARD = 1533, "a workload cannot be reached through a port of this machine";
 }
