@@ -92,21 +92,14 @@ fn applied() -> (Project, String) {
 
 /// What `workloads` says of one of them.
 fn of(project: &Project, workload: &str) -> Value {
-    let list = project
-        .mlinfra("workloads dev --sandbox --format json")
-        .exits(0)
-        .json();
+    let list = project.mlinfra("workloads dev --sandbox --format json").exits(0).json();
     let all = list["workloads"].as_array().unwrap();
     all.iter().find(|one| one["workload"] == workload).unwrap().clone()
 }
 
 /// The last operation, as `status` shows it.
 fn last_operation(project: &Project) -> Value {
-    project
-        .mlinfra("status dev --sandbox --format json")
-        .exits(0)
-        .json()["last_operation"]
-        .clone()
+    project.mlinfra("status dev --sandbox --format json").exits(0).json()["last_operation"].clone()
 }
 
 #[track_caller]
@@ -196,7 +189,10 @@ fn a_release_that_does_not_come_to_run_is_explained_and_what_ran_before_is_put_b
             .says("what ran before was put back");
         serves(&project, &one);
         let operation = last_operation(&project);
-        assert_eq!((&operation["kind"], &operation["result"]), (&json!("ship"), &json!("failed")));
+        assert_eq!(
+            (&operation["kind"], &operation["result"]),
+            (&json!("ship"), &json!("failed"))
+        );
     }
     // What was in the way is gone: the same command ships it.
     project.mlinfra("ship dev --sandbox --yes").exits(0);
@@ -265,7 +261,10 @@ fn apply_ships_too_when_asked_and_the_image_alone_is_printed_when_asked() {
     let project = Project::empty();
     project.write("environments/dev.toml", ENVIRONMENT);
     let one = layout(&project.path("build/scorer"), "one", "amd64");
-    project.mlinfra("apply dev --sandbox --yes --ship").exits(0).says("runs as asked");
+    project
+        .mlinfra("apply dev --sandbox --yes --ship")
+        .exits(0)
+        .says("runs as asked");
     serves(&project, &one);
     let two = layout(&project.path("build/scorer"), "two", "amd64");
     let printed = project

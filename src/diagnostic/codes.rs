@@ -325,4 +325,5 @@ codes! {
     NOTHING_BEFORE = 1531, "a workload has nothing to go back to";
     RELEASE_GONE = 1532, "a release is recorded and no longer kept";
     NO_PORT_FORWARD = 1533, "a workload cannot be reached through a port of this machine";
+    MODEL_UNREADABLE = 1534, "a model of the project cannot be read";
 }

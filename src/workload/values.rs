@@ -213,10 +213,13 @@ fn variables(environment: &Environment, workload: &Workload, facts: &Facts) -> J
             Model::Package { version, .. } => version.map(|version| version.to_string()),
         };
         let version = facts.model_version.clone().or(version);
-        tell(
-            "INFERENCE_MODEL_VERSION",
-            version.unwrap_or_else(|| "(known when it is shipped)".to_owned()),
-        );
+        // What is shipped and has no version, such as all below a key, is not told one.
+        if version.is_some() || facts.image.is_none() {
+            tell(
+                "INFERENCE_MODEL_VERSION",
+                version.unwrap_or_else(|| "(known when it is shipped)".to_owned()),
+            );
+        }
     }
     if let Some(stream) = &workload.stream {
         tell("KAFKA_BROKERS", stream.brokers.join(","));
@@ -238,7 +241,11 @@ fn model_uri(model: &Model, facts: &Facts) -> String {
         return uri.clone();
     }
     match model {
-        Model::S3 { bucket, key, .. } => {
+        Model::S3 { bucket, key, path, .. } => {
+            let key = match path {
+                Some(_) => format!("{key}(known when it is shipped)"),
+                None => key.clone(),
+            };
             let bucket = match (bucket, &facts.model_bucket) {
                 (Bucket::Named(name), _) | (Bucket::Of(_), Some(name)) => name.clone(),
                 (Bucket::Of(stack), None) => format!("(known after {stack})"),

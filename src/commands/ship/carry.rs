@@ -15,7 +15,7 @@ use crate::commands::locked::{Told, locked};
 use crate::commands::{Done, Outcome};
 use crate::diagnostic::{Problem, Problems, codes};
 use crate::lock::Lease;
-use crate::ship::{Event, Release, Restored, RolledOut, Scene, ShipFailure, Tell, image, sagemaker};
+use crate::ship::{Event, Release, Restored, RolledOut, Scene, ShipFailure, Tell, image, model};
 use crate::spec::Workload;
 use crate::state::{OperationKind, OperationResult, WorkloadOutcome};
 use crate::view::progress::show;
@@ -256,11 +256,9 @@ impl Step<'_> {
             return Ok(Prepared::Release(Box::new(log.previous(&self.order.workload).await?)));
         }
         // What is missing is told before an image is built for minutes.
-        let model = if self.order.what == What::Image {
-            None
-        } else {
-            sagemaker::resolve_model(&self.scene).await?
-        };
+        if self.order.what != What::Image {
+            model::look(&self.scene).await?;
+        }
         let options = image::Options {
             rebuild: self.order.rebuild,
         };
@@ -270,7 +268,7 @@ impl Step<'_> {
         }
         let materials = Materials {
             image: Some(image),
-            model,
+            model: model::deliver(&self.scene).await?,
             commit: self.context.commit(),
         };
         let made = release(self.dock, self.workload, &materials).map_err(first)?;

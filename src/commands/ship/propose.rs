@@ -8,7 +8,7 @@ use crate::commands::context::Context;
 use crate::commands::error::CommandError;
 use crate::commands::status::age;
 use crate::diagnostic::{Problem, Problems, codes};
-use crate::ship::{Release, Scene, Tell, image, sagemaker};
+use crate::ship::{Release, Scene, Tell, image, model};
 use crate::spec::Workload;
 use crate::spec::workload::Image;
 use crate::state::{self, Shipped};
@@ -124,7 +124,7 @@ async fn proposal(context: &Context, dock: &Dock, workload: &Workload) -> Result
         Ok(known) => materials.image = look_at(&mut made.image, known),
         Err(problem) => made.problems.push(problem),
     }
-    match sagemaker::resolve_model(&scene).await {
+    match model::look(&scene).await {
         Ok(model) => materials.model = model,
         Err(problem) => made.problems.push(problem),
     }
