@@ -8,13 +8,14 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use super::context::Context;
 use super::error::{CommandError, Kind};
 use super::locked::{Told, locked};
+use super::ship::withdraw;
 use super::world::{Reading, World};
 use super::{Done, Outcome};
 use crate::diagnostic::{Problem, Problems, codes};
 use crate::engine::event::{self, Event};
 use crate::engine::{self, Execution, Finished, Journal, Options, Stop};
 use crate::lock::Lease;
-use crate::plan::{Current, Moved, Plan, verify_against};
+use crate::plan::{Action, Current, Moved, Plan, verify_against};
 use crate::state::{self, OperationKind, OperationRecord};
 use crate::view::progress::follow;
 use crate::view::report::{Ending, StackEnding, Summary, Unmanaged, outcome_name};
@@ -94,6 +95,11 @@ async fn with_lease(
         nothing_new: context.stop().child_token(),
         now: context.stop_at_once(),
     };
+    if plan.stacks.iter().any(|stack| stack.action == Action::Delete) {
+        let note = |text: String| drop(events.send(Event::Note(text)));
+        let root = context.project()?.path("");
+        withdraw(world, &reading, plan, &root, &stop.nothing_new, &note).await;
+    }
     let templates = world.templates();
     let lost = lease.lost();
     let mut summary = engine::execute(Execution {

@@ -59,6 +59,14 @@ pub struct ShippedWorkload {
     pub attempted: Option<Shipped>,
 }
 
+impl ShippedWorkload {
+    /// Whether all that is known of it is on this stack.
+    pub fn is_on(&self, stack: &str) -> bool {
+        let known = [&self.serving, &self.attempted];
+        known.into_iter().flatten().all(|shipped| shipped.stack == stack)
+    }
+}
+
 /// A release that was rolled out, or was to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shipped {
@@ -115,6 +123,8 @@ pub enum WorkloadOutcome {
     Done,
     /// It was that already.
     Unchanged,
+    /// The file no longer has it, and it was taken away.
+    Removed,
     /// It failed, and what ran before runs again, or still.
     Restored,
     /// It failed.

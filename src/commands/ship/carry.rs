@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::propose::scene;
 use super::record::Log;
 use super::release::{Materials, release};
+use super::withdraw::recorded;
 use super::{Dock, platform};
 use crate::commands::context::Context;
 use crate::commands::error::{CommandError, Kind};
@@ -15,7 +16,7 @@ use crate::commands::locked::{Told, locked};
 use crate::commands::{Done, Outcome};
 use crate::diagnostic::{Problem, Problems, codes};
 use crate::lock::Lease;
-use crate::ship::{Event, Release, Restored, RolledOut, Scene, ShipFailure, Tell, image, model};
+use crate::ship::{Event, Phase, Release, Restored, RolledOut, Scene, ShipFailure, Tell, image, model};
 use crate::spec::Workload;
 use crate::state::{OperationKind, OperationResult, WorkloadOutcome};
 use crate::view::progress::show;
@@ -41,8 +42,10 @@ pub enum What {
     File,
     /// What ran before.
     Previous,
-    /// Nothing: its image is built and pushed.
+    /// What runs already: its image is built and pushed.
     Image,
+    /// Nothing: the file no longer has it.
+    Nothing,
 }
 
 /// How shipping went; all of it was shown.
@@ -122,11 +125,16 @@ async fn under_lock(
         problems: Problems::default(),
     };
     for order in orders {
-        let workload = dock.workload(&order.workload)?;
         if stop.cancelled_now() || lease.check().is_err() {
             run.endings.push(ending(order, WorkloadResult::NotStarted));
             continue;
         }
+        if order.what == What::Nothing {
+            run.endings
+                .push(take_away(dock, order, tell, &stop.token, &mut log, &mut run.problems).await?);
+            continue;
+        }
+        let workload = dock.workload(&order.workload)?;
         let began = clock.elapsed();
         let scene = scene(dock, workload, tell, &stop.token);
         let step = Step {
@@ -147,6 +155,42 @@ async fn under_lock(
     run.interrupted = context.stop().is_cancelled();
     log.end(result(&run)).await?;
     Ok(run)
+}
+
+/// Takes a workload away that the file no longer has.
+async fn take_away(
+    dock: &Dock,
+    order: &Order,
+    tell: &Tell,
+    stop: &CancellationToken,
+    log: &mut Log<'_>,
+    problems: &mut Problems,
+) -> Result<WorkloadEnding, Problem> {
+    let name = &order.workload;
+    log.started(name).await?;
+    let taken = async {
+        let Some(release) = log.newest(name).await? else {
+            return Ok(());
+        };
+        tell.event(Event::Phase {
+            workload: name.clone(),
+            phase: Phase::CleanUp,
+            subject: format!("what was shipped onto {}", release.stack),
+        });
+        let workload = recorded(name, &release);
+        platform::remove(&scene(dock, &workload, tell, stop), &release).await
+    };
+    match taken.await {
+        Ok(()) => {
+            log.removed(name).await?;
+            Ok(ending(order, WorkloadResult::Removed))
+        }
+        Err(problem) => {
+            log.failed(name, WorkloadOutcome::Failed, &problem.message).await?;
+            problems.push(problem.clone());
+            Ok(with_problem(ending(order, WorkloadResult::Failed), &problem))
+        }
+    }
 }
 
 /// A token that the user's stop and the loss of the lock cancel.
@@ -339,7 +383,7 @@ fn with_problem(mut ending: WorkloadEnding, problem: &Problem) -> WorkloadEnding
 fn good(ending: &WorkloadEnding) -> bool {
     matches!(
         ending.outcome,
-        WorkloadResult::Shipped | WorkloadResult::Unchanged | WorkloadResult::Pushed
+        WorkloadResult::Shipped | WorkloadResult::Unchanged | WorkloadResult::Pushed | WorkloadResult::Removed
     )
 }
 

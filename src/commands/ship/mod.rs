@@ -5,8 +5,9 @@ mod platform;
 mod propose;
 mod record;
 mod release;
+mod withdraw;
 
-use carry::{Order, carry_out};
+use carry::{Order, What, carry_out};
 
 use super::context::Context;
 use super::error::CommandError;
@@ -24,6 +25,7 @@ use crate::workload::Templates;
 
 pub use platform::{logs, running};
 pub use propose::report_of;
+pub use withdraw::withdraw;
 
 /// What shipping starts from: the files, what is deployed, and what was shipped before.
 pub struct Dock {
@@ -86,6 +88,21 @@ impl Dock {
             .collect())
     }
 
+    /// The workloads that were shipped and that the file no longer has, by name.
+    fn gone(&self) -> Vec<String> {
+        let listed = &self.world.environment.workloads;
+        let shipped = self.state().workloads;
+        shipped
+            .into_iter()
+            .filter(|(name, known)| {
+                let stack = withdraw::newest(known).map(|shipped| shipped.stack.as_str());
+                let stands = stack.is_some_and(|stack| self.reading.deployed.stacks.contains_key(stack));
+                !listed.contains_key(name) && stands
+            })
+            .map(|(name, _)| name)
+            .collect()
+    }
+
     /// Refuses workloads whose stack is not deployed, or is in the middle of something.
     fn stacks_stand(&self, context: &Context, workloads: &[&Workload]) -> Result<(), Problems> {
         let environment = &self.world.environment.name;
@@ -120,7 +137,12 @@ impl Dock {
 pub async fn run(context: &Context, args: &ShipArgs) -> Outcome {
     let dock = Dock::open(context, &args.environment).await?;
     let workloads = dock.chosen(&args.workloads)?;
-    if workloads.is_empty() {
+    let gone = if args.workloads.is_empty() && !args.image_only {
+        dock.gone()
+    } else {
+        Vec::new()
+    };
+    if workloads.is_empty() && gone.is_empty() {
         return Err(Problem::error(
             codes::UNKNOWN_WORKLOAD,
             format!("{} has no workloads to ship", args.environment),
@@ -131,24 +153,23 @@ pub async fn run(context: &Context, args: &ShipArgs) -> Outcome {
     if !args.image_only {
         dock.stacks_stand(context, &workloads)?;
     }
+    let order = |workload: &str, what| Order {
+        workload: workload.to_owned(),
+        what,
+        rebuild: args.rebuild,
+        take_ownership: args.take_ownership,
+    };
+    let what = if args.image_only { What::Image } else { What::File };
     let orders: Vec<Order> = workloads
         .iter()
-        .map(|workload| Order {
-            workload: workload.name.value.clone(),
-            what: if args.image_only {
-                carry::What::Image
-            } else {
-                carry::What::File
-            },
-            rebuild: args.rebuild,
-            take_ownership: args.take_ownership,
-        })
+        .map(|workload| order(&workload.name.value, what))
+        .chain(gone.iter().map(|name| order(name, What::Nothing)))
         .collect();
     if args.image_only {
-        consent(context, args.yes, "Build and push", &dock, &workloads).await?;
+        consent(context, args.yes, "Build and push", &dock, &orders).await?;
         return carry_out(context, &dock, OperationKind::Ship, &orders).await.outcome();
     }
-    let plan = propose::plan(context, &dock, &workloads).await?;
+    let plan = propose::plan(context, &dock, &workloads, &gone).await?;
     let changes = plan.changes_anything();
     if args.plan {
         let next = [format!(
@@ -167,7 +188,7 @@ pub async fn run(context: &Context, args: &ShipArgs) -> Outcome {
     if !changes && !unrecorded(&dock, &workloads) {
         return Ok(Done::Fine);
     }
-    consent(context, args.yes, "Ship", &dock, &workloads).await?;
+    consent(context, args.yes, "Ship", &dock, &orders).await?;
     carry_out(context, &dock, OperationKind::Ship, &orders).await.outcome()
 }
 
@@ -195,17 +216,11 @@ fn unrecorded(dock: &Dock, workloads: &[&Workload]) -> bool {
     })
 }
 
-async fn consent(
-    context: &Context,
-    yes: bool,
-    verb: &str,
-    dock: &Dock,
-    workloads: &[&Workload],
-) -> Result<(), CommandError> {
+async fn consent(context: &Context, yes: bool, verb: &str, dock: &Dock, orders: &[Order]) -> Result<(), CommandError> {
     if yes {
         return Ok(());
     }
-    let names: Vec<&str> = workloads.iter().map(|workload| workload.name.value.as_str()).collect();
+    let names: Vec<&str> = orders.iter().map(|order| order.workload.as_str()).collect();
     let question = Question {
         text: format!(
             "\n{verb} {} to {} (account {})? Only `yes` does it:",
@@ -227,14 +242,14 @@ pub async fn rollback(context: &Context, args: &RollbackArgs) -> Outcome {
     let plan = propose::back(context, &dock, workload).await?;
     context.view().ship_plan(&plan, &[]);
     refuse(&plan)?;
-    consent(context, args.yes, "Roll back", &dock, &[workload]).await?;
-    let order = Order {
+    let orders = [Order {
         workload: args.workload.clone(),
-        what: carry::What::Previous,
+        what: What::Previous,
         rebuild: false,
         take_ownership: args.take_ownership,
-    };
-    carry_out(context, &dock, OperationKind::Rollback, &[order])
+    }];
+    consent(context, args.yes, "Roll back", &dock, &orders).await?;
+    carry_out(context, &dock, OperationKind::Rollback, &orders)
         .await
         .outcome()
 }
@@ -247,7 +262,7 @@ pub async fn after_apply(context: &Context, environment: &str) -> Outcome {
         return Ok(Done::Fine);
     }
     dock.stacks_stand(context, &workloads)?;
-    let plan = propose::plan(context, &dock, &workloads).await?;
+    let plan = propose::plan(context, &dock, &workloads, &[]).await?;
     context.view().ship_plan(&plan, &[]);
     refuse(&plan)?;
     if !plan.changes_anything() && !unrecorded(&dock, &workloads) {
@@ -257,7 +272,7 @@ pub async fn after_apply(context: &Context, environment: &str) -> Outcome {
         .iter()
         .map(|workload| Order {
             workload: workload.name.value.clone(),
-            what: carry::What::File,
+            what: What::File,
             rebuild: false,
             take_ownership: false,
         })
@@ -269,7 +284,7 @@ pub async fn after_apply(context: &Context, environment: &str) -> Outcome {
 pub async fn beside_plan(context: &Context, environment: &str) -> Result<bool, CommandError> {
     let dock = Dock::open(context, environment).await?;
     let workloads = dock.chosen(&[])?;
-    let plan = propose::plan(context, &dock, &workloads).await?;
+    let plan = propose::plan(context, &dock, &workloads, &dock.gone()).await?;
     context.view().ship_plan(&plan, &[]);
     Ok(plan.changes_anything())
 }

@@ -14,13 +14,21 @@ use crate::spec::workload::Image;
 use crate::state::{self, Shipped};
 use crate::view::report::{ImageProposal, ShipPlan, ShipProposal, ShippedReport};
 
-/// What shipping `workloads` as the file has them would change.
-pub async fn plan(context: &Context, dock: &Dock, workloads: &[&Workload]) -> Result<ShipPlan, CommandError> {
+/// What shipping `workloads` as the file has them, and taking those of the names `gone` away, would change.
+pub async fn plan(
+    context: &Context,
+    dock: &Dock,
+    workloads: &[&Workload],
+    gone: &[String],
+) -> Result<ShipPlan, CommandError> {
     let mut proposals = Vec::new();
     for workload in workloads {
         proposals.push(context.unless_stopped(proposal(context, dock, workload)).await??);
     }
-    Ok(sheet(dock, proposals))
+    Ok(ShipPlan {
+        gone: gone.to_vec(),
+        ..sheet(dock, proposals)
+    })
 }
 
 /// What going back to the release before would change.
@@ -99,6 +107,7 @@ fn sheet(dock: &Dock, workloads: Vec<ShipProposal>) -> ShipPlan {
         account: dock.world.session.account.clone(),
         region: dock.world.session.region.clone(),
         workloads,
+        gone: Vec::new(),
     }
 }
 

@@ -100,6 +100,21 @@ impl<'a> Log<'a> {
         }
     }
 
+    /// The release of which most may be there, in full.
+    pub async fn newest(&self, workload: &str) -> Result<Option<Release>, Problem> {
+        match super::withdraw::newest(&self.known(workload)) {
+            Some(shipped) => self.fetch(workload, shipped).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Notes that nothing is left of it.
+    pub async fn removed(&mut self, workload: &str) -> Result<(), Problem> {
+        self.state.workloads.remove(workload);
+        self.change(workload, |change| change.outcome = WorkloadOutcome::Removed);
+        self.write().await
+    }
+
     async fn fetch(&self, workload: &str, shipped: &Shipped) -> Result<Release, Problem> {
         let world = self.world;
         state::release(&world.session, &world.environment.backend, &world.key, &shipped.release)

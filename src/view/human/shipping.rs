@@ -25,6 +25,13 @@ pub fn plan(plan: &ShipPlan, next: &[String], width: usize) -> String {
         text.push('\n');
         text.push_str(&workload(proposal, width));
     }
+    for name in &plan.gone {
+        text.push_str(&format!(
+            "\n{} {}  no longer in the file: would be taken away\n",
+            paint(REMOVE, "-"),
+            paint(NAME, name)
+        ));
+    }
     if !plan.changes_anything() {
         text.push_str("\nNothing to ship: what runs is what the file says.\n");
     }
@@ -176,6 +183,7 @@ fn ending(ending: &WorkloadEnding) -> Vec<String> {
         WorkloadResult::Shipped => paint(ADD, "runs as asked"),
         WorkloadResult::Unchanged => "ran as asked already".to_owned(),
         WorkloadResult::Pushed => paint(ADD, "its image is pushed"),
+        WorkloadResult::Removed => paint(REMOVE, "taken away"),
         WorkloadResult::Restored => format!("{}; what ran before runs again", paint(REMOVE, "failed")),
         WorkloadResult::Untouched => format!("{}; what runs was not touched", paint(REMOVE, "failed")),
         WorkloadResult::Failed => paint(REMOVE, "failed"),
@@ -348,6 +356,7 @@ mod tests {
                 account: "111122223333".into(),
                 region: "us-east-1".into(),
                 workloads: vec![proposal()],
+                gone: vec!["tagger".into()],
             },
             &[],
             100,
@@ -360,6 +369,8 @@ mod tests {
             serves now  churn-dev-scorer@0123456789ab at 4f2a91c, 2h05m ago by ana@laptop
             ~ Deployment default/scorer
                 spec.replicas: 1 -> 2
+
+        - tagger  no longer in the file: would be taken away
         ");
     }
 }

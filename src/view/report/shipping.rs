@@ -20,12 +20,14 @@ pub struct ShipPlan {
     pub region: String,
     /// The workloads, in the order in which they would be shipped.
     pub workloads: Vec<ShipProposal>,
+    /// Workloads that the file no longer has, and that would be taken away.
+    pub gone: Vec<String>,
 }
 
 impl ShipPlan {
     /// Whether anything would be changed, or that cannot be known.
     pub fn changes_anything(&self) -> bool {
-        self.workloads.iter().any(ShipProposal::changes_anything)
+        !self.gone.is_empty() || self.workloads.iter().any(ShipProposal::changes_anything)
     }
 }
 
@@ -152,6 +154,8 @@ pub enum WorkloadResult {
     Unchanged,
     /// The image was pushed; nothing else was asked for.
     Pushed,
+    /// The file no longer has it, and it was taken away.
+    Removed,
     /// It failed; what ran before runs again.
     Restored,
     /// It failed before anything was changed.
