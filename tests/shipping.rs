@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::interrupted::{FAST, Run, SLOW};
 use crate::project::Project;
 
 /// Everything that a workload needs on each platform, and no more.
@@ -294,4 +295,196 @@ fn what_runs_can_be_read_and_what_was_never_shipped_says_so() {
         .mlinfra("port-forward dev scorer --sandbox")
         .exits(1)
         .says("MLI1533");
+}
+
+#[test]
+fn a_killed_ship_is_taken_up_and_ends_as_an_undisturbed_one() {
+    for moment in ["lock taken", "pushing", "rolling out", "of 1 ready"] {
+        let (project, one) = applied();
+        let project = project.with("MLINFRA_SANDBOX_TIME_SCALE", SLOW);
+        Run::start(&project, "ship dev --sandbox --yes").until(moment).killed();
+        let project = project.with("MLINFRA_SANDBOX_TIME_SCALE", FAST);
+        project
+            .mlinfra("ship dev --sandbox --yes")
+            .exits(0)
+            .says("on this machine is gone: taken over");
+        serves(&project, &one);
+        // The next one finds nothing to do: nothing was left half done.
+        project
+            .mlinfra("ship dev --sandbox --yes")
+            .exits(0)
+            .says("Nothing to ship");
+    }
+}
+
+#[test]
+fn a_killed_update_leaves_what_ran_before_known_and_goes_on() {
+    for moment in ["pushing", "rolling out"] {
+        let (project, one) = applied();
+        project.mlinfra("ship dev --sandbox --yes").exits(0);
+        let two = layout(&project.path("build/scorer"), "two", "amd64");
+        let project = project.with("MLINFRA_SANDBOX_TIME_SCALE", SLOW);
+        Run::start(&project, "ship dev --sandbox --yes").until(moment).killed();
+        let project = project.with("MLINFRA_SANDBOX_TIME_SCALE", FAST);
+        let known = of(&project, "scorer");
+        assert!(
+            known["serving"]["image"].as_str().unwrap().ends_with(&one),
+            "killed at {moment}: {known:#}"
+        );
+        project.mlinfra("ship dev --sandbox --yes").exits(0);
+        serves(&project, &two);
+        project.mlinfra("rollback dev scorer --sandbox --yes").exits(0);
+        serves(&project, &one);
+    }
+}
+
+#[test]
+fn ctrl_c_during_a_rollout_puts_back_what_ran_before() {
+    let (project, one) = applied();
+    project.mlinfra("ship dev --sandbox --yes").exits(0);
+    layout(&project.path("build/scorer"), "two", "amd64");
+    let project = project.with("MLINFRA_SANDBOX_TIME_SCALE", SLOW);
+    let (code, said) = Run::start(&project, "ship dev --sandbox --yes")
+        .until("rolling out")
+        .signalled("INT")
+        .ended();
+    assert_eq!(code, Some(130), "{said}");
+    let project = project.with("MLINFRA_SANDBOX_TIME_SCALE", FAST);
+    serves(&project, &one);
+    project.mlinfra("lock status dev --sandbox").exits(0).says("free");
+}
+
+#[test]
+fn of_two_ships_at_once_one_works_and_the_other_says_who_does() {
+    let (project, one) = applied();
+    let project = project.with("MLINFRA_SANDBOX_TIME_SCALE", SLOW);
+    let first = Run::start(&project, "ship dev --sandbox --yes").until("rolling out");
+    project
+        .mlinfra("ship dev --sandbox --yes --lock-timeout 0")
+        .exits(3)
+        .says("for ship");
+    let (code, said) = first.ended();
+    assert_eq!(code, Some(0), "{said}");
+    serves(&project, &one);
+}
+
+#[test]
+fn a_workload_that_the_file_no_longer_has_is_taken_away() {
+    let (project, _) = applied();
+    project.mlinfra("ship dev --sandbox --yes").exits(0);
+    project.edit("environments/dev.toml", "[workloads.scorer]", "[workloads.ranker]");
+    project
+        .mlinfra("workloads dev --sandbox")
+        .exits(0)
+        .says("no longer in the file");
+    project
+        .mlinfra("ship dev --sandbox --yes")
+        .exits(0)
+        .says("scorer  no longer in the file: would be taken away")
+        .says("taken away");
+    let list = project.mlinfra("workloads dev --sandbox --format json").exits(0).json();
+    let names: Vec<&str> = list["workloads"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["workload"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["ranker"]);
+}
+
+#[test]
+fn destroy_takes_away_what_was_shipped_first() {
+    let (project, _) = applied();
+    project.mlinfra("ship dev --sandbox --yes").exits(0);
+    project
+        .mlinfra("destroy dev --sandbox --yes --empty-buckets")
+        .exits(0)
+        .says("scorer: taken away from cluster");
+    project.mlinfra("apply dev --sandbox --yes").exits(0);
+    assert_eq!(of(&project, "scorer")["drift"], "not_shipped");
+}
+
+#[test]
+fn a_model_of_the_project_is_uploaded_once_and_each_version_stays() {
+    let project = Project::empty();
+    project.write(
+        "environments/dev.toml",
+        format!(
+            "{}model = {{ path = \"models/scorer\" }}\n\n[stacks.cluster.pod_identities.scorer]\nservice_account = \"scorer\"\nmodels = \"read\"\n",
+            ENVIRONMENT.trim_start()
+        ),
+    );
+    layout(&project.path("build/scorer"), "one", "amd64");
+    project.mlinfra("apply dev --sandbox --yes").exits(0);
+    project
+        .mlinfra("ship dev --sandbox --yes")
+        .exits(1)
+        .says("MLI1534")
+        .says("models/scorer");
+    project.write("models/scorer/model.onnx", "weights, first");
+    project.mlinfra("ship dev --sandbox --yes").exits(0);
+    let first = of(&project, "scorer")["serving"]["model"]["uri"].clone();
+    assert!(first.as_str().unwrap().contains("/scorer/"), "{first}");
+    project.write("models/scorer/model.onnx", "weights, second");
+    project
+        .mlinfra("ship dev --sandbox --yes")
+        .exits(0)
+        .says("pushing the model");
+    assert_ne!(of(&project, "scorer")["serving"]["model"]["uri"], first);
+    project.mlinfra("rollback dev scorer --sandbox --yes").exits(0);
+    assert_eq!(of(&project, "scorer")["serving"]["model"]["uri"], first);
+}
+
+/// The same scorer on the other platforms.
+fn elsewhere(stack: &str, workload: &str) -> Project {
+    let project = Project::empty();
+    let common = ENVIRONMENT.split("[stacks.cluster]").next().unwrap();
+    project.write("environments/dev.toml", format!("{common}{stack}\n[workloads.scorer]\n{workload}"));
+    project
+}
+
+fn ships_updates_fails_and_goes_back(project: &Project, fails: &str) {
+    let one = layout(&project.path("build/scorer"), "one", "amd64");
+    project.mlinfra("apply dev --sandbox --yes").exits(0);
+    project.mlinfra("ship dev --sandbox --yes").exits(0).says("runs as asked");
+    serves(project, &one);
+    project
+        .mlinfra("ship dev --sandbox --yes")
+        .exits(0)
+        .says("Nothing to ship");
+    let two = layout(&project.path("build/scorer"), "two", "amd64");
+    project.write(
+        "faults.toml",
+        format!("[[fault]]\nworkload = \"scorer\"\nfails = \"{fails}\"\nimage = \"{two}\"\n"),
+    );
+    let mut command = project.command("ship dev --sandbox --yes".split(' '));
+    command.env("MLINFRA_SANDBOX_FAULTS", project.path("faults.toml"));
+    project.outcome(command).exits(7).says("what ran before");
+    serves(project, &one);
+    project.mlinfra("ship dev --sandbox --yes").exits(0);
+    serves(project, &two);
+    project.mlinfra("rollback dev scorer --sandbox --yes").exits(0);
+    serves(project, &one);
+    project
+        .mlinfra("destroy dev --sandbox --yes --empty-buckets")
+        .exits(0)
+        .says("scorer: taken away");
+}
+
+#[test]
+fn on_ecs_a_service_is_shipped_updated_put_back_and_taken_away() {
+    let project = elsewhere(
+        "[stacks.tasks]\nmodule = \"ecs\"\n",
+        "kind = \"api\"\non = \"tasks\"\nimage = { layout = \"build/scorer\", repository = \"scorer\" }\n",
+    );
+    ships_updates_fails_and_goes_back(&project, "crash");
+}
+
+#[test]
+fn on_sagemaker_an_update_that_aws_rolls_back_silently_is_a_failure() {
+    let project = elsewhere(
+        "[stacks.ml]\nmodule = \"sagemaker\"\n",
+        "kind = \"api\"\non = \"ml\"\ninstance_type = \"ml.m6i.large\"\nimage = { layout = \"build/scorer\", repository = \"scorer\" }\n",
+    );
+    ships_updates_fails_and_goes_back(&project, "silent-rollback");
 }
