@@ -303,9 +303,7 @@ impl Step<'_> {
         if self.order.what != What::Image {
             model::look(&self.scene).await?;
         }
-        let options = image::Options {
-            rebuild: self.order.rebuild,
-        };
+        let options = super::image_options(self.context, self.order.rebuild);
         let image = image::deliver(&self.scene, &options).await?;
         if self.order.what == What::Image {
             return Ok(Prepared::Image(image.reference));

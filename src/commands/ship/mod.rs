@@ -8,6 +8,7 @@ mod release;
 mod withdraw;
 
 use carry::{Order, What, carry_out};
+use propose::How;
 
 use super::context::Context;
 use super::error::CommandError;
@@ -17,7 +18,7 @@ use super::world::{Need, Reading, World};
 use super::{Done, Outcome};
 use crate::cli::{RollbackArgs, ShipArgs};
 use crate::diagnostic::{Problem, Problems, Severity, codes};
-use crate::ship::Outputs;
+use crate::ship::{Outputs, image};
 use crate::spec::Workload;
 use crate::state::{OperationKind, State};
 use crate::view::report::ShipPlan;
@@ -169,7 +170,11 @@ pub async fn run(context: &Context, args: &ShipArgs) -> Outcome {
         consent(context, args.yes, "Build and push", &dock, &orders).await?;
         return carry_out(context, &dock, OperationKind::Ship, &orders).await.outcome();
     }
-    let plan = propose::plan(context, &dock, &workloads, &gone).await?;
+    let how = How {
+        rebuild: args.rebuild,
+        take_ownership: args.take_ownership,
+    };
+    let plan = propose::plan(context, &dock, &workloads, &gone, how).await?;
     let changes = plan.changes_anything();
     if args.plan {
         let next = [format!(
@@ -239,7 +244,11 @@ pub async fn rollback(context: &Context, args: &RollbackArgs) -> Outcome {
     let dock = Dock::open(context, &args.environment).await?;
     let workload = dock.workload(&args.workload)?;
     dock.stacks_stand(context, &[workload])?;
-    let plan = propose::back(context, &dock, workload).await?;
+    let how = How {
+        rebuild: false,
+        take_ownership: args.take_ownership,
+    };
+    let plan = propose::back(context, &dock, workload, how).await?;
     context.view().ship_plan(&plan, &[]);
     refuse(&plan)?;
     let orders = [Order {
@@ -262,7 +271,7 @@ pub async fn after_apply(context: &Context, environment: &str) -> Outcome {
         return Ok(Done::Fine);
     }
     dock.stacks_stand(context, &workloads)?;
-    let plan = propose::plan(context, &dock, &workloads, &[]).await?;
+    let plan = propose::plan(context, &dock, &workloads, &[], How::default()).await?;
     context.view().ship_plan(&plan, &[]);
     refuse(&plan)?;
     if !plan.changes_anything() && !unrecorded(&dock, &workloads) {
@@ -284,7 +293,7 @@ pub async fn after_apply(context: &Context, environment: &str) -> Outcome {
 pub async fn beside_plan(context: &Context, environment: &str) -> Result<bool, CommandError> {
     let dock = Dock::open(context, environment).await?;
     let workloads = dock.chosen(&[])?;
-    let plan = propose::plan(context, &dock, &workloads, &dock.gone()).await?;
+    let plan = propose::plan(context, &dock, &workloads, &dock.gone(), How::default()).await?;
     context.view().ship_plan(&plan, &[]);
     Ok(plan.changes_anything())
 }

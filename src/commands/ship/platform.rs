@@ -4,10 +4,15 @@ use crate::diagnostic::Problem;
 use crate::ship::{LogOptions, ObjectChange, Release, Rolled, Running, Scene, ecs, kubernetes, sagemaker};
 use crate::spec::workload::Platform;
 
-/// What rolling `release` out would change.
-pub async fn review(scene: &Scene<'_>, release: &Release) -> Result<Vec<ObjectChange>, Problem> {
+/// What rolling `release` out in place of `serving` would change.
+pub async fn review(
+    scene: &Scene<'_>,
+    release: &Release,
+    serving: Option<&Release>,
+    take_ownership: bool,
+) -> Result<Vec<ObjectChange>, Problem> {
     match scene.workload.platform {
-        Platform::Eks => kubernetes::review(scene, release).await,
+        Platform::Eks => kubernetes::review(scene, release, serving, apply(take_ownership)).await,
         Platform::Ecs => ecs::review(scene, release).await,
         Platform::SageMaker => sagemaker::review(scene, release).await,
     }
@@ -17,8 +22,7 @@ pub async fn review(scene: &Scene<'_>, release: &Release) -> Result<Vec<ObjectCh
 pub async fn roll_out(scene: &Scene<'_>, release: &Release, serving: Option<&Release>, take_ownership: bool) -> Rolled {
     match scene.workload.platform {
         Platform::Eks => {
-            let options = kubernetes::Apply { force: take_ownership };
-            kubernetes::roll_out(scene, release, serving, &options).await
+            kubernetes::roll_out(scene, release, serving, apply(take_ownership)).await
         }
         Platform::Ecs => ecs::roll_out(scene, release, serving).await,
         Platform::SageMaker => sagemaker::roll_out(scene, release, serving).await,
@@ -47,7 +51,11 @@ pub async fn logs(scene: &Scene<'_>, options: &LogOptions) -> Result<(), Problem
 pub async fn remove(scene: &Scene<'_>, release: &Release) -> Result<(), Problem> {
     match scene.workload.platform {
         Platform::Eks => kubernetes::remove(scene, release).await,
-        Platform::Ecs => ecs::remove(scene, release).await,
+        Platform::Ecs => ecs::remove(scene).await.map(drop),
         Platform::SageMaker => sagemaker::remove(scene, release).await,
     }
+}
+
+fn apply(take_ownership: bool) -> kubernetes::Apply {
+    kubernetes::Apply { force: take_ownership }
 }

@@ -14,16 +14,26 @@ use crate::spec::workload::Image;
 use crate::state::{self, Shipped};
 use crate::view::report::{ImageProposal, ShipPlan, ShipProposal, ShippedReport};
 
+/// How what is proposed would be done.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct How {
+    /// Build images although the registry has one of the same content.
+    pub rebuild: bool,
+    /// Take over fields that somebody else manages.
+    pub take_ownership: bool,
+}
+
 /// What shipping `workloads` as the file has them, and taking those of the names `gone` away, would change.
 pub async fn plan(
     context: &Context,
     dock: &Dock,
     workloads: &[&Workload],
     gone: &[String],
+    how: How,
 ) -> Result<ShipPlan, CommandError> {
     let mut proposals = Vec::new();
     for workload in workloads {
-        proposals.push(context.unless_stopped(proposal(context, dock, workload)).await??);
+        proposals.push(context.unless_stopped(proposal(context, dock, workload, how)).await??);
     }
     Ok(ShipPlan {
         gone: gone.to_vec(),
@@ -32,7 +42,7 @@ pub async fn plan(
 }
 
 /// What going back to the release before would change.
-pub async fn back(context: &Context, dock: &Dock, workload: &Workload) -> Result<ShipPlan, CommandError> {
+pub async fn back(context: &Context, dock: &Dock, workload: &Workload, how: How) -> Result<ShipPlan, CommandError> {
     let name = &workload.name.value;
     let previous = before(dock, name)?;
     let kept = state::release(
@@ -47,7 +57,9 @@ pub async fn back(context: &Context, dock: &Dock, workload: &Workload) -> Result
         .ok_or_else(|| gone(name, &previous))?;
     let (tell, stop) = (Tell::nobody(), CancellationToken::new());
     let scene = scene(dock, workload, &tell, &stop);
-    let reviewed = context.unless_stopped(platform::review(&scene, &release)).await?;
+    let serves = served(dock, name).await;
+    let reviewed = platform::review(&scene, &release, serves.as_ref(), how.take_ownership);
+    let reviewed = context.unless_stopped(reviewed).await?;
     let mut made = ShipProposal {
         workload: name.clone(),
         kind: workload.kind.name(),
@@ -111,7 +123,12 @@ fn sheet(dock: &Dock, workloads: Vec<ShipProposal>) -> ShipPlan {
     }
 }
 
-async fn proposal(context: &Context, dock: &Dock, workload: &Workload) -> Result<ShipProposal, CommandError> {
+async fn proposal(
+    context: &Context,
+    dock: &Dock,
+    workload: &Workload,
+    how: How,
+) -> Result<ShipProposal, CommandError> {
     let (tell, stop) = (Tell::nobody(), CancellationToken::new());
     let scene = scene(dock, workload, &tell, &stop);
     let mut made = ShipProposal {
@@ -129,7 +146,7 @@ async fn proposal(context: &Context, dock: &Dock, workload: &Workload) -> Result
         commit: context.commit(),
         ..Materials::default()
     };
-    match image::look(&scene).await {
+    match image::look(&scene, &super::image_options(context, how.rebuild)).await {
         Ok(known) => materials.image = look_at(&mut made.image, known),
         Err(problem) => made.problems.push(problem),
     }
@@ -139,13 +156,28 @@ async fn proposal(context: &Context, dock: &Dock, workload: &Workload) -> Result
     }
     made.model.clone_from(&materials.model);
     match release(dock, workload, &materials) {
-        Ok(release) => add_review(&mut made, review(&scene, &release).await),
+        Ok(release) => {
+            let serving = served(dock, &workload.name.value).await;
+            add_review(&mut made, review(&scene, &release, serving.as_ref(), how).await);
+        }
         Err(problems) => made.problems.extend(problems),
     }
     Ok(made)
 }
 
-async fn review(scene: &Scene<'_>, release: &Release) -> Result<Vec<crate::ship::ObjectChange>, Problem> {
+/// The release that serves, in full; none where it cannot be read, since then what it made is found by its labels.
+async fn served(dock: &Dock, workload: &str) -> Option<Release> {
+    let shipped = serving(dock, workload)?;
+    let (session, backend) = (&dock.world.session, &dock.world.environment.backend);
+    state::release(session, backend, &dock.world.key, &shipped.release).await.ok()?
+}
+
+async fn review(
+    scene: &Scene<'_>,
+    release: &Release,
+    serving: Option<&Release>,
+    how: How,
+) -> Result<Vec<crate::ship::ObjectChange>, Problem> {
     if scene.output("cluster_name").is_none() && scene.outputs.get(&scene.workload.on.value).is_none() {
         return Err(Problem::warning(
             codes::NOT_DEPLOYED,
@@ -155,7 +187,7 @@ async fn review(scene: &Scene<'_>, release: &Release) -> Result<Vec<crate::ship:
             ),
         ));
     }
-    platform::review(scene, release).await
+    platform::review(scene, release, serving, how.take_ownership).await
 }
 
 fn add_review(proposal: &mut ShipProposal, reviewed: Result<Vec<crate::ship::ObjectChange>, Problem>) {
@@ -167,7 +199,7 @@ fn add_review(proposal: &mut ShipProposal, reviewed: Result<Vec<crate::ship::Obj
 
 fn look_at(proposal: &mut ImageProposal, known: image::Known) -> Option<crate::ship::ImageAt> {
     match known {
-        image::Known::Pushed(image) => {
+        image::Known::There(image) => {
             proposal.reference = Some(image.reference.clone());
             proposal.digest = Some(image.digest.clone());
             proposal.bytes = Some(image.bytes).filter(|bytes| *bytes > 0);
@@ -176,7 +208,7 @@ fn look_at(proposal: &mut ImageProposal, known: image::Known) -> Option<crate::s
             proposal.pushed = true;
             Some(image)
         }
-        image::Known::ToPush(image) => {
+        image::Known::ToSend(image) => {
             proposal.reference = Some(image.reference.clone());
             proposal.digest = Some(image.digest.clone());
             proposal.bytes = Some(image.bytes).filter(|bytes| *bytes > 0);
