@@ -14,8 +14,6 @@ use crate::spec::workload::Platform;
 use crate::spec::{Environment, Workload};
 use crate::template::NodeValue;
 
-pub mod ecs;
-pub mod sagemaker;
 mod secrets;
 mod templates;
 #[cfg(test)]
