@@ -37,6 +37,12 @@ pub(crate) trait Service: Send {
     /// What exists.
     fn inventory(&mut self, context: &Context) -> Vec<Item>;
 
+    /// Whether something has happened since the last call that has to be saved although nobody asked for a change: time
+    /// has passed.
+    fn has_moved(&mut self) -> bool {
+        false
+    }
+
     /// Called once the state of the last request is safe.
     fn committed(&mut self) {}
 }

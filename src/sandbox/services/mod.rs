@@ -5,7 +5,6 @@ mod ecs;
 mod eks;
 mod emulated;
 mod iam;
-mod kubernetes;
 mod ledger;
 mod registry;
 mod service_quotas;
@@ -23,6 +22,7 @@ pub(crate) use ssm::parameter;
 
 use self::emulated::Emulated;
 use super::dynamodb::DynamoDb;
+use super::kubernetes::Kubernetes;
 use super::request::Name;
 use super::s3::{Blobs, S3};
 use super::service::Service;
@@ -44,7 +44,7 @@ pub(crate) fn new(name: Name, folder: Option<&Path>) -> Option<Box<dyn Service>>
         Name::Eks => Box::new(eks::Eks::new()),
         Name::Iam => Box::new(iam::Iam::new()),
         Name::Kms => Box::new(Emulated::new("kms", KmsService::new)),
-        Name::Kubernetes => Box::new(kubernetes::Kubernetes::default()),
+        Name::Kubernetes => Box::new(Kubernetes::default()),
         Name::Registry => Box::new(registry::Registry::default()),
         Name::Ledger => Box::new(ledger::Ledger::default()),
         Name::Logs => Box::new(Emulated::new("logs", CloudWatchLogsService::new)),
