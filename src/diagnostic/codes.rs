@@ -326,4 +326,16 @@ codes! {
     RELEASE_GONE = 1532, "a release is recorded and no longer kept";
     NO_PORT_FORWARD = 1533, "a workload cannot be reached through a port of this machine";
     MODEL_UNREADABLE = 1534, "a model of the project cannot be read";
+    NO_ENGINE = 1501, "no engine to build an image with";
+    BUILD_FAILED = 1502, "an image could not be built";
+    CONTEXT_UNUSABLE = 1503, "a build context cannot be used";
+    LAYOUT_UNUSABLE = 1504, "an OCI layout or an engine's archive cannot be used";
+    WRONG_ARCHITECTURE = 1505, "an image is for another architecture";
+    IMAGE_NOT_FOUND = 1506, "an image is not where it is said to be";
+    REGISTRY_DENIED = 1507, "a registry gives no access";
+    REGISTRY_UNREACHABLE = 1508, "a registry does not answer, or not for long enough";
+    REPOSITORY_MISSING = 1509, "the repository to push to does not exist";
+    REGISTRY_REFUSED = 1510, "a registry refuses an image";
+    TAG_TAKEN = 1511, "a tag that cannot be moved names another image";
+    PUSH_DIFFERS = 1512, "a registry holds other than what it was given";
 }

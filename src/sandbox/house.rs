@@ -366,6 +366,11 @@ impl Desk<'_> {
     }
 
     fn load(&mut self, name: Name) -> Result<&mut Loaded<Box<dyn Service>>, SandboxError> {
+        let name = match name {
+            // What is pushed to the registry is what ECR lists: one state for both.
+            Name::Registry => Name::Ecr,
+            other => other,
+        };
         let Services(services) = &mut *self.services;
         let entry = match services.entry(name) {
             std::collections::btree_map::Entry::Occupied(entry) => return Ok(entry.into_mut()),
