@@ -232,7 +232,9 @@ mod tests {
     fn opened(token: &str) -> (String, BTreeMap<String, String>) {
         let encoded = token.strip_prefix("k8s-aws-v1.").expect("the prefix");
         assert!(!encoded.contains('='), "the authenticator takes no padding");
-        let url = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(encoded).unwrap();
+        let url = base64::engine::general_purpose::URL_SAFE_NO_PAD
+            .decode(encoded)
+            .unwrap();
         let url: ::http::Uri = String::from_utf8(url).unwrap().parse().unwrap();
         assert_eq!((url.scheme_str(), url.path()), (Some("https"), "/"));
         let parameters = url
@@ -246,8 +248,13 @@ mod tests {
     }
 
     fn token_of(session_token: Option<&str>, region: &str) -> String {
-        let credentials =
-            aws_credential_types::Credentials::new("AKIDEXAMPLE", "secret", session_token.map(str::to_owned), None, "test");
+        let credentials = aws_credential_types::Credentials::new(
+            "AKIDEXAMPLE",
+            "secret",
+            session_token.map(str::to_owned),
+            None,
+            "test",
+        );
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
         signed(&credentials.into(), region, "shop-dev-cluster", now).unwrap()
     }
