@@ -338,4 +338,19 @@ codes! {
     REGISTRY_REFUSED = 1510, "a registry refuses an image";
     TAG_TAKEN = 1511, "a tag that cannot be moved names another image";
     PUSH_DIFFERS = 1512, "a registry holds other than what it was given";
+    CLUSTER_NOT_READY = 1601, "a cluster that is not there or not ready";
+    CLUSTER_UNREACHABLE = 1602, "the API of a cluster cannot be reached";
+    CLUSTER_DENIES = 1603, "a cluster does not allow something";
+    OBJECT_REFUSED = 1604, "a cluster refuses a manifest";
+    FIELD_CONFLICT = 1605, "somebody else has set what would be changed";
+    PODS_REFUSED = 1606, "a cluster refuses to make pods";
+    IMAGE_NOT_PULLED = 1607, "an image cannot be pulled or run by the nodes";
+    CONTAINER_FAILS = 1608, "a container ends again and again";
+    POD_NOT_SCHEDULED = 1609, "no node takes a pod";
+    POD_NOT_STARTED = 1610, "a pod cannot be started";
+    NOT_READY = 1611, "a workload does not become ready";
+    JOB_FAILED = 1612, "a job failed";
+    ROLLOUT_DISTURBED = 1613, "somebody else changed what was being rolled out";
+    NO_POD = 1614, "nothing of a workload runs";
+    PORT_TAKEN = 1615, "a port cannot be listened on";
 }
