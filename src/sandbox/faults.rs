@@ -372,9 +372,19 @@ fn one(index: usize, fault: serde_json::Value) -> Result<Fault, String> {
             ));
         }
         Fault::Service(fault)
-    } else if ["deny", "quota", "foreign_bucket", "vpc", "not_offered"]
-        .iter()
-        .any(|key| fault.get(key).is_some())
+    } else if fault.get("workload").is_some() {
+        Fault::Workload(serde_json::from_value(fault).map_err(about)?)
+    } else if [
+        "deny",
+        "quota",
+        "foreign_bucket",
+        "vpc",
+        "not_offered",
+        "registry",
+        "cluster",
+    ]
+    .iter()
+    .any(|key| fault.get(key).is_some())
     {
         Fault::Account(serde_json::from_value(fault).map_err(about)?)
     } else {

@@ -1,7 +1,6 @@
 //! The services that are not written here, and the small ones that are.
 
 mod ec2;
-mod ecs;
 mod eks;
 mod emulated;
 mod iam;
@@ -23,6 +22,7 @@ pub(crate) use ssm::parameter;
 
 use self::emulated::Emulated;
 use super::dynamodb::DynamoDb;
+use super::ecs::Ecs;
 use super::request::Name;
 use super::s3::{Blobs, S3};
 use super::service::Service;
@@ -40,7 +40,7 @@ pub(crate) fn new(name: Name, folder: Option<&Path>) -> Option<Box<dyn Service>>
         Name::Ssm => Box::new(ssm::Ssm),
         Name::Ec2 => Box::new(ec2::Ec2::new()),
         Name::Ecr => Box::new(Emulated::new("ecr", EcrService::new)),
-        Name::Ecs => Box::new(ecs::Ecs::default()),
+        Name::Ecs => Box::new(Ecs::default()),
         Name::Eks => Box::new(eks::Eks::new()),
         Name::Iam => Box::new(iam::Iam::new()),
         Name::Kms => Box::new(Emulated::new("kms", KmsService::new)),
