@@ -353,4 +353,16 @@ codes! {
     ROLLOUT_DISTURBED = 1613, "somebody else changed what was being rolled out";
     NO_POD = 1614, "nothing of a workload runs";
     PORT_TAKEN = 1615, "a port cannot be listened on";
+    ECS_UNSUPPORTED = 1801, "a setting that cannot be shipped to ECS";
+    ECS_SIZE = 1802, "more is asked for than a task of Fargate has";
+    ECS_STACK = 1803, "an ECS stack does not give what a workload needs";
+    ECS_IMAGE = 1804, "ECS cannot pull an image";
+    ECS_EXITED = 1805, "a container on ECS ends although it should go on";
+    ECS_MEMORY = 1806, "a container on ECS needs more memory than it has";
+    ECS_START = 1807, "ECS cannot start a task";
+    ECS_UNHEALTHY = 1808, "tasks on ECS fail their health checks";
+    ECS_PLACEMENT = 1809, "ECS finds no room for a task";
+    ECS_STALLED = 1810, "a rollout on ECS comes to no end";
+    ECS_ROLLED_BACK = 1811, "another version runs on ECS than the one that was asked for";
+    ECS_JOB = 1812, "a job on ECS failed";
 }

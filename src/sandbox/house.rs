@@ -349,9 +349,14 @@ impl Desk<'_> {
         let context = self.context.clone();
         let loaded = self.load(request.service)?;
         let response = loaded.state.handle(request, &context);
-        loaded.changed |=
-            response.status < 400 && !action::reads_only(request.service, &request.method, &request.action);
+        let outbox = loaded.state.outbox();
+        loaded.changed |= !outbox.is_empty()
+            || response.status < 400 && !action::reads_only(request.service, &request.method, &request.action);
         loaded.changed |= loaded.state.has_moved();
+        for request in &outbox {
+            // Whoever it is for may not be there any more: a log group that was deleted.
+            self.send(request)?;
+        }
         Ok(response)
     }
 

@@ -2,7 +2,6 @@
 
 mod ec2;
 mod ecr;
-mod ecs;
 mod eks;
 mod emulated;
 mod iam;
@@ -22,6 +21,7 @@ pub(crate) use ssm::parameter;
 
 use self::emulated::Emulated;
 use super::dynamodb::DynamoDb;
+use super::ecs::Ecs;
 use super::kubernetes::Kubernetes;
 use super::request::Name;
 use super::s3::{Blobs, S3};
@@ -43,7 +43,7 @@ pub(crate) fn new(name: Name, folder: Option<&Path>) -> Option<Box<dyn Service>>
         Name::Ecr => Box::new(ecr::Ecr::new(
             folder.map_or_else(Blobs::default, |folder| Blobs::Folder(folder.join("layers"))),
         )),
-        Name::Ecs => Box::new(ecs::Ecs::default()),
+        Name::Ecs => Box::new(Ecs::default()),
         Name::Eks => Box::new(eks::Eks::new()),
         Name::Iam => Box::new(iam::Iam::new()),
         Name::Kms => Box::new(Emulated::new("kms", KmsService::new)),
