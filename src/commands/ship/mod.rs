@@ -221,6 +221,21 @@ fn unrecorded(dock: &Dock, workloads: &[&Workload]) -> bool {
     })
 }
 
+/// How images are found and made.
+fn image_options(context: &Context, rebuild: bool) -> image::Options {
+    let variables = context.variables();
+    let docker = match (variables.get("DOCKER_CONFIG"), variables.get("HOME")) {
+        (Some(folder), _) => Some(std::path::Path::new(folder).join("config.json")),
+        (None, Some(home)) => Some(std::path::Path::new(home).join(".docker/config.json")),
+        (None, None) => None,
+    };
+    image::Options {
+        rebuild,
+        engine: variables.get("MLINFRA_ENGINE").map(str::to_owned),
+        docker_config: docker,
+    }
+}
+
 async fn consent(context: &Context, yes: bool, verb: &str, dock: &Dock, orders: &[Order]) -> Result<(), CommandError> {
     if yes {
         return Ok(());
