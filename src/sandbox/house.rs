@@ -349,9 +349,14 @@ impl Desk<'_> {
         let context = self.context.clone();
         let loaded = self.load(request.service)?;
         let response = loaded.state.handle(request, &context);
-        loaded.changed |=
-            response.status < 400 && !action::reads_only(request.service, &request.method, &request.action);
+        let outbox = loaded.state.outbox();
+        loaded.changed |= !outbox.is_empty()
+            || response.status < 400 && !action::reads_only(request.service, &request.method, &request.action);
         loaded.changed |= loaded.state.has_moved();
+        for request in &outbox {
+            // Whoever it is for may not be there any more: a log group that was deleted.
+            self.send(request)?;
+        }
         Ok(response)
     }
 
@@ -366,6 +371,11 @@ impl Desk<'_> {
     }
 
     fn load(&mut self, name: Name) -> Result<&mut Loaded<Box<dyn Service>>, SandboxError> {
+        let name = match name {
+            // What is pushed to the registry is what ECR lists: one state for both.
+            Name::Registry => Name::Ecr,
+            other => other,
+        };
         let Services(services) = &mut *self.services;
         let entry = match services.entry(name) {
             std::collections::btree_map::Entry::Occupied(entry) => return Ok(entry.into_mut()),

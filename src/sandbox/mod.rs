@@ -11,6 +11,7 @@ mod action;
 mod client;
 pub mod cloudformation;
 mod dynamodb;
+mod ecs;
 mod faults;
 mod house;
 mod inventory;

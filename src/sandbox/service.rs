@@ -43,6 +43,11 @@ pub(crate) trait Service: Send {
         false
     }
 
+    /// What the last request has made it ask of other services.
+    fn outbox(&mut self) -> Vec<Request> {
+        Vec::new()
+    }
+
     /// Called once the state of the last request is safe.
     fn committed(&mut self) {}
 }
