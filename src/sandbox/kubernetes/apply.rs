@@ -57,8 +57,8 @@ pub(super) fn apply(live: &Value, applied: &Value, writer: Writer<'_>, force: bo
     let dropped: Vec<Path> = before
         .map(|entry| entry.fields.0.difference(&wanted.0).cloned().collect())
         .unwrap_or_default();
-    // The innermost first, so that what is then empty goes as well.
-    for path in dropped.iter().rev() {
+    // Elements of lists go before what is in them, by which they would be found.
+    for path in &dropped {
         let others = entries.iter().filter(|entry| !is_own(entry));
         let kept = others
             .flat_map(|entry| entry.fields.0.iter())

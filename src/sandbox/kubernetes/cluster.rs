@@ -40,6 +40,9 @@ pub(super) struct Cluster {
     timers: Vec<Timer>,
     /// Node and image: what need not be pulled again.
     pub(super) pulled: BTreeSet<String>,
+    /// Images that the account's registry does not hold.
+    #[serde(default)]
+    pub(super) absent: BTreeSet<String>,
     /// Controllers by uid: when they try again to make a pod, and how often they have tried.
     pub(super) retries: BTreeMap<String, (i64, u32)>,
     /// Deployments by uid: how far they were, and since when.

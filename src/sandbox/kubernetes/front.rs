@@ -1,7 +1,8 @@
-//! Which cluster a request is for. EKS knows which endpoints there are; the API servers themselves know no names.
+//! Which cluster a request is for, and which of its images the account's registry does not hold. EKS knows which endpoints
+//! there are, and ECR which images; the API servers themselves know neither.
 
 use http::HeaderValue;
-use serde_json::Value;
+use serde_json::{Value, json};
 use winterbaume_core::MockResponse;
 
 use super::super::SandboxError;
@@ -12,20 +13,31 @@ use super::object::text;
 
 const NAME: &str = "x-sandbox-cluster";
 const VERSION: &str = "x-sandbox-version";
+const THERE: &str = "x-sandbox-images";
+const ABSENT: &str = "x-sandbox-absent-images";
 
 /// The cluster that a request is for.
 pub(super) struct Meant {
     pub(super) name: String,
     /// Of Kubernetes: `1.34`.
     pub(super) version: String,
+    /// Images of the account's registry that the request names: those that are there, and those that are not.
+    pub(super) there: Vec<String>,
+    pub(super) absent: Vec<String>,
 }
 
 impl Meant {
     /// As [`answer`] has written it on the request.
     pub(super) fn read(request: &Request) -> Option<Self> {
+        let images = |header: &str| {
+            let listed = request.header(header).unwrap_or_default().split(' ');
+            listed.filter(|image| !image.is_empty()).map(str::to_owned).collect()
+        };
         Some(Self {
             name: request.header(NAME)?.to_owned(),
             version: request.header(VERSION)?.to_owned(),
+            there: images(THERE),
+            absent: images(ABSENT),
         })
     }
 }
@@ -41,8 +53,15 @@ pub(in super::super) fn answer(
         let message = format!("no cluster answers at {}", request.host);
         return Ok(ApiError::new(503, "ServiceUnavailable", message).to_response(request));
     };
+    let (there, absent) = images(desk, request)?;
     let mut request = request.clone();
-    for (header, value) in [(NAME, cluster.name), (VERSION, cluster.version)] {
+    let written = [
+        (NAME, cluster.name),
+        (VERSION, cluster.version),
+        (THERE, there.join(" ")),
+        (ABSENT, absent.join(" ")),
+    ];
+    for (header, value) in written {
         if let Ok(value) = HeaderValue::from_str(&value) {
             request.headers.insert(header, value);
         }
@@ -82,8 +101,56 @@ fn cluster(desk: &mut Desk<'_>, wanted: &str) -> Result<Option<Meant>, SandboxEr
             return Ok(Some(Meant {
                 name: name.to_owned(),
                 version: text(&described, "/cluster/version").to_owned(),
+                there: Vec::new(),
+                absent: Vec::new(),
             }));
         }
     }
     Ok(None)
+}
+
+/// The images of the account's registry that a request names by their digests: those that ECR holds, and those that it
+/// does not. None where the registry is outside of the sandbox.
+fn images(desk: &mut Desk<'_>, request: &Request) -> Result<(Vec<String>, Vec<String>), SandboxError> {
+    let (mut there, mut absent) = (Vec::new(), Vec::new());
+    let context = desk.context.clone();
+    let host = format!("{}.dkr.ecr.{}.amazonaws.com/", context.account, context.region);
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    if context.facts.registry().is_some() {
+        return Ok((there, absent));
+    }
+    let mut named = Vec::new();
+    collect(&body, &host, &mut named);
+    for image in named {
+        let found = image.strip_prefix(&host).and_then(|rest| rest.split_once('@'));
+        let Some((repository, digest)) = found else { continue };
+        // A tag beside the digest says nothing.
+        let repository = repository.split(':').next().unwrap_or_default();
+        let asked = json!({ "repositoryName": repository, "imageIds": [{ "imageDigest": digest }] });
+        let answer = desk.send(&Request::json(Name::Ecr, &context.region, "BatchGetImage", &asked))?;
+        let answer: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        if super::object::list(&answer, "/images").is_empty() {
+            absent.push(image);
+        } else {
+            there.push(image);
+        }
+    }
+    Ok((there, absent))
+}
+
+/// All images of a registry that stand somewhere in an object.
+fn collect(value: &Value, host: &str, named: &mut Vec<String>) {
+    match value {
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                match value.as_str().filter(|image| key == "image" && image.starts_with(host)) {
+                    Some(image) if !named.iter().any(|one| one == image) => named.push(image.to_owned()),
+                    Some(_) => {}
+                    None => collect(value, host, named),
+                }
+            }
+        }
+        Value::Array(elements) => elements.iter().for_each(|value| collect(value, host, named)),
+        _ => {}
+    }
 }

@@ -63,6 +63,8 @@ impl Service for Kubernetes {
         let before = (cluster.revision, cluster.waiting());
         cluster.name = meant.name;
         cluster.version = meant.version;
+        cluster.absent.retain(|image| !meant.there.contains(image));
+        cluster.absent.extend(meant.absent);
         cluster.facts = context.facts.clone();
         cluster.advance(context.now);
         let outcome = serve(cluster, request);

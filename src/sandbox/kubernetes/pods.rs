@@ -382,6 +382,11 @@ impl Turn<'_> {
         Some(format!("{singular} {wanted:?} not found"))
     }
 
+    /// Whether the image cannot be pulled.
+    fn lacks_image(&self) -> bool {
+        self.fails("image-pull") || self.cluster.absent.contains(&self.first("/image"))
+    }
+
     fn pull(&mut self) {
         let image = self.first("/image");
         let node = text(&self.pod, "/spec/nodeName").to_owned();
@@ -392,7 +397,7 @@ impl Turn<'_> {
             return;
         }
         self.event("Normal", "Pulling", &format!("Pulling image {image:?}"));
-        let takes = if self.fails("image-pull") {
+        let takes = if self.lacks_image() {
             1_000
         } else {
             5_000 + i64::try_from(pick(&format!("{node} {image}"), 15_000)).unwrap_or_default()
@@ -411,7 +416,7 @@ impl Turn<'_> {
 
     fn pulled(&mut self) {
         let image = self.first("/image");
-        if self.fails("image-pull") {
+        if self.lacks_image() {
             let why = self.pull_error();
             self.event("Warning", "Failed", &format!("Failed to pull image {image:?}: {why}"));
             self.event("Warning", "Failed", "Error: ErrImagePull");
