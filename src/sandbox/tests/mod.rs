@@ -7,6 +7,7 @@ mod faults;
 mod identities;
 mod machines;
 mod port;
+mod registry;
 mod sharing;
 mod stacks;
 mod storage;
