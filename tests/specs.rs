@@ -70,6 +70,38 @@ const BEYOND_REACH: &[(&str, &str)] = &[
     ),
     ("MLI1614", "a cluster has to be there: src/ship/kubernetes/tests"),
     ("MLI1615", "a port has to be taken: src/ship/kubernetes/tests"),
+    // Images need repositories, engines and registries: src/ship/image/tests.rs on the sandbox, and src/ship/registry/tests/
+    // with a registry that misbehaves.
+    (
+        "MLI1501",
+        "what_the_repository_has_under_the_tag_of_the_content_is_not_built",
+    ),
+    (
+        "MLI1502",
+        "a_build_that_fails_shows_its_last_lines_and_how_to_repeat_it",
+    ),
+    ("MLI1503", "a_context_that_cannot_be_used_is_told_as_such"),
+    (
+        "MLI1504",
+        "a_layout_with_something_wrong_is_refused_before_anything_is_sent",
+    ),
+    ("MLI1505", "another_architecture_is_refused_naming_both_and_who_says_so"),
+    ("MLI1506", "an_image_that_exists_is_pinned_by_its_digest_and_looked_at"),
+    ("MLI1507", "a_login_that_is_never_taken_is_not_tried_for_ever"),
+    (
+        "MLI1508",
+        "a_registry_that_stays_broken_is_given_up_and_its_reason_told",
+    ),
+    (
+        "MLI1509",
+        "without_its_repository_nothing_is_sent_and_a_plan_says_what_would_be",
+    ),
+    ("MLI1510", "what_is_too_large_is_refused_once"),
+    ("MLI1511", "a_tag_that_cannot_be_moved_is_left_and_its_image_named"),
+    (
+        "MLI1512",
+        "a_registry_that_gives_something_else_than_it_got_is_found_out",
+    ),
 ];
 
 #[test]

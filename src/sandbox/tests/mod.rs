@@ -8,6 +8,7 @@ mod identities;
 mod kubernetes;
 mod machines;
 mod port;
+mod registry;
 mod sharing;
 mod stacks;
 mod storage;

@@ -28,7 +28,7 @@ use self::reference::Reference;
 use super::Scene;
 use crate::aws::ecr;
 use crate::aws::http::Http;
-use crate::aws::session::Session;
+use crate::aws::session::{Endpoint, Session};
 use crate::clock::Clock;
 use crate::diagnostic::Problem;
 
@@ -99,10 +99,9 @@ impl Repository {
     pub async fn of(scene: &Scene<'_>, reference: &Reference, docker_config: Option<&Path>) -> Result<Self, Problem> {
         let http = reach(scene.session)?;
         let base = reference.base();
-        // A sandbox may have its registry on this machine.
-        let asks_ecr =
-            reference.ecr_region().is_some() || scene.session.is_sandbox() && reference::is_here(&reference.host);
-        if asks_ecr {
+        // What stands for AWS may have its registry on this machine.
+        let on_this_machine = !matches!(scene.session.endpoint, Endpoint::Aws) && reference::is_here(&reference.host);
+        if reference.ecr_region().is_some() || on_this_machine {
             let login = ecr::login(scene.session).await;
             let login = login.map_err(|error| problem::no_login(&error))?;
             if reference.ecr_region().is_some() || login.endpoint == base {

@@ -48,8 +48,8 @@ pub(super) struct World {
     pub(super) forges: bool,
     /// A layer that is said to be there until a manifest wants it.
     pub(super) phantom: Option<String>,
-    /// Nobody is let in.
-    pub(super) closed: bool,
+    /// Nobody is let in, and this is answered.
+    pub(super) closed: Option<u16>,
 }
 
 #[derive(Clone, Default)]
@@ -134,9 +134,9 @@ impl World {
         let login = headers
             .get("authorization")
             .map(|value| value.to_str().unwrap().to_owned());
-        if self.closed {
+        if let Some(status) = self.closed {
             return error(
-                403,
+                status,
                 "DENIED",
                 "User is not authorized to perform: ecr:InitiateLayerUpload",
             );

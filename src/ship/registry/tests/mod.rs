@@ -215,17 +215,20 @@ async fn a_login_that_expires_in_mid_push_is_renewed_whichever_way_it_is_said() 
 
 #[tokio::test(start_paused = true)]
 async fn a_login_that_is_never_taken_is_not_tried_for_ever() {
-    let bench = Bench::new().await;
-    bench.fake.world().closed = true;
-    let problem = bench.push(&image(3)).await.unwrap_err();
-    assert_eq!(problem.code, codes::REGISTRY_DENIED, "{problem:?}");
-    assert!(
-        problem
-            .hints
-            .iter()
-            .any(|hint| hint.contains("ecr:InitiateLayerUpload"))
-    );
-    assert!(bench.fake.world().log.len() <= 8, "{:?}", bench.fake.world().log);
+    for status in [401, 403] {
+        let bench = Bench::new().await;
+        bench.fake.world().closed = Some(status);
+        let problem = bench.push(&image(3)).await.unwrap_err();
+        assert_eq!(problem.code, codes::REGISTRY_DENIED, "{problem:?}");
+        assert!(problem.notes[0].contains("not authorized"), "{problem:?}");
+        assert!(
+            problem
+                .hints
+                .iter()
+                .any(|hint| hint.contains("ecr:InitiateLayerUpload"))
+        );
+        assert!(bench.fake.world().log.len() <= 8, "{:?}", bench.fake.world().log);
+    }
 }
 
 #[tokio::test(start_paused = true)]
