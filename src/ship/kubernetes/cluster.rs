@@ -129,7 +129,7 @@ fn is_behind(session: &Session, endpoint: &str) -> bool {
 }
 
 /// Asks for the workload's namespace, which says whether we are known.
-async fn knock(scene: &Scene<'_>, cluster: &Cluster, described: &eks::Cluster) -> Result<(), Problem> {
+pub(super) async fn knock(scene: &Scene<'_>, cluster: &Cluster, described: &eks::Cluster) -> Result<(), Problem> {
     let path = format!("/api/v1/namespaces/{}", scene.workload.namespace);
     let age = described
         .created
