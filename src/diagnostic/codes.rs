@@ -335,5 +335,5 @@ codes! {
     JOB_FAILED = 1612, "a job failed";
     ROLLOUT_DISTURBED = 1613, "somebody else changed what was being rolled out";
     NO_POD = 1614, "nothing of a workload runs";
-    PORT_TAKEN = 1615, "a port cannot be listened on";
+    PORT_NOT_FORWARDED = 1615, "a port cannot be forwarded";
 }

@@ -216,7 +216,14 @@ async fn put_back(
             }
         }
         Some(_) if !prepared.is_to_do => Restored::Untouched,
-        Some(_) | None => Restored::NothingBefore,
+        Some(_) => Restored::Not(Box::new(Problem::error(
+            codes::NOT_READY,
+            format!(
+                "`{}`: what served before is this same release, so there is nothing else to put back",
+                ground.workload
+            ),
+        ))),
+        None => Restored::NothingBefore,
     }
 }
 

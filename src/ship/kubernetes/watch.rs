@@ -96,8 +96,10 @@ pub(super) async fn deployment(
                         "the nodes know the image under another digest too, {odd}; its name in the pods is the one asked for"
                     ));
                 }
-                let waiting = diagnose::waiting_for(&seen.fresh, &seen.events, state.wanted as usize);
-                let waiting = waiting.or_else(|| state.waiting.map(str::to_owned));
+                let waiting = state
+                    .is_observed
+                    .then(|| diagnose::waiting_for(&seen.fresh, &seen.events, state.wanted as usize));
+                let waiting = waiting.flatten().or_else(|| state.waiting.map(str::to_owned));
                 let tell = (state.ready, state.wanted, waiting);
                 if told.as_ref() != Some(&tell) {
                     if told

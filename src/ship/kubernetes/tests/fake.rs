@@ -85,6 +85,7 @@ impl FakeApi {
         Cluster {
             name: "shop-dev-cluster".to_owned(),
             api: Api::new(kube::Client::new(service, "default"), Clock::real()),
+            is_simulated: false,
         }
     }
 
@@ -105,7 +106,9 @@ impl FakeApi {
         *object.pointer_mut(pointer).unwrap() = value;
         let generation = object["metadata"]["generation"].as_i64().unwrap_or_default();
         object["metadata"]["generation"] = json!(generation + 1);
-        world.foreign.push((path.to_owned(), pointer.to_owned(), manager.to_owned()));
+        world
+            .foreign
+            .push((path.to_owned(), pointer.to_owned(), manager.to_owned()));
     }
 
     /// Lets calls that begin so break (`None`), or be answered with a status.
@@ -126,7 +129,8 @@ impl FakeApi {
         let world = self.0.lock().unwrap();
         let made = |path: &&String| world.applied.keys().any(|(applied, _)| applied == *path);
         let kept = world.objects.keys().filter(made);
-        kept.map(|path| (path.clone(), world.objects[path]["metadata"]["resourceVersion"].clone())).collect()
+        kept.map(|path| (path.clone(), world.objects[path]["metadata"]["resourceVersion"].clone()))
+            .collect()
     }
 
     pub(crate) fn forget_calls(&self) {
@@ -151,9 +155,14 @@ impl World {
             .map(|(key, value)| (key.to_owned(), decoded(value)))
             .collect();
         let dry = query.contains_key("dryRun");
-        self.calls.push(format!("{method}{} {path}", if dry { " dry" } else { "" }));
+        self.calls
+            .push(format!("{method}{} {path}", if dry { " dry" } else { "" }));
         let call = format!("{method} {path}");
-        if let Some(refusal) = self.refusals.iter_mut().find(|one| one.left > 0 && call.starts_with(&one.begins)) {
+        if let Some(refusal) = self
+            .refusals
+            .iter_mut()
+            .find(|one| one.left > 0 && call.starts_with(&one.begins))
+        {
             refusal.left -= 1;
             return match refusal.answer.clone() {
                 Some((status, body)) => answer(status, body.to_string()),
@@ -165,7 +174,11 @@ impl World {
         let rest = if parts[0] == "api" { &parts[2..] } else { &parts[3..] };
         match (method, rest) {
             ("GET", ["namespaces", _, "pods", pod, "log"]) => {
-                let of = self.objects.values().find(|object| object["metadata"]["name"] == json!(pod)).cloned();
+                let of = self
+                    .objects
+                    .values()
+                    .find(|object| object["metadata"]["name"] == json!(pod))
+                    .cloned();
                 let said = of.map(|pod| pod["log"].as_str().unwrap_or("ready\n").to_owned());
                 answer(200, said.unwrap_or_default())
             }
@@ -186,12 +199,17 @@ impl World {
 
     fn list(&self, path: &str, query: &BTreeMap<String, String>) -> Answer {
         let labels = query.get("labelSelector").cloned().unwrap_or_default();
-        let of = query.get("fieldSelector").and_then(|field| field.strip_prefix("involvedObject.name=")).map(str::to_owned);
+        let of = query
+            .get("fieldSelector")
+            .and_then(|field| field.strip_prefix("involvedObject.name="))
+            .map(str::to_owned);
         let fits = |object: &Json| {
             labels.split(',').filter(|pair| !pair.is_empty()).all(|pair| {
                 let (key, value) = pair.split_once('=').unwrap();
                 object["metadata"]["labels"][key] == json!(value)
-            }) && of.as_ref().is_none_or(|of| object["involvedObject"]["name"] == json!(of))
+            }) && of
+                .as_ref()
+                .is_none_or(|of| object["involvedObject"]["name"] == json!(of))
         };
         let below = format!("{path}/");
         let items: Vec<&Json> = self
@@ -211,8 +229,15 @@ impl World {
             match self.objects.get(&format!("/api/v1/namespaces/{home}")) {
                 None => return missing(&format!("namespaces \"{home}\"")),
                 Some(namespace) if namespace["status"]["phase"] == "Terminating" => {
-                    let message = format!("x is forbidden: unable to create new content in namespace {home} because it is being terminated");
-                    return status(403, "Forbidden", &message, json!([{ "reason": "NamespaceTerminating" }]));
+                    let message = format!(
+                        "x is forbidden: unable to create new content in namespace {home} because it is being terminated"
+                    );
+                    return status(
+                        403,
+                        "Forbidden",
+                        &message,
+                        json!([{ "reason": "NamespaceTerminating" }]),
+                    );
                 }
                 Some(_) => {}
             }
@@ -222,10 +247,19 @@ impl World {
         let previous = self.applied.get(&key).cloned().unwrap_or_default();
         if let Some(before) = &before {
             let immutable = ["/spec/selector/matchLabels", "/spec/completions"];
-            if let Some(field) = immutable.iter().find(|field| before.pointer(field).is_some() && new.pointer(field).is_some() && before.pointer(field) != new.pointer(field)) {
+            if let Some(field) = immutable.iter().find(|field| {
+                before.pointer(field).is_some()
+                    && new.pointer(field).is_some()
+                    && before.pointer(field) != new.pointer(field)
+            }) {
                 let field = field.trim_start_matches('/').replace('/', ".");
                 let message = format!("Deployment.apps \"x\" is invalid: {field}: Invalid value: field is immutable");
-                return status(422, "Invalid", &message, json!([{ "reason": "FieldValueInvalid", "message": "Invalid value: field is immutable", "field": field }]));
+                return status(
+                    422,
+                    "Invalid",
+                    &message,
+                    json!([{ "reason": "FieldValueInvalid", "message": "Invalid value: field is immutable", "field": field }]),
+                );
             }
             let conflicts: Vec<Json> = self
                 .foreign
@@ -238,7 +272,13 @@ impl World {
             }
         }
         let mut object = before.clone().unwrap_or_else(|| json!({ "metadata": {} }));
-        drop_given_up(&mut object, &previous, &new);
+        let others: Vec<&Json> = self
+            .applied
+            .iter()
+            .filter(|((at, who), _)| at == path && *who != manager)
+            .map(|(_, given)| given)
+            .collect();
+        drop_given_up(&mut object, &previous, &new, &others);
         merge(&mut object, &new);
         if new["kind"] == "Deployment" && object["spec"].get("replicas").is_none() {
             object["spec"]["replicas"] = json!(1);
@@ -269,7 +309,8 @@ impl World {
         }
         if !dry {
             if force {
-                self.foreign.retain(|(at, pointer, _)| at != path || new.pointer(pointer).is_none());
+                self.foreign
+                    .retain(|(at, pointer, _)| at != path || new.pointer(pointer).is_none());
             }
             self.applied.insert(key, new);
             self.objects.insert(path.to_owned(), object.clone());
@@ -304,7 +345,9 @@ impl World {
         let made: Vec<(String, Json)> = self.objects.clone().into_iter().collect();
         for (path, object) in made {
             match object["kind"].as_str() {
-                Some("Namespace") if object["status"].is_null() => self.objects.get_mut(&path).unwrap()["status"] = json!({ "phase": "Active" }),
+                Some("Namespace") if object["status"].is_null() => {
+                    self.objects.get_mut(&path).unwrap()["status"] = json!({ "phase": "Active" })
+                }
                 Some("Deployment") => self.deployment(&path, object),
                 Some("Job") => self.job(&path, object),
                 _ => {}
@@ -313,7 +356,10 @@ impl World {
     }
 
     fn fate(&self, image: &str) -> Option<Fate> {
-        self.fates.iter().find(|(of, _)| image.contains(of)).map(|(_, fate)| fate.clone())
+        self.fates
+            .iter()
+            .find(|(of, _)| image.contains(of))
+            .map(|(_, fate)| fate.clone())
     }
 
     fn age(&mut self, path: &str) -> Duration {
@@ -329,9 +375,28 @@ impl World {
         let hash = format!("{:08x}", hasher.finish() as u32);
         let set_path = format!("/apis/apps/v1/namespaces/{namespace}/replicasets/{name}-{hash}");
         let uid = object["metadata"]["uid"].clone();
-        let sets: Vec<String> = self.objects.iter().filter(|(at, set)| at.contains("/replicasets/") && set["metadata"]["ownerReferences"][0]["uid"] == uid).map(|(at, _)| at.clone()).collect();
-        let newest = sets.iter().filter_map(|at| self.objects[at]["metadata"]["annotations"]["deployment.kubernetes.io/revision"].as_str()?.parse::<u64>().ok()).max().unwrap_or_default();
-        let known = self.objects.get(&set_path).and_then(|set| set["metadata"]["annotations"]["deployment.kubernetes.io/revision"].as_str()?.parse::<u64>().ok());
+        let sets: Vec<String> = self
+            .objects
+            .iter()
+            .filter(|(at, set)| at.contains("/replicasets/") && set["metadata"]["ownerReferences"][0]["uid"] == uid)
+            .map(|(at, _)| at.clone())
+            .collect();
+        let newest = sets
+            .iter()
+            .filter_map(|at| {
+                self.objects[at]["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
+                    .as_str()?
+                    .parse::<u64>()
+                    .ok()
+            })
+            .max()
+            .unwrap_or_default();
+        let known = self.objects.get(&set_path).and_then(|set| {
+            set["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
+                .as_str()?
+                .parse::<u64>()
+                .ok()
+        });
         let revision = known.filter(|known| *known == newest).unwrap_or(newest + 1);
         let labels = {
             let mut labels = object["spec"]["template"]["metadata"]["labels"].clone();
@@ -348,7 +413,10 @@ impl World {
         );
         let since = self.age(&set_path);
         let wanted = object["spec"]["replicas"].as_u64().unwrap_or(1);
-        let image = object["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap_or_default().to_owned();
+        let image = object["spec"]["template"]["spec"]["containers"][0]["image"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         let fate = self.fate(&image);
         let mut ready = 0;
         let mut updated = 0;
@@ -358,12 +426,30 @@ impl World {
             }
             let pod = format!("{name}-{hash}-{number}");
             let at = format!("/api/v1/namespaces/{namespace}/pods/{pod}");
-            let state = self.pod(&pod, &at, namespace, &labels, &format!("set-{hash}"), &object["spec"]["template"]["spec"], fate.as_ref(), false);
+            let state = self.pod(
+                &pod,
+                &at,
+                namespace,
+                &labels,
+                &format!("set-{hash}"),
+                &object["spec"]["template"]["spec"],
+                fate.as_ref(),
+                false,
+            );
             ready += u64::from(state);
             updated += 1;
         }
         // Old pods go once the new ones are ready, and surplus ones at once.
-        let pods: Vec<String> = self.objects.iter().filter(|(at, pod)| at.contains("/pods/") && pod["metadata"]["labels"]["app"] == labels["app"] && at.contains(&format!("/{name}-"))).map(|(at, _)| at.clone()).collect();
+        let pods: Vec<String> = self
+            .objects
+            .iter()
+            .filter(|(at, pod)| {
+                at.contains("/pods/")
+                    && pod["metadata"]["labels"]["app"] == labels["app"]
+                    && at.contains(&format!("/{name}-"))
+            })
+            .map(|(at, _)| at.clone())
+            .collect();
         let mut old = 0;
         for at in pods {
             let number: u64 = at.rsplit('-').next().unwrap().parse().unwrap_or_default();
@@ -383,7 +469,9 @@ impl World {
             json!({ "type": "Progressing", "status": "True", "reason": "ReplicaSetUpdated" })
         }];
         if let Some(Fate::Refused(words)) = fate {
-            conditions.push(json!({ "type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": words }));
+            conditions.push(
+                json!({ "type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": words }),
+            );
         }
         object["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = json!(revision.to_string());
         object["status"] = json!({ "observedGeneration": object["metadata"]["generation"], "replicas": old + updated, "updatedReplicas": updated,
@@ -396,16 +484,30 @@ impl World {
         if !object["status"]["conditions"].is_null() {
             return;
         }
-        let image = object["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap_or_default().to_owned();
+        let image = object["spec"]["template"]["spec"]["containers"][0]["image"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
         let fate = self.fate(&image);
         let mut labels = object["spec"]["template"]["metadata"]["labels"].clone();
         labels["job-name"] = json!(name);
         let pod = format!("{name}-0");
         let at = format!("/api/v1/namespaces/{namespace}/pods/{pod}");
         let uid = object["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
-        let running = self.pod(&pod, &at, namespace, &labels, &uid, &object["spec"]["template"]["spec"], fate.as_ref(), true);
+        let running = self.pod(
+            &pod,
+            &at,
+            namespace,
+            &labels,
+            &uid,
+            &object["spec"]["template"]["spec"],
+            fate.as_ref(),
+            true,
+        );
         let age = self.age(&at);
-        if running && age >= Duration::from_secs(8) || matches!(fate, Some(Fate::Crashes(..))) && age >= Duration::from_secs(8) {
+        if running && age >= Duration::from_secs(8)
+            || matches!(fate, Some(Fate::Crashes(..))) && age >= Duration::from_secs(8)
+        {
             let failed = matches!(fate, Some(Fate::Crashes(..)));
             object["status"] = if failed {
                 json!({ "failed": 1, "conditions": [{ "type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "Job has reached the specified backoff limit" }] })
@@ -420,7 +522,17 @@ impl World {
 
     /// A pod as it is now; whether it is ready.
     #[expect(clippy::too_many_arguments, reason = "a pod is all of this")]
-    fn pod(&mut self, name: &str, at: &str, namespace: &str, labels: &Json, owner: &str, spec: &Json, fate: Option<&Fate>, is_job: bool) -> bool {
+    fn pod(
+        &mut self,
+        name: &str,
+        at: &str,
+        namespace: &str,
+        labels: &Json,
+        owner: &str,
+        spec: &Json,
+        fate: Option<&Fate>,
+        is_job: bool,
+    ) -> bool {
         let age = self.age(at).as_secs();
         let container = &spec["containers"][0];
         let image = container["image"].as_str().unwrap_or_default();
@@ -453,16 +565,24 @@ impl World {
                 }
             }
             Some(Fate::Unscheduled(words)) => {
-                scheduled = json!({ "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": words });
+                scheduled =
+                    json!({ "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": words });
             }
             Some(Fate::NeverReady) => {
                 phase = "Running";
                 status["state"] = json!({ "running": {} });
-                event = Some(("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503".to_owned()));
+                event = Some((
+                    "Unhealthy",
+                    "Readiness probe failed: HTTP probe failed with statuscode: 503".to_owned(),
+                ));
             }
             _ if age >= 3 => {
                 phase = if is_job && age >= 8 { "Succeeded" } else { "Running" };
-                status["state"] = if phase == "Running" { json!({ "running": {} }) } else { json!({ "terminated": { "exitCode": 0 } }) };
+                status["state"] = if phase == "Running" {
+                    json!({ "running": {} })
+                } else {
+                    json!({ "terminated": { "exitCode": 0 } })
+                };
                 status["imageID"] = json!(format!("{}@{digest}", image.split('@').next().unwrap()));
                 ready = true;
             }
@@ -489,7 +609,10 @@ fn in_namespace(path: &str) -> Option<(&'static str, &'static str)> {
     let (namespace, rest) = rest.split_once('/')?;
     let name = rest.split('/').nth(1)?;
     // Tests are short, and so are their names.
-    Some((Box::leak(namespace.to_owned().into_boxed_str()), Box::leak(name.to_owned().into_boxed_str())))
+    Some((
+        Box::leak(namespace.to_owned().into_boxed_str()),
+        Box::leak(name.to_owned().into_boxed_str()),
+    ))
 }
 
 fn merge(into: &mut Json, new: &Json) {
@@ -503,30 +626,38 @@ fn merge(into: &mut Json, new: &Json) {
     }
 }
 
-/// Removes what a manager applied before and applies no more.
-fn drop_given_up(object: &mut Json, previous: &Json, new: &Json) {
+/// Removes what a manager applied before and applies no more, unless another one applies it too.
+fn drop_given_up(object: &mut Json, previous: &Json, new: &Json, others: &[&Json]) {
     let (Some(object), Some(previous)) = (object.as_object_mut(), previous.as_object()) else {
         return;
     };
     for (key, value) in previous {
+        let others: Vec<&Json> = others.iter().filter_map(|other| other.get(key)).collect();
         match new.get(key) {
-            None => {
+            None if others.is_empty() => {
                 object.remove(key);
             }
-            Some(new) => drop_given_up(object.get_mut(key).unwrap_or(&mut Json::Null), value, new),
+            None => {}
+            Some(new) => drop_given_up(object.get_mut(key).unwrap_or(&mut Json::Null), value, new, &others),
         }
     }
 }
 
 fn fields(given: &Json) -> Json {
     match given.as_object() {
-        Some(map) => Json::Object(map.iter().map(|(key, value)| (format!("f:{key}"), fields(value))).collect()),
+        Some(map) => Json::Object(
+            map.iter()
+                .map(|(key, value)| (format!("f:{key}"), fields(value)))
+                .collect(),
+        ),
         None => json!({}),
     }
 }
 
 fn answer(status: u16, body: String) -> Answer {
-    Ok(Response::builder().status(status).body(Full::new(bytes::Bytes::from(body)))?)
+    Ok(Response::builder()
+        .status(status)
+        .body(Full::new(bytes::Bytes::from(body)))?)
 }
 
 pub(crate) fn status_body(code: u16, reason: &str, message: &str, causes: Json) -> Json {

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::cluster::Cluster;
 use super::ground::Ground;
 use super::objects::Apply;
-use super::{roll, reviewed};
+use super::{reviewed, roll};
 use crate::diagnostic::Problem;
 use crate::ship::{Event, ImageAt, ObjectChange, Release, Rolled, Tell};
 use crate::spec::workload::Platform;
@@ -61,7 +61,11 @@ impl Stage {
         roll::roll_out(&self.ground(), release, serving, Apply::default()).await
     }
 
-    pub(super) async fn review(&self, release: &Release, serving: Option<&Release>) -> Result<Vec<ObjectChange>, Problem> {
+    pub(super) async fn review(
+        &self,
+        release: &Release,
+        serving: Option<&Release>,
+    ) -> Result<Vec<ObjectChange>, Problem> {
         reviewed(&self.ground(), release, serving, Apply::default()).await
     }
 
@@ -73,7 +77,9 @@ impl Stage {
     /// Image and replicas of the Deployment.
     pub(super) fn serves(&self) -> (String, u64) {
         let deployment = self.api.object(DEPLOYMENT).unwrap();
-        let image = deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap();
+        let image = deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+            .as_str()
+            .unwrap();
         (image.to_owned(), deployment["spec"]["replicas"].as_u64().unwrap())
     }
 }
@@ -129,13 +135,19 @@ pub(super) fn deployment(version: u32, replicas: Option<u32>) -> Json {
 
 /// An API with two replicas, a Service, a disruption budget.
 pub(super) fn api(version: u32) -> Release {
-    release(version, vec![account(), service(), deployment(version, Some(2)), budget()])
+    release(
+        version,
+        vec![account(), service(), deployment(version, Some(2)), budget()],
+    )
 }
 
 /// The same, scaled.
 pub(super) fn scaled(version: u32) -> Release {
     let scaler = json!({ "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": metadata("scorer"), "spec": { "maxReplicas": 10 } });
-    release(version, vec![account(), service(), deployment(version, None), scaler, budget()])
+    release(
+        version,
+        vec![account(), service(), deployment(version, None), scaler, budget()],
+    )
 }
 
 pub(super) fn account() -> Json {
@@ -160,6 +172,8 @@ pub(super) fn job(version: u32) -> Release {
 
 /// All that a problem says.
 pub(super) fn said(problem: &Problem) -> String {
-    let lines = std::iter::once(&problem.message).chain(&problem.notes).chain(&problem.hints);
+    let lines = std::iter::once(&problem.message)
+        .chain(&problem.notes)
+        .chain(&problem.hints);
     lines.map(|line| format!("{line}\n")).collect()
 }

@@ -77,23 +77,37 @@ const HOUR: Duration = Duration::from_secs(3600);
 #[tokio::test(start_paused = true)]
 async fn a_young_cluster_that_does_not_know_us_yet_is_waited_for() {
     let api = FakeApi::new();
-    api.refuse("GET", 20, Some((401, status_body(401, "Unauthorized", "Unauthorized", json!([])))));
+    api.refuse(
+        "GET",
+        20,
+        Some((401, status_body(401, "Unauthorized", "Unauthorized", json!([])))),
+    );
     let (ended, after) = knock(&api, Duration::from_secs(60)).await;
     ended.unwrap();
-    assert!(after >= Duration::from_secs(60) && after < Duration::from_secs(70), "{after:?}");
+    assert!(
+        after >= Duration::from_secs(60) && after < Duration::from_secs(70),
+        "{after:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_has_no_access_is_told_who_they_are_and_what_is_needed() {
     let api = FakeApi::new();
-    api.refuse("GET", usize::MAX, Some((401, status_body(401, "Unauthorized", "Unauthorized", json!([])))));
+    api.refuse(
+        "GET",
+        usize::MAX,
+        Some((401, status_body(401, "Unauthorized", "Unauthorized", json!([])))),
+    );
     let (ended, after) = knock(&api, HOUR).await;
     let problem = ended.unwrap_err();
     assert_eq!(problem.code, codes::CLUSTER_DENIES);
     let said = said(&problem);
     assert!(said.contains("you are arn:aws:iam::111122223333:user/tester"), "{said}");
     assert!(said.contains("admin_role_arns"), "{said}");
-    assert!(after < Duration::from_secs(20), "an old cluster has had its time: {after:?}");
+    assert!(
+        after < Duration::from_secs(20),
+        "an old cluster has had its time: {after:?}"
+    );
     let (_, after) = knock(&api, Duration::from_secs(60)).await;
     assert!(after >= Duration::from_secs(180), "{after:?}");
 }
@@ -138,7 +152,10 @@ async fn a_private_api_a_limited_one_and_a_wrong_certificate_are_told_apart() {
     let mut private = described(HOUR);
     private.is_public = false;
     let problem = problem::access(&session, &private, &unreachable(), None);
-    assert_eq!(problem.message, "the API of cluster shop-dev-cluster answers only inside of its VPC");
+    assert_eq!(
+        problem.message,
+        "the API of cluster shop-dev-cluster answers only inside of its VPC"
+    );
     let mut limited = described(HOUR);
     limited.public_from = vec!["198.51.100.0/24".to_owned()];
     let problem = problem::access(&session, &limited, &unreachable(), None);
@@ -155,5 +172,26 @@ fn a_role_that_was_assumed_is_the_role_of_its_access_entry() {
     assert!(cluster::is_of("arn:aws:iam::111122223333:role/teams/ml/ci", caller));
     assert!(!cluster::is_of("arn:aws:iam::111122223333:role/other", caller));
     assert!(!cluster::is_of("arn:aws:iam::111122223333:user/ci", caller));
-    assert!(cluster::is_of("arn:aws:iam::111122223333:user/ci", "arn:aws:iam::111122223333:user/ci"));
+    assert!(cluster::is_of(
+        "arn:aws:iam::111122223333:user/ci",
+        "arn:aws:iam::111122223333:user/ci"
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_port_that_is_taken_and_a_workload_without_pods_are_told() {
+    let mut stage = super::Stage::new();
+    let nobody = super::super::forward::port_forward(&stage.ground(), 0, 8080, |_| ())
+        .await
+        .unwrap_err();
+    assert_eq!(nobody.code, codes::NO_POD);
+    stage.roll_out(&super::api(1), None).await.unwrap();
+    stage.told();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let problem = super::super::forward::port_forward(&stage.ground(), port, 8080, |_| ())
+        .await
+        .unwrap_err();
+    assert_eq!(problem.code, codes::PORT_NOT_FORWARDED);
+    assert!(problem.message.contains(&port.to_string()));
 }

@@ -42,7 +42,10 @@ async fn where_nothing_is_to_be_done_nothing_is_done() {
     let before = stage.api.versions();
     stage.api.forget_calls();
     stage.told();
-    assert_eq!(stage.roll_out(&api(1), Some(&api(1))).await.unwrap(), RolledOut::Unchanged);
+    assert_eq!(
+        stage.roll_out(&api(1), Some(&api(1))).await.unwrap(),
+        RolledOut::Unchanged
+    );
     assert_eq!(stage.api.versions(), before);
     assert_eq!(stage.api.count("PATCH /"), 0, "only rehearsals");
     assert_eq!(stage.api.count("DELETE"), 0);
@@ -75,24 +78,34 @@ async fn an_image_that_cannot_be_pulled_is_told_within_ten_seconds_and_the_old_o
     let failure = stage.roll_out(&api(2), Some(&api(1))).await.unwrap_err();
     assert_eq!(failure.problem.code, codes::IMAGE_NOT_PULLED);
     let said = said(&failure.problem);
-    assert!(said.contains("on 2 of 2") && said.contains("failed to pull and unpack image"), "{said}");
+    assert!(
+        said.contains("on 2 of 2") && said.contains("failed to pull and unpack image"),
+        "{said}"
+    );
     assert!(!said.contains("rpc error"), "{said}");
     assert!(said.contains("ship again from its source"), "{said}");
     assert!(matches!(failure.restored, Restored::Back), "{:?}", failure.restored);
     assert_eq!(stage.serves(), (image(1), 2));
     assert!(clock.elapsed() < Duration::from_secs(15), "{:?}", clock.elapsed());
-    let restores = |event: &&Event| matches!(event, Event::Phase { phase: Phase::Restore, subject, .. } if subject == "v1");
+    let restores =
+        |event: &&Event| matches!(event, Event::Phase { phase: Phase::Restore, subject, .. } if subject == "v1");
     assert_eq!(stage.told().iter().filter(restores).count(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_first_ship_that_fails_is_left_to_be_looked_at() {
     let stage = Stage::new();
-    stage.api.fate(&image(1), Fate::Crashes(1, "loading model\nOSError: no such file /opt/ml/model\n"));
+    stage.api.fate(
+        &image(1),
+        Fate::Crashes(1, "loading model\nOSError: no such file /opt/ml/model\n"),
+    );
     let failure = stage.roll_out(&api(1), None).await.unwrap_err();
     assert_eq!(failure.problem.code, codes::CONTAINER_FAILS);
     let said = said(&failure.problem);
-    assert!(said.contains("exit code 1") && said.contains("OSError: no such file /opt/ml/model"), "{said}");
+    assert!(
+        said.contains("exit code 1") && said.contains("OSError: no such file /opt/ml/model"),
+        "{said}"
+    );
     assert!(matches!(failure.restored, Restored::NothingBefore));
     assert!(stage.api.object(DEPLOYMENT).is_some());
 }
@@ -100,7 +113,9 @@ async fn a_first_ship_that_fails_is_left_to_be_looked_at() {
 #[tokio::test(start_paused = true)]
 async fn an_image_for_other_processors_is_known_by_what_the_container_says() {
     let stage = Stage::new();
-    stage.api.fate(&image(1), Fate::Crashes(255, "exec /scorer: exec format error\n"));
+    stage
+        .api
+        .fate(&image(1), Fate::Crashes(255, "exec /scorer: exec format error\n"));
     let failure = stage.roll_out(&api(1), None).await.unwrap_err();
     assert_eq!(failure.problem.code, codes::IMAGE_NOT_PULLED);
     assert!(said(&failure.problem).contains("other processors"));
@@ -114,7 +129,11 @@ async fn what_never_becomes_ready_fails_at_its_deadline_and_the_old_one_is_back(
     let clock = Clock::real();
     let failure = stage.roll_out(&api(2), Some(&api(1))).await.unwrap_err();
     assert_eq!(failure.problem.code, codes::NOT_READY);
-    assert!(said(&failure.problem).contains("statuscode: 503"), "{}", said(&failure.problem));
+    assert!(
+        said(&failure.problem).contains("statuscode: 503"),
+        "{}",
+        said(&failure.problem)
+    );
     assert!(matches!(failure.restored, Restored::Back));
     assert_eq!(stage.serves(), (image(1), 2));
     // Not before the 120 s that the Deployment has.
@@ -124,7 +143,8 @@ async fn what_never_becomes_ready_fails_at_its_deadline_and_the_old_one_is_back(
 #[tokio::test(start_paused = true)]
 async fn nodes_are_waited_for_and_what_is_missing_is_named() {
     let mut stage = Stage::new();
-    let words = "0/3 nodes are available: 1 Insufficient memory, 2 Insufficient nvidia.com/gpu. preemption: not helpful.";
+    let words =
+        "0/3 nodes are available: 1 Insufficient memory, 2 Insufficient nvidia.com/gpu. preemption: not helpful.";
     stage.api.fate(&image(1), Fate::Unscheduled(words));
     let mut wanted = api(1);
     // As long as the Deployment itself does not give up.
@@ -136,7 +156,8 @@ async fn nodes_are_waited_for_and_what_is_missing_is_named() {
     assert!(said.contains("too little memory, too little nvidia.com/gpu"), "{said}");
     assert!(said.contains("gpu_node_pools"), "{said}");
     assert!(clock.elapsed() >= Duration::from_secs(300) && clock.elapsed() < Duration::from_secs(310));
-    let waits = |event: &Event| matches!(event, Event::Rollout { waiting_for: Some(what), .. } if what == "a node for 2 of 2");
+    let waits =
+        |event: &Event| matches!(event, Event::Rollout { waiting_for: Some(what), .. } if what == "a node for 2 of 2");
     assert!(stage.told().iter().any(waits));
 }
 
@@ -161,7 +182,10 @@ async fn a_conflict_names_the_other_and_the_field_and_changes_nothing_until_it_i
     let failure = stage.roll_out(&api(2), Some(&api(1))).await.unwrap_err();
     assert_eq!(failure.problem.code, codes::FIELD_CONFLICT);
     let said = said(&failure.problem);
-    assert!(said.contains("`kubectl-edit` has set .spec.replicas") && said.contains("--take-ownership"), "{said}");
+    assert!(
+        said.contains("`kubectl-edit` has set .spec.replicas") && said.contains("--take-ownership"),
+        "{said}"
+    );
     assert!(matches!(failure.restored, Restored::Untouched));
     assert_eq!(stage.api.versions(), before);
     let forced = roll::roll_out(&stage.ground(), &api(2), Some(&api(1)), Apply { force: true }).await;
@@ -199,7 +223,12 @@ async fn an_api_that_stays_away_is_told_after_minutes_and_not_taken_for_a_failed
     };
     let (rolled, ()) = tokio::join!(rolling, cutting);
     let failure = rolled.unwrap_err();
-    assert_eq!(failure.problem.code, codes::CLUSTER_UNREACHABLE, "{}", said(&failure.problem));
+    assert_eq!(
+        failure.problem.code,
+        codes::CLUSTER_UNREACHABLE,
+        "{}",
+        said(&failure.problem)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -227,7 +256,9 @@ async fn what_died_after_applying_a_release_that_fails_still_puts_the_old_one_ba
     stage.api.fate(&image(2), Fate::NeverReady);
     let (next, serving) = (api(2), api(1));
     // Dropped in the middle, as a killed process is.
-    let died = Clock::real().timeout(Duration::from_secs(10), stage.roll_out(&next, Some(&serving))).await;
+    let died = Clock::real()
+        .timeout(Duration::from_secs(10), stage.roll_out(&next, Some(&serving)))
+        .await;
     assert!(died.is_err());
     assert_eq!(stage.serves(), (image(2), 2));
     let failure = stage.roll_out(&next, Some(&serving)).await.unwrap_err();
@@ -241,7 +272,10 @@ async fn what_died_after_applying_a_release_that_fails_still_puts_the_old_one_ba
 async fn a_restore_that_does_not_run_either_is_told_as_such() {
     let stage = Stage::new();
     stage.roll_out(&api(1), None).await.unwrap();
-    stage.api.fate("scorer", Fate::NotPulled("rpc error: code = Unknown desc = unauthorized: 401"));
+    stage.api.fate(
+        "scorer",
+        Fate::NotPulled("rpc error: code = Unknown desc = unauthorized: 401"),
+    );
     let failure = stage.roll_out(&api(2), Some(&api(1))).await.unwrap_err();
     let Restored::Not(why) = &failure.restored else {
         panic!("{:?}", failure.restored);
@@ -258,7 +292,12 @@ async fn somebody_else_in_the_middle_is_left_alone() {
     let rolling = stage.roll_out(&next, Some(&serving));
     let meddling = async {
         Clock::real().sleep(Duration::from_secs(10)).await;
-        stage.api.edit("kubectl-set", DEPLOYMENT, "/spec/template/spec/containers/0/image", json!(image(3)));
+        stage.api.edit(
+            "kubectl-set",
+            DEPLOYMENT,
+            "/spec/template/spec/containers/0/image",
+            json!(image(3)),
+        );
     };
     let (rolled, ()) = tokio::join!(rolling, meddling);
     let failure = rolled.unwrap_err();
@@ -277,8 +316,14 @@ async fn what_the_cluster_refuses_is_refused_before_anything_is_changed() {
     let failure = stage.roll_out(&next, Some(&api(1))).await.unwrap_err();
     assert_eq!(failure.problem.code, codes::OBJECT_REFUSED);
     let said = said(&failure.problem);
-    assert!(said.contains("cannot be changed") && said.contains("spec.selector.matchLabels"), "{said}");
-    assert!(said.contains("kubectl delete deployment scorer --namespace default"), "{said}");
+    assert!(
+        said.contains("cannot be changed") && said.contains("spec.selector.matchLabels"),
+        "{said}"
+    );
+    assert!(
+        said.contains("kubectl delete deployment scorer --namespace default"),
+        "{said}"
+    );
     assert!(matches!(failure.restored, Restored::Untouched));
     assert_eq!(stage.api.versions(), before);
 }
@@ -287,11 +332,21 @@ async fn what_the_cluster_refuses_is_refused_before_anything_is_changed() {
 async fn a_kind_that_the_cluster_lacks_and_a_webhook_that_refuses_are_told_apart() {
     let stage = Stage::new();
     let secrets = json!({ "apiVersion": "secrets-store.csi.x-k8s.io/v1", "kind": "SecretProviderClass", "metadata": { "name": "scorer", "namespace": "default" } });
-    stage.api.refuse("PATCH /apis/secrets-store", 1, Some((404, json!("404 page not found"))));
+    stage
+        .api
+        .refuse("PATCH /apis/secrets-store", 1, Some((404, json!("404 page not found"))));
     let failure = stage.roll_out(&release(1, vec![secrets]), None).await.unwrap_err();
-    assert!(said(&failure.problem).contains("aws-secrets-store-csi-driver-provider"), "{}", said(&failure.problem));
+    assert!(
+        said(&failure.problem).contains("aws-secrets-store-csi-driver-provider"),
+        "{}",
+        said(&failure.problem)
+    );
     let words = "admission webhook \"policy.example.com\" denied the request: images must come from ECR";
-    stage.api.refuse("PATCH /apis/apps", 1, Some((403, status_body(403, "Forbidden", words, json!([])))));
+    stage.api.refuse(
+        "PATCH /apis/apps",
+        1,
+        Some((403, status_body(403, "Forbidden", words, json!([])))),
+    );
     let failure = stage.roll_out(&api(1), None).await.unwrap_err();
     assert!(said(&failure.problem).contains("images must come from ECR"));
     assert!(matches!(failure.restored, Restored::Untouched));
@@ -301,7 +356,11 @@ async fn a_kind_that_the_cluster_lacks_and_a_webhook_that_refuses_are_told_apart
 async fn a_webhook_that_does_not_answer_yet_is_tried_again() {
     let stage = Stage::new();
     let words = "Internal error occurred: failed calling webhook \"vingress.elbv2.k8s.aws\": connection refused";
-    stage.api.refuse("PATCH /api/v1", 3, Some((500, status_body(500, "InternalError", words, json!([])))));
+    stage.api.refuse(
+        "PATCH /api/v1",
+        3,
+        Some((500, status_body(500, "InternalError", words, json!([])))),
+    );
     assert_eq!(stage.roll_out(&api(1), None).await.unwrap(), RolledOut::Done);
 }
 
@@ -313,10 +372,23 @@ async fn a_missing_namespace_is_made_and_one_that_goes_away_is_explained() {
         object["metadata"]["namespace"] = json!("ml");
     }
     let changes = stage.review(&elsewhere, None).await.unwrap();
-    assert!(changes.iter().all(|change| change.fate == ObjectFate::Create), "{changes:?}");
-    assert!(stage.api.object("/api/v1/namespaces/ml").is_none(), "a review makes nothing");
+    assert!(
+        changes.iter().all(|change| change.fate == ObjectFate::Create),
+        "{changes:?}"
+    );
+    assert!(
+        stage.api.object("/api/v1/namespaces/ml").is_none(),
+        "a review makes nothing"
+    );
     assert_eq!(stage.roll_out(&elsewhere, None).await.unwrap(), RolledOut::Done);
-    stage.api.0.lock().unwrap().objects.get_mut("/api/v1/namespaces/ml").unwrap()["status"] = json!({ "phase": "Terminating" });
+    stage
+        .api
+        .0
+        .lock()
+        .unwrap()
+        .objects
+        .get_mut("/api/v1/namespaces/ml")
+        .unwrap()["status"] = json!({ "phase": "Terminating" });
     let failure = stage.roll_out(&elsewhere, Some(&elsewhere)).await.unwrap_err();
     assert_eq!(failure.problem.message, "the namespace ml is being deleted");
     assert!(matches!(failure.restored, Restored::Untouched));
@@ -330,8 +402,13 @@ async fn the_number_of_replicas_outlives_its_handing_over_to_a_scaler_and_back()
     stage.roll_out(&five, None).await.unwrap();
     stage.roll_out(&scaled(1), Some(&five)).await.unwrap();
     assert_eq!(stage.serves(), (image(1), 5), "it would fall to one");
-    stage.api.edit("kube-controller-manager", DEPLOYMENT, "/spec/replicas", json!(7));
-    assert_eq!(stage.roll_out(&scaled(2), Some(&scaled(1))).await.unwrap(), RolledOut::Done);
+    stage
+        .api
+        .edit("kube-controller-manager", DEPLOYMENT, "/spec/replicas", json!(7));
+    assert_eq!(
+        stage.roll_out(&scaled(2), Some(&scaled(1))).await.unwrap(),
+        RolledOut::Done
+    );
     assert_eq!(stage.serves(), (image(2), 7), "the scaler's number is the scaler's");
 }
 
@@ -345,7 +422,10 @@ async fn a_review_says_field_by_field_what_would_change_and_what_would_go() {
     let of = |name: &str| changes.iter().find(|change| change.object == name).unwrap();
     let deployment = of("Deployment default/scorer");
     let paths: Vec<&str> = deployment.fields.iter().map(|field| field.path.as_str()).collect();
-    assert_eq!(paths, ["spec.template.spec.containers[name=scorer].image", "spec.replicas"]);
+    assert_eq!(
+        paths,
+        ["spec.template.spec.containers[name=scorer].image", "spec.replicas"]
+    );
     assert_eq!(deployment.fate, ObjectFate::Update);
     assert_eq!(of("ServiceAccount default/scorer").fate, ObjectFate::Unchanged);
     assert_eq!(of("Service default/scorer").fate, ObjectFate::Delete);
