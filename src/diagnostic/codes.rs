@@ -321,6 +321,23 @@ codes! {
     PACKAGE_UNUSABLE = 1405, "what was fetched holds no such module";
     LOCK_FILE_STALE = 1406, "mlinfra.lock would have to change";
 
+    NOT_DEPLOYED = 1530, "a workload has nothing to run on yet";
+    NOTHING_BEFORE = 1531, "a workload has nothing to go back to";
+    RELEASE_GONE = 1532, "a release is recorded and no longer kept";
+    NO_PORT_FORWARD = 1533, "a workload cannot be reached through a port of this machine";
+    MODEL_UNREADABLE = 1534, "a model of the project cannot be read";
+    NO_ENGINE = 1501, "no engine to build an image with";
+    BUILD_FAILED = 1502, "an image could not be built";
+    CONTEXT_UNUSABLE = 1503, "a build context cannot be used";
+    LAYOUT_UNUSABLE = 1504, "an OCI layout or an engine's archive cannot be used";
+    WRONG_ARCHITECTURE = 1505, "an image is for another architecture";
+    IMAGE_NOT_FOUND = 1506, "an image is not where it is said to be";
+    REGISTRY_DENIED = 1507, "a registry gives no access";
+    REGISTRY_UNREACHABLE = 1508, "a registry does not answer, or not for long enough";
+    REPOSITORY_MISSING = 1509, "the repository to push to does not exist";
+    REGISTRY_REFUSED = 1510, "a registry refuses an image";
+    TAG_TAKEN = 1511, "a tag that cannot be moved names another image";
+    PUSH_DIFFERS = 1512, "a registry holds other than what it was given";
     CLUSTER_NOT_READY = 1601, "a cluster that is not there or not ready";
     CLUSTER_UNREACHABLE = 1602, "the API of a cluster cannot be reached";
     CLUSTER_DENIES = 1603, "a cluster does not allow something";
@@ -336,4 +353,17 @@ codes! {
     ROLLOUT_DISTURBED = 1613, "somebody else changed what was being rolled out";
     NO_POD = 1614, "nothing of a workload runs";
     PORT_NOT_FORWARDED = 1615, "a port cannot be forwarded";
+
+    ECS_UNSUPPORTED = 1801, "a setting that cannot be shipped to ECS";
+    ECS_SIZE = 1802, "more is asked for than a task of Fargate has";
+    ECS_STACK = 1803, "an ECS stack does not give what a workload needs";
+    ECS_IMAGE = 1804, "ECS cannot pull an image";
+    ECS_EXITED = 1805, "a container on ECS ends although it should go on";
+    ECS_MEMORY = 1806, "a container on ECS needs more memory than it has";
+    ECS_START = 1807, "ECS cannot start a task";
+    ECS_UNHEALTHY = 1808, "tasks on ECS fail their health checks";
+    ECS_PLACEMENT = 1809, "ECS finds no room for a task";
+    ECS_STALLED = 1810, "a rollout on ECS comes to no end";
+    ECS_ROLLED_BACK = 1811, "another version runs on ECS than the one that was asked for";
+    ECS_JOB = 1812, "a job on ECS failed";
 }
