@@ -107,7 +107,7 @@ class Webhook(http.server.BaseHTTPRequestHandler):
         Webhook.seen.append(why)
         status = {"authenticated": not why}
         if not why:
-            status["user"] = {"username": "arn:aws:iam::000000000000:user/tester", "groups": ["system:masters"]}
+            status["user"] = {"username": "arn:aws:iam::111122223333:user/tester", "groups": ["system:masters"]}
         answer = json.dumps({"apiVersion": review["apiVersion"], "kind": "TokenReview", "status": status}).encode()
         self.send_response(200)
         self.send_header("content-type", "application/json")
@@ -367,8 +367,9 @@ class Project:
             cwd=self.folder, env={"PATH": os.environ["PATH"], "HOME": str(folder)}, stdout=log, stderr=log)
         until("the sandbox", lambda: self.listens())
         self.write("good-1")
-        code, said = self.run("apply", "dev", "--yes")
-        assert code == 0, said
+        for words in [("bootstrap", "dev"), ("apply", "dev", "--yes")]:
+            code, said = self.run(*words)
+            assert code == 0, said
 
     def listens(self):
         with socket.socket() as one:

@@ -45,7 +45,7 @@ pub(super) async fn roll_out(
                 ground.tell(Event::Phase {
                     workload: ground.workload.to_owned(),
                     phase: Phase::CleanUp,
-                    subject: format!("{} objects", prepared.left_over.len()),
+                    subject: counted(prepared.left_over.len()),
                 });
                 objects::take_away(ground, &prepared.left_over).await;
             }
@@ -111,6 +111,13 @@ async fn prepare<'a>(
         left_over,
         is_to_do,
     })
+}
+
+fn counted(objects: usize) -> String {
+    match objects {
+        1 => "1 object".to_owned(),
+        many => format!("{many} objects"),
+    }
 }
 
 fn subject(placed: &[Placed<'_>]) -> String {
@@ -287,7 +294,7 @@ pub(super) async fn remove(ground: &Ground<'_>, release: &Release) -> Result<(),
     ground.tell(Event::Phase {
         workload: ground.workload.to_owned(),
         phase: Phase::CleanUp,
-        subject: format!("{} objects", objects.len()),
+        subject: counted(objects.len()),
     });
     let mut refused: Option<Problem> = None;
     for at in &objects {

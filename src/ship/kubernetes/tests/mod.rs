@@ -5,6 +5,7 @@ mod fake;
 mod jobs;
 mod opening;
 mod rolling;
+mod simulated;
 
 use serde_json::{Value as Json, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
