@@ -439,14 +439,20 @@ fn a_model_of_the_project_is_uploaded_once_and_each_version_stays() {
 fn elsewhere(stack: &str, workload: &str) -> Project {
     let project = Project::empty();
     let common = ENVIRONMENT.split("[stacks.cluster]").next().unwrap();
-    project.write("environments/dev.toml", format!("{common}{stack}\n[workloads.scorer]\n{workload}"));
+    project.write(
+        "environments/dev.toml",
+        format!("{common}{stack}\n[workloads.scorer]\n{workload}"),
+    );
     project
 }
 
 fn ships_updates_fails_and_goes_back(project: &Project, fails: &str) {
     let one = layout(&project.path("build/scorer"), "one", "amd64");
     project.mlinfra("apply dev --sandbox --yes").exits(0);
-    project.mlinfra("ship dev --sandbox --yes").exits(0).says("runs as asked");
+    project
+        .mlinfra("ship dev --sandbox --yes")
+        .exits(0)
+        .says("runs as asked");
     serves(project, &one);
     project
         .mlinfra("ship dev --sandbox --yes")

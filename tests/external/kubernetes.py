@@ -365,7 +365,7 @@ class Project:
         self.sandbox = subprocess.Popen(
             [MLINFRA, "sandbox", "serve", "--port", str(self.port), "--faults", str(folder / "faults.toml"), "--time-scale", "100000"],
             cwd=self.folder, env={"PATH": os.environ["PATH"], "HOME": str(folder)}, stdout=log, stderr=log)
-        until("the sandbox", lambda: self.listens())
+        until("the sandbox", self.listens, 20)
         self.write("good-1")
         for words in [("bootstrap", "dev"), ("apply", "dev", "--yes")]:
             code, said = self.run(*words)

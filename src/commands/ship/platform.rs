@@ -21,9 +21,7 @@ pub async fn review(
 /// Rolls `release` out in place of `serving`.
 pub async fn roll_out(scene: &Scene<'_>, release: &Release, serving: Option<&Release>, take_ownership: bool) -> Rolled {
     match scene.workload.platform {
-        Platform::Eks => {
-            kubernetes::roll_out(scene, release, serving, apply(take_ownership)).await
-        }
+        Platform::Eks => kubernetes::roll_out(scene, release, serving, apply(take_ownership)).await,
         Platform::Ecs => ecs::roll_out(scene, release, serving).await,
         Platform::SageMaker => sagemaker::roll_out(scene, release, serving).await,
     }

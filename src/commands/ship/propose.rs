@@ -123,12 +123,7 @@ fn sheet(dock: &Dock, workloads: Vec<ShipProposal>) -> ShipPlan {
     }
 }
 
-async fn proposal(
-    context: &Context,
-    dock: &Dock,
-    workload: &Workload,
-    how: How,
-) -> Result<ShipProposal, CommandError> {
+async fn proposal(context: &Context, dock: &Dock, workload: &Workload, how: How) -> Result<ShipProposal, CommandError> {
     let (tell, stop) = (Tell::nobody(), CancellationToken::new());
     let scene = scene(dock, workload, &tell, &stop);
     let mut made = ShipProposal {
@@ -169,7 +164,9 @@ async fn proposal(
 async fn served(dock: &Dock, workload: &str) -> Option<Release> {
     let shipped = serving(dock, workload)?;
     let (session, backend) = (&dock.world.session, &dock.world.environment.backend);
-    state::release(session, backend, &dock.world.key, &shipped.release).await.ok()?
+    state::release(session, backend, &dock.world.key, &shipped.release)
+        .await
+        .ok()?
 }
 
 async fn review(

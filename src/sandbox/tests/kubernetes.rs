@@ -74,7 +74,11 @@ impl Api {
     }
 
     async fn json(&self, method: &str, path: &str, kind: &str, body: &Value) -> (u16, Value) {
-        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
         let (status, answer) = self.send(method, path, kind, &body).await;
         (status, serde_json::from_slice(&answer).unwrap())
     }
@@ -156,7 +160,10 @@ fn path(object: &Value) -> String {
         Some(space) => format!("namespaces/{space}/"),
         None => String::new(),
     };
-    format!("/{base}/{version}/{space}{plural}/{}", object["metadata"]["name"].as_str().unwrap())
+    format!(
+        "/{base}/{version}/{space}{plural}/{}",
+        object["metadata"]["name"].as_str().unwrap()
+    )
 }
 
 fn token(host: &str, signed: &str, expires: &str) -> String {
@@ -231,9 +238,18 @@ async fn a_cluster_answers_at_its_endpoint_to_those_with_a_token_of_eks() {
         token("example.com", "host%3Bx-k8s-aws-id", "60"),
     ] {
         let host = api.host.clone();
-        let stranger = Api { sandbox: Arc::clone(&api.sandbox), host, token: wrong };
+        let stranger = Api {
+            sandbox: Arc::clone(&api.sandbox),
+            host,
+            token: wrong,
+        };
         let (status, answer) = stranger.json("GET", PODS, "application/json", &Value::Null).await;
-        assert_eq!((status, &answer["reason"]), (401, &json!("Unauthorized")), "{}", stranger.token);
+        assert_eq!(
+            (status, &answer["reason"]),
+            (401, &json!("Unauthorized")),
+            "{}",
+            stranger.token
+        );
         stranger.get("/version").await;
     }
     let nobody = Api {
@@ -303,9 +319,15 @@ async fn applying_the_same_changes_nothing_and_a_dry_run_neither() {
     assert_eq!(api.get(&format!("{DEPLOYMENTS}/scorer")).await, before);
     // What is filled in is nobody's, and amounts are written in one way.
     assert_eq!(before["spec"]["template"]["spec"]["restartPolicy"], "Always");
-    assert_eq!(before["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"], "1");
+    assert_eq!(
+        before["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["cpu"],
+        "1"
+    );
     let owned = before["metadata"]["managedFields"].to_string();
-    assert!(owned.contains(r#"k:{\"name\":\"scorer\"}"#) && !owned.contains("restartPolicy"), "{owned}");
+    assert!(
+        owned.contains(r#"k:{\"name\":\"scorer\"}"#) && !owned.contains("restartPolicy"),
+        "{owned}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -345,10 +367,19 @@ async fn what_is_no_longer_applied_goes_and_what_others_added_stays() {
     api.json("PATCH", &path, "application/merge-patch+json", &added).await;
     let mut less = scorer(1);
     less["spec"]["template"]["spec"]["containers"][0]["env"] = json!([{ "name": "B", "value": "3" }]);
-    less["metadata"]["labels"].as_object_mut().unwrap().remove("app.kubernetes.io/managed-by");
+    less["metadata"]["labels"]
+        .as_object_mut()
+        .unwrap()
+        .remove("app.kubernetes.io/managed-by");
     let applied = api.applied(&less).await;
-    assert_eq!(applied["spec"]["template"]["spec"]["containers"][0]["env"], json!([{ "name": "B", "value": "3" }]));
-    assert_eq!(applied["metadata"]["labels"], json!({ "app.kubernetes.io/name": "scorer" }));
+    assert_eq!(
+        applied["spec"]["template"]["spec"]["containers"][0]["env"],
+        json!([{ "name": "B", "value": "3" }])
+    );
+    assert_eq!(
+        applied["metadata"]["labels"],
+        json!({ "app.kubernetes.io/name": "scorer" })
+    );
     assert_eq!(applied["metadata"]["annotations"]["note"], "mine");
 }
 
@@ -389,14 +420,37 @@ async fn a_rollout_replaces_pods_one_by_one_and_keeps_enough_of_them() {
 async fn a_version_that_fails_says_why_leaves_the_old_one_at_work_and_is_given_up() {
     for (fails, state, told) in [
         ("image-pull", "ImagePullBackOff", "Failed to pull image"),
-        ("crash", "CrashLoopBackOff", "Back-off restarting failed container scorer in pod scorer-"),
+        (
+            "crash",
+            "CrashLoopBackOff",
+            "Back-off restarting failed container scorer in pod scorer-",
+        ),
         ("oom", "CrashLoopBackOff", "BackOff"),
-        ("never-ready", "running", "Readiness probe failed: HTTP probe failed with statuscode: 503"),
-        ("unschedulable", "Unschedulable", "0/2 nodes are available: 2 Insufficient cpu."),
-        ("missing-secret", "CreateContainerConfigError", "secret \"scorer-secrets\" not found"),
-        ("quota", "", "exceeded quota: compute, requested: requests.cpu=1,requests.memory=2Gi"),
+        (
+            "never-ready",
+            "running",
+            "Readiness probe failed: HTTP probe failed with statuscode: 503",
+        ),
+        (
+            "unschedulable",
+            "Unschedulable",
+            "0/2 nodes are available: 2 Insufficient cpu.",
+        ),
+        (
+            "missing-secret",
+            "CreateContainerConfigError",
+            "secret \"scorer-secrets\" not found",
+        ),
+        (
+            "quota",
+            "",
+            "exceeded quota: compute, requested: requests.cpu=1,requests.memory=2Gi",
+        ),
     ] {
-        let fault = format!("[[fault]]\nworkload = 'scorer'\nfails = '{fails}'\nimage = '{:064x}'", 2);
+        let fault = format!(
+            "[[fault]]\nworkload = 'scorer'\nfails = '{fails}'\nimage = '{:064x}'",
+            2
+        );
         let api = Api::with(&fault).await;
         api.applied(&scorer(1)).await;
         wait(60).await;
@@ -406,7 +460,11 @@ async fn a_version_that_fails_says_why_leaves_the_old_one_at_work_and_is_given_u
         let events = api.events().await;
         assert!(events.contains(told), "{told} is not in:\n{events}");
         let states: Vec<String> = api.pods().await.iter().map(said).collect();
-        assert_eq!(states.iter().filter(|one| *one == "ready").count(), 2, "{fails}: {states:?}");
+        assert_eq!(
+            states.iter().filter(|one| *one == "ready").count(),
+            2,
+            "{fails}: {states:?}"
+        );
         let bad: Vec<&String> = states.iter().filter(|one| *one != "ready").collect();
         let expected: &[&str] = if state.is_empty() { &[] } else { &[state] };
         assert_eq!(bad, expected, "{fails}");
@@ -415,7 +473,11 @@ async fn a_version_that_fails_says_why_leaves_the_old_one_at_work_and_is_given_u
         assert_eq!((ready, reason.as_str()), (2, "ProgressDeadlineExceeded"), "{fails}");
         api.applied(&scorer(1)).await;
         wait(40).await;
-        assert_eq!(api.status().await, (2, 2, 2, "NewReplicaSetAvailable".to_owned()), "{fails}");
+        assert_eq!(
+            api.status().await,
+            (2, 2, 2, "NewReplicaSetAvailable".to_owned()),
+            "{fails}"
+        );
         assert_eq!(api.pods().await.len(), 2, "{fails}");
     }
 }
@@ -424,7 +486,10 @@ async fn a_version_that_fails_says_why_leaves_the_old_one_at_work_and_is_given_u
 fn said(pod: &Pod) -> String {
     let status = pod.status.as_ref().unwrap();
     let conditions = status.conditions.clone().unwrap_or_default();
-    if conditions.iter().any(|one| one.type_ == "Ready" && one.status == "True") {
+    if conditions
+        .iter()
+        .any(|one| one.type_ == "Ready" && one.status == "True")
+    {
         return "ready".to_owned();
     }
     let Some(container) = status.container_statuses.as_ref().and_then(|all| all.first()) else {
@@ -452,7 +517,11 @@ async fn a_container_that_crashes_has_a_log_an_exit_code_and_restarts() {
         let log = format!("{PODS}/{}/log?previous=true", pods[0].metadata.name.as_ref().unwrap());
         let (status, log) = api.send("GET", &log, "", "").await;
         let log = String::from_utf8(log.to_vec()).unwrap();
-        assert_eq!((status, log.contains("no model at all")), (200, fails == "crash"), "{log}");
+        assert_eq!(
+            (status, log.contains("no model at all")),
+            (200, fails == "crash"),
+            "{log}"
+        );
     }
 }
 
@@ -471,13 +540,21 @@ async fn a_pod_waits_for_what_it_names_and_needs_its_service_account() {
     let words = "error looking up service account default/scorer: serviceaccount \"scorer\" not found";
     assert!(api.events().await.contains(words));
     let conditions = api.deployment().await.status.unwrap().conditions.unwrap();
-    assert!(conditions.iter().any(|one| one.type_ == "ReplicaFailure" && one.reason.as_deref() == Some("FailedCreate")));
+    assert!(
+        conditions
+            .iter()
+            .any(|one| one.type_ == "ReplicaFailure" && one.reason.as_deref() == Some("FailedCreate"))
+    );
     let account = json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": "scorer", "namespace": "default" } });
     api.applied(&account).await;
     wait(60).await;
     assert_eq!(api.pods().await.len(), 2);
     assert_eq!(api.status().await.0, 0);
-    assert!(api.events().await.contains("FailedMount: MountVolume.SetUp failed for volume \"secrets\""));
+    assert!(
+        api.events()
+            .await
+            .contains("FailedMount: MountVolume.SetUp failed for volume \"secrets\"")
+    );
     let class = json!({
         "apiVersion": "secrets-store.csi.x-k8s.io/v1", "kind": "SecretProviderClass",
         "metadata": { "name": "scorer", "namespace": "default" }, "spec": { "provider": "aws" },
@@ -491,23 +568,38 @@ async fn a_pod_waits_for_what_it_names_and_needs_its_service_account() {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_completes_with_a_log_or_fails_when_its_retries_are_used_up() {
-    let fault = format!("[[fault]]\nworkload = 'nightly'\nfails = 'job-fails'\nimage = '{:064x}'", 2);
+    let fault = format!(
+        "[[fault]]\nworkload = 'nightly'\nfails = 'job-fails'\nimage = '{:064x}'",
+        2
+    );
     let api = Api::with(&fault).await;
     api.applied(&job("well", 1)).await;
     api.applied(&job("ill", 2)).await;
-    let status = async |name: &str| -> Job { serde_json::from_value(api.get(&format!("{JOBS}/{name}")).await).unwrap() };
+    let status =
+        async |name: &str| -> Job { serde_json::from_value(api.get(&format!("{JOBS}/{name}")).await).unwrap() };
     assert_eq!(status("well").await.status.unwrap().active, Some(2));
     wait(120).await;
     let ended = |job: Job| {
         let status = job.status.unwrap();
         let conditions = status.conditions.unwrap();
         let last = conditions.last().unwrap().clone();
-        (last.type_, last.reason.unwrap(), status.succeeded, status.failed.is_some())
+        (
+            last.type_,
+            last.reason.unwrap(),
+            status.succeeded,
+            status.failed.is_some(),
+        )
     };
     let (kind, reason, succeeded, failed) = ended(status("well").await);
-    assert_eq!((kind.as_str(), reason.as_str(), succeeded, failed), ("Complete", "CompletionsReached", Some(2), false));
+    assert_eq!(
+        (kind.as_str(), reason.as_str(), succeeded, failed),
+        ("Complete", "CompletionsReached", Some(2), false)
+    );
     let (kind, reason, succeeded, failed) = ended(status("ill").await);
-    assert_eq!((kind.as_str(), reason.as_str(), succeeded, failed), ("Failed", "BackoffLimitExceeded", None, true));
+    assert_eq!(
+        (kind.as_str(), reason.as_str(), succeeded, failed),
+        ("Failed", "BackoffLimitExceeded", None, true)
+    );
     let of_job: Vec<Pod> = api.list(&format!("{PODS}?labelSelector=job-name%3Dwell")).await;
     assert_eq!(of_job.len(), 2);
     for pod in of_job {
@@ -518,8 +610,19 @@ async fn a_job_completes_with_a_log_or_fails_when_its_retries_are_used_up() {
     }
     let (status, words) = api.refused(&job("well", 3)).await;
     assert_eq!(status, 422);
-    assert!(words.starts_with("Job.batch \"well\" is invalid: spec.template: Invalid value: ") && words.ends_with(": field is immutable"), "{words}");
-    let (status, _) = api.json("DELETE", &format!("{JOBS}/well?propagationPolicy=Background"), "", &Value::Null).await;
+    assert!(
+        words.starts_with("Job.batch \"well\" is invalid: spec.template: Invalid value: ")
+            && words.ends_with(": field is immutable"),
+        "{words}"
+    );
+    let (status, _) = api
+        .json(
+            "DELETE",
+            &format!("{JOBS}/well?propagationPolicy=Background"),
+            "",
+            &Value::Null,
+        )
+        .await;
     assert_eq!(status, 200);
     let left: Vec<Pod> = api.list(&format!("{PODS}?labelSelector=job-name%3Dwell")).await;
     assert!(left.is_empty());
@@ -530,7 +633,10 @@ async fn a_namespace_has_to_be_there_and_takes_nothing_while_it_ends() {
     let api = Api::new().await;
     let mut elsewhere = scorer(1);
     elsewhere["metadata"]["namespace"] = json!("shop");
-    assert_eq!(api.refused(&elsewhere).await, (404, "namespaces \"shop\" not found".to_owned()));
+    assert_eq!(
+        api.refused(&elsewhere).await,
+        (404, "namespaces \"shop\" not found".to_owned())
+    );
     let space = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "shop" } });
     api.applied(&space).await;
     api.applied(&elsewhere).await;
@@ -558,22 +664,50 @@ async fn what_no_api_server_takes_is_refused_in_its_words() {
     };
     let other = json!({ "matchLabels": { "app": "other" } });
     for (object, status, words) in [
-        (changed("/spec/selector", other), 422, "spec.selector: Invalid value: {\"matchLabels\":{\"app\":\"other\"}}: field is immutable"),
-        (changed("/spec/template/metadata/labels", json!({ "a": "b" })), 422, "`selector` does not match template `labels`"),
-        (changed("/metadata/name", json!("Scorer")), 422, "a lowercase RFC 1123 subdomain must consist of"),
-        (changed("/spec/template/spec/containers", json!([])), 422, "spec.template.spec.containers: Required value"),
-        (changed("/spec/strategy", json!({ "typ": "x" })), 500, ".spec.strategy.typ: field not declared in schema"),
-        (changed("/spec/replicas", json!("two")), 500, "failed to create typed patch object (default/scorer; apps/v1, Kind=Deployment): "),
+        (
+            changed("/spec/selector", other),
+            422,
+            "spec.selector: Invalid value: {\"matchLabels\":{\"app\":\"other\"}}: field is immutable",
+        ),
+        (
+            changed("/spec/template/metadata/labels", json!({ "a": "b" })),
+            422,
+            "`selector` does not match template `labels`",
+        ),
+        (
+            changed("/metadata/name", json!("Scorer")),
+            422,
+            "a lowercase RFC 1123 subdomain must consist of",
+        ),
+        (
+            changed("/spec/template/spec/containers", json!([])),
+            422,
+            "spec.template.spec.containers: Required value",
+        ),
+        (
+            changed("/spec/strategy", json!({ "typ": "x" })),
+            500,
+            ".spec.strategy.typ: field not declared in schema",
+        ),
+        (
+            changed("/spec/replicas", json!("two")),
+            500,
+            "failed to create typed patch object (default/scorer; apps/v1, Kind=Deployment): ",
+        ),
     ] {
         let (was, said) = api.refused(&object).await;
         assert!(was == status && said.contains(words), "{was} {said}");
     }
-    let unknown = api.missing("/apis/keda.sh/v1alpha1/namespaces/default/scaledobjects").await;
+    let unknown = api
+        .missing("/apis/keda.sh/v1alpha1/namespaces/default/scaledobjects")
+        .await;
     assert_eq!(unknown["message"], "the server could not find the requested resource");
     let gone = api.missing(&format!("{DEPLOYMENTS}/nothing")).await;
     assert_eq!(gone["message"], "deployments.apps \"nothing\" not found");
     let nobody = format!("{DEPLOYMENTS}/scorer");
-    let (status, _) = api.json("PATCH", &nobody, "application/apply-patch+yaml", &scorer(1)).await;
+    let (status, _) = api
+        .json("PATCH", &nobody, "application/apply-patch+yaml", &scorer(1))
+        .await;
     assert_eq!(status, 422, "an apply has a field manager");
     let (status, _) = api.json("POST", DEPLOYMENTS, "application/json", &scorer(1)).await;
     assert_eq!(status, 409);
@@ -624,7 +758,10 @@ async fn services_have_addresses_and_ingresses_get_a_load_balancer() {
         "spec": { "selector": { "app.kubernetes.io/name": "scorer" }, "ports": [{ "name": "http", "port": 80, "targetPort": "http", "protocol": "TCP" }] },
     });
     let made = api.applied(&service).await;
-    assert!(made["spec"]["clusterIP"].as_str().unwrap().starts_with("172.20."), "{made}");
+    assert!(
+        made["spec"]["clusterIP"].as_str().unwrap().starts_with("172.20."),
+        "{made}"
+    );
     assert_eq!(api.applied(&service).await, made);
     let ingress = json!({
         "apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": { "name": "scorer", "namespace": "default" },
@@ -634,7 +771,9 @@ async fn services_have_addresses_and_ingresses_get_a_load_balancer() {
     assert!(made["status"]["loadBalancer"]["ingress"].is_null());
     wait(100).await;
     let later = api.applied(&ingress).await;
-    let host = later["status"]["loadBalancer"]["ingress"][0]["hostname"].as_str().unwrap();
+    let host = later["status"]["loadBalancer"]["ingress"][0]["hostname"]
+        .as_str()
+        .unwrap();
     assert!(host.ends_with(".us-east-1.elb.amazonaws.com"), "{host}");
 }
 
@@ -642,10 +781,13 @@ async fn services_have_addresses_and_ingresses_get_a_load_balancer() {
 async fn deleting_a_deployment_ends_its_pods_after_their_grace() {
     let api = Api::new().await;
     let mut polite = scorer(1);
-    polite["spec"]["template"]["spec"]["containers"][0]["lifecycle"] = json!({ "preStop": { "sleep": { "seconds": 15 } } });
+    polite["spec"]["template"]["spec"]["containers"][0]["lifecycle"] =
+        json!({ "preStop": { "sleep": { "seconds": 15 } } });
     api.applied(&polite).await;
     wait(60).await;
-    let (status, gone) = api.json("DELETE", &format!("{DEPLOYMENTS}/scorer"), "", &Value::Null).await;
+    let (status, gone) = api
+        .json("DELETE", &format!("{DEPLOYMENTS}/scorer"), "", &Value::Null)
+        .await;
     assert_eq!((status, &gone["status"]), (200, &json!("Success")));
     wait(10).await;
     let pods = api.pods().await;
@@ -671,7 +813,13 @@ async fn an_api_server_can_be_outside_of_the_sandbox() {
     assert_eq!(api.host, "127.0.0.1:6443");
     let eks = aws_sdk_eks::Client::new(&config(&api.sandbox));
     let described = eks.describe_cluster().name("shop").send().await.unwrap();
-    let authority = described.cluster().unwrap().certificate_authority().unwrap().data().map(str::to_owned);
+    let authority = described
+        .cluster()
+        .unwrap()
+        .certificate_authority()
+        .unwrap()
+        .data()
+        .map(str::to_owned);
     assert_eq!(authority.as_deref(), Some("Q0E="));
 }
 
@@ -683,7 +831,10 @@ async fn what_is_in_a_cluster_is_there_again_and_goes_on_in_the_next_process() {
     let sandbox = open(Some(folder.path()), clock(), Vec::new()).await;
     let eks = aws_sdk_eks::Client::new(&config(&sandbox));
     let network = aws_sdk_eks::types::VpcConfigRequest::builder().build();
-    let create = eks.create_cluster().name("shop").role_arn("arn:aws:iam::111122223333:role/cluster");
+    let create = eks
+        .create_cluster()
+        .name("shop")
+        .role_arn("arn:aws:iam::111122223333:role/cluster");
     create.resources_vpc_config(network).send().await.unwrap();
     let api = Api::of(sandbox).await;
     let made = api.applied(&scorer(1)).await;
@@ -708,7 +859,10 @@ async fn a_cluster_that_is_deleted_leaves_nothing() {
 Outputs: {Endpoint: {Value: !GetAtt Cluster.Endpoint}}"#;
     trial.make("cluster", template).await;
     let api = Api::of(Arc::clone(&trial.sandbox)).await;
-    assert_eq!(trial.output("cluster", "Endpoint").await, format!("https://{}", api.host));
+    assert_eq!(
+        trial.output("cluster", "Endpoint").await,
+        format!("https://{}", api.host)
+    );
     api.applied(&scorer(1)).await;
     let listed = trial.existing("kubernetes");
     assert_eq!(listed, [("deployment".to_owned(), "shop/default/scorer".to_owned())]);

@@ -133,10 +133,16 @@ async fn a_workload_is_shipped_seen_changed_and_taken_away() {
     assert_eq!(running(&scene).await.unwrap(), None);
     let changes = review(&scene, &first, None, PLAIN).await.unwrap();
     assert_eq!(changes.len(), first.objects.len());
-    assert!(changes.iter().all(|change| change.fate == ObjectFate::Create), "{changes:?}");
+    assert!(
+        changes.iter().all(|change| change.fate == ObjectFate::Create),
+        "{changes:?}"
+    );
 
     let rolled = roll_out(&scene, &first, None, PLAIN).await;
-    assert_eq!(rolled.map_err(|failure| said(&failure.problem)).unwrap(), RolledOut::Done);
+    assert_eq!(
+        rolled.map_err(|failure| said(&failure.problem)).unwrap(),
+        RolledOut::Done
+    );
     let runs = running(&scene).await.unwrap().unwrap();
     assert!(runs.healthy && runs.ready == runs.wanted && runs.ready > 0, "{runs:?}");
     assert_eq!(runs.images, [first.image.reference.clone()]);
@@ -151,8 +157,14 @@ async fn a_workload_is_shipped_seen_changed_and_taken_away() {
         .map(|change| change.object.as_str())
         .collect();
     assert_eq!(changed, ["Deployment ml/scorer"], "{changes:#?}");
-    assert_eq!(roll_out(&scene, &second, Some(&first), PLAIN).await.unwrap(), RolledOut::Done);
-    assert_eq!(running(&scene).await.unwrap().unwrap().images, [second.image.reference.clone()]);
+    assert_eq!(
+        roll_out(&scene, &second, Some(&first), PLAIN).await.unwrap(),
+        RolledOut::Done
+    );
+    assert_eq!(
+        running(&scene).await.unwrap().unwrap().images,
+        [second.image.reference.clone()]
+    );
     logs(&scene, &ALL).await.unwrap();
     let refused = port_forward(&scene, 0, 8080, |_| ()).await.unwrap_err();
     assert_eq!(refused.code, codes::PORT_NOT_FORWARDED);
@@ -178,28 +190,49 @@ async fn each_way_to_fail_is_told_apart_and_the_old_version_is_back() {
         let world = World::new(&faults).await;
         let scene = world.scene("scorer");
         let (first, second) = (world.release("scorer", 1), world.release("scorer", 2));
-        assert_eq!(roll_out(&scene, &first, None, PLAIN).await.unwrap(), RolledOut::Done, "{fails}");
+        assert_eq!(
+            roll_out(&scene, &first, None, PLAIN).await.unwrap(),
+            RolledOut::Done,
+            "{fails}"
+        );
         let clock = Clock::real();
         let failure = roll_out(&scene, &second, Some(&first), PLAIN).await.unwrap_err();
         assert_eq!(failure.problem.code, code, "{fails}: {}", said(&failure.problem));
-        assert!(matches!(failure.restored, Restored::Back), "{fails}: {:?}", failure.restored);
+        assert!(
+            matches!(failure.restored, Restored::Back),
+            "{fails}: {:?}",
+            failure.restored
+        );
         let runs = running(&scene).await.unwrap().unwrap();
         assert!(runs.healthy, "{fails}: {runs:?}");
         assert_eq!(runs.images, [first.image.reference.clone()], "{fails}");
         let slow = matches!(fails, "never-ready" | "unschedulable");
-        assert!(slow || clock.elapsed() < Duration::from_secs(120), "{fails}: {:?}", clock.elapsed());
+        assert!(
+            slow || clock.elapsed() < Duration::from_secs(120),
+            "{fails}: {:?}",
+            clock.elapsed()
+        );
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_job_runs_once_and_a_failing_one_says_why() {
     let image = format!("{:064x}", 2);
-    let mut world = World::new(&format!("[[fault]]\nworkload = \"nightly\"\nfails = \"job-fails\"\nimage = \"{image}\"\n")).await;
+    let mut world = World::new(&format!(
+        "[[fault]]\nworkload = \"nightly\"\nfails = \"job-fails\"\nimage = \"{image}\"\n"
+    ))
+    .await;
     let scene = world.scene("nightly");
     let (first, second) = (world.release("nightly", 1), world.release("nightly", 2));
     let rolled = roll_out(&scene, &first, None, PLAIN).await;
-    assert_eq!(rolled.map_err(|failure| said(&failure.problem)).unwrap(), RolledOut::Done);
-    assert_eq!(roll_out(&scene, &first, Some(&first), PLAIN).await.unwrap(), RolledOut::Unchanged);
+    assert_eq!(
+        rolled.map_err(|failure| said(&failure.problem)).unwrap(),
+        RolledOut::Done
+    );
+    assert_eq!(
+        roll_out(&scene, &first, Some(&first), PLAIN).await.unwrap(),
+        RolledOut::Unchanged
+    );
     let failure = roll_out(&scene, &second, Some(&first), PLAIN).await.unwrap_err();
     assert_eq!(failure.problem.code, codes::JOB_FAILED, "{}", said(&failure.problem));
     assert!(world.told().iter().any(|event| matches!(event, Event::Log { .. })));
@@ -211,13 +244,23 @@ async fn an_api_server_that_throttles_and_breaks_connections_is_worked_with() {
     let world = World::new(faults).await;
     let scene = world.scene("scorer");
     let rolled = roll_out(&scene, &world.release("scorer", 1), None, PLAIN).await;
-    assert_eq!(rolled.map_err(|failure| said(&failure.problem)).unwrap(), RolledOut::Done);
+    assert_eq!(
+        rolled.map_err(|failure| said(&failure.problem)).unwrap(),
+        RolledOut::Done
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_cluster_that_is_gone_is_told() {
     let world = World::new("").await;
-    world.session.eks().delete_cluster().name("shop-dev-cluster").send().await.unwrap();
+    world
+        .session
+        .eks()
+        .delete_cluster()
+        .name("shop-dev-cluster")
+        .send()
+        .await
+        .unwrap();
     let problem = running(&world.scene("scorer")).await.unwrap_err();
     assert_eq!(problem.code, codes::CLUSTER_NOT_READY);
 }
