@@ -269,6 +269,35 @@ async fn what_died_after_applying_a_release_that_fails_still_puts_the_old_one_ba
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_mended_outside_is_tried_again_at_once_and_gets_its_time_anew() {
+    let stage = Stage::new();
+    stage.api.fate(&image(1), Fate::Crashes(1, "no such secret\n"));
+    stage.roll_out(&api(1), None).await.unwrap_err();
+    stage.api.forget_calls();
+    stage.api.heal();
+    stage.api.fate(&image(1), Fate::NeverReady);
+    // The same release: nothing is to be applied, and the controller gave it up long ago.
+    Clock::real().sleep(Duration::from_secs(600)).await;
+    let release = api(1);
+    let rolling = stage.roll_out(&release, None);
+    let mending = async {
+        Clock::real().sleep(Duration::from_secs(60)).await;
+        stage.api.heal();
+    };
+    let (rolled, ()) = tokio::join!(rolling, mending);
+    assert_eq!(
+        rolled.map_err(|failure| said(&failure.problem)).unwrap(),
+        RolledOut::Done
+    );
+    // Those that only wait are deleted.
+    stage.api.fate(&image(2), Fate::NotPulled("x: not found"));
+    stage.roll_out(&api(2), None).await.unwrap_err();
+    stage.api.forget_calls();
+    stage.roll_out(&api(2), None).await.unwrap_err();
+    assert_eq!(stage.api.count("DELETE /api/v1/namespaces/default/pods/"), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_restore_that_does_not_run_either_is_told_as_such() {
     let stage = Stage::new();
     stage.roll_out(&api(1), None).await.unwrap();
