@@ -1,5 +1,6 @@
 //! The whole way, with the project's own manifests, against a cluster of the sandbox: its description, its token, its API.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -74,7 +75,7 @@ impl World {
         let create = create.role_arn("arn:aws:iam::111122223333:role/cluster");
         create.resources_vpc_config(network).send().await.unwrap();
         let (listener, told) = unbounded_channel();
-        let stack = [("cluster_name".to_owned(), "shop-dev-cluster".to_owned())].into();
+        let stack: BTreeMap<String, String> = [("cluster_name".to_owned(), "shop-dev-cluster".to_owned())].into();
         Self {
             session,
             environment: load("dev", &mut |_| Ok(FILE.to_owned())).unwrap(),
@@ -247,6 +248,29 @@ async fn an_api_server_that_throttles_and_breaks_connections_is_worked_with() {
     assert_eq!(
         rolled.map_err(|failure| said(&failure.problem)).unwrap(),
         RolledOut::Done
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_admission_webhook_refuses_is_known_before_anything_is_changed() {
+    let image = format!("{:064x}", 2);
+    let faults = format!("[[fault]]\nworkload = \"scorer\"\nfails = \"admission\"\nimage = \"{image}\"\n");
+    let world = World::new(&faults).await;
+    let scene = world.scene("scorer");
+    let (first, second) = (world.release("scorer", 1), world.release("scorer", 2));
+    assert_eq!(roll_out(&scene, &first, None, PLAIN).await.unwrap(), RolledOut::Done);
+    let refused = review(&scene, &second, Some(&first), PLAIN).await.unwrap_err();
+    assert_eq!(refused.code, codes::OBJECT_REFUSED);
+    assert!(
+        said(&refused).contains("images have to be signed"),
+        "{}",
+        said(&refused)
+    );
+    let failure = roll_out(&scene, &second, Some(&first), PLAIN).await.unwrap_err();
+    assert!(
+        matches!(failure.restored, Restored::Untouched),
+        "{:?}",
+        failure.restored
     );
 }
 
