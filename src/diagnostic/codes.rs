@@ -353,7 +353,8 @@ codes! {
     JOB_FAILED = 1612, "a job failed";
     ROLLOUT_DISTURBED = 1613, "somebody else changed what was being rolled out";
     NO_POD = 1614, "nothing of a workload runs";
-    PORT_TAKEN = 1615, "a port cannot be listened on";
+    PORT_NOT_FORWARDED = 1615, "a port cannot be forwarded";
+
     ECS_UNSUPPORTED = 1801, "a setting that cannot be shipped to ECS";
     ECS_SIZE = 1802, "more is asked for than a task of Fargate has";
     ECS_STACK = 1803, "an ECS stack does not give what a workload needs";

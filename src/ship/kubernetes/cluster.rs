@@ -42,6 +42,8 @@ pub(super) struct Cluster {
     pub(super) name: String,
     /// Its API.
     pub(super) api: Api,
+    /// Whether nothing really runs in it.
+    pub(super) is_simulated: bool,
 }
 
 /// Finds the cluster of `scene`'s stack, and makes sure that it lets us in.
@@ -69,6 +71,7 @@ pub(super) async fn open(scene: &Scene<'_>) -> Result<Cluster, Problem> {
     let cluster = Cluster {
         name: name.to_owned(),
         api: Api::new(client, clock),
+        is_simulated: is_behind(scene.session, &described.endpoint),
     };
     knock(scene, &cluster, &described).await?;
     Ok(cluster)
@@ -129,7 +132,7 @@ fn is_behind(session: &Session, endpoint: &str) -> bool {
 }
 
 /// Asks for the workload's namespace, which says whether we are known.
-async fn knock(scene: &Scene<'_>, cluster: &Cluster, described: &eks::Cluster) -> Result<(), Problem> {
+pub(super) async fn knock(scene: &Scene<'_>, cluster: &Cluster, described: &eks::Cluster) -> Result<(), Problem> {
     let path = format!("/api/v1/namespaces/{}", scene.workload.namespace);
     let age = described
         .created
@@ -205,7 +208,7 @@ fn client(session: &Session, described: &eks::Cluster) -> Result<kube::Client, H
 }
 
 /// A connector that trusts the cluster's own certificates and no others.
-fn connector(authority: &str) -> Result<HttpsConnector<HttpConnector>, HttpError> {
+pub(super) fn connector(authority: &str) -> Result<HttpsConnector<HttpConnector>, HttpError> {
     let pem = base64::engine::general_purpose::STANDARD.decode(authority.trim())?;
     let mut roots = rustls::RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
@@ -274,7 +277,7 @@ impl tower::Service<Request<kube::client::Body>> for Door {
 }
 
 /// `path` below `base`.
-fn at(base: &Uri, path: &Uri) -> Result<Uri, HttpError> {
+pub(super) fn at(base: &Uri, path: &Uri) -> Result<Uri, HttpError> {
     let asked = path.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let prefix = base.path().trim_end_matches('/');
     Ok(Uri::builder()

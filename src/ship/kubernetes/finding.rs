@@ -171,8 +171,9 @@ fn clean(said: &str) -> String {
 /// What is missing, out of the scheduler's words: `0/3 nodes are available: 1 Insufficient memory, 2 node(s) had …`.
 pub(super) fn missing(said: &str) -> String {
     let mut found: Vec<String> = Vec::new();
-    for part in said.split([',', '.', ':', ';']) {
-        let part = part.trim();
+    // Names of resources hold points, and sentences end with them.
+    for part in said.replace(". ", ", ").split([',', ':', ';']) {
+        let part = part.trim().trim_end_matches('.');
         let add = if let Some((_, resource)) = part.split_once("Insufficient ") {
             format!("too little {resource}")
         } else if part.contains("untolerated taint") || part.contains("that the pod didn't tolerate") {

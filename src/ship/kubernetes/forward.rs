@@ -27,6 +27,13 @@ pub(super) async fn port_forward(
     remote: u16,
     ready: impl FnOnce(SocketAddr),
 ) -> Result<(), Problem> {
+    if ground.cluster.is_simulated {
+        return Err(Problem::error(
+            codes::PORT_NOT_FORWARDED,
+            "the clusters of the sandbox forward no ports",
+        )
+        .note("nothing really runs in them: there is nobody to answer"));
+    }
     // Whether there is a pod at all is known before anybody connects.
     pod(ground).await?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, local)).await;
@@ -54,7 +61,7 @@ pub(super) async fn port_forward(
 
 fn not_bound(local: u16, error: &std::io::Error) -> Problem {
     Problem::error(
-        codes::PORT_TAKEN,
+        codes::PORT_NOT_FORWARDED,
         format!("port {local} of 127.0.0.1 cannot be listened on"),
     )
     .note(error.to_string())

@@ -128,7 +128,6 @@ pub(super) async fn watch(ground: &Ground<'_>, release: &Release, at: &Address) 
                 match state(&seen.job) {
                     State::Complete => break Ended::Complete,
                     State::Failed(reason, message) => {
-                        drain(&mut logs).await;
                         break Ended::Failed(why(ground, namespace, &seen, &reason, &message).await);
                     }
                     State::Running => {}
@@ -165,7 +164,9 @@ pub(super) async fn watch(ground: &Ground<'_>, release: &Release, at: &Address) 
             () = ground.stop.cancelled() => break Ended::Stopped,
         }
     };
-    drain(&mut logs).await;
+    if !matches!(ended, Ended::Stopped) {
+        drain(&mut logs).await;
+    }
     ended
 }
 

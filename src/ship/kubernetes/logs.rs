@@ -1,6 +1,6 @@
 //! What containers print: of all pods of a workload, also of those that come later.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -22,7 +22,7 @@ const REMEMBERED: usize = 500;
 /// Tells the log lines that `options` ask for; with `follow` until the stop.
 pub(super) async fn logs(ground: &Ground<'_>, options: &LogOptions) -> Result<(), Problem> {
     let mut streams: JoinSet<()> = JoinSet::new();
-    let mut known: BTreeMap<(String, String), ()> = BTreeMap::new();
+    let mut known: BTreeSet<(String, String)> = BTreeSet::new();
     let clock = ground.api().clock;
     let mut last_answer = clock.elapsed();
     let mut is_first = true;
@@ -68,7 +68,7 @@ fn begin(
     options: &LogOptions,
     pod: &Json,
     is_first: bool,
-    known: &mut BTreeMap<(String, String), ()>,
+    known: &mut BTreeSet<(String, String)>,
     streams: &mut JoinSet<()>,
 ) {
     let statuses = list(pod, "/status/containerStatuses");
@@ -76,10 +76,9 @@ fn begin(
         let running = status.pointer("/state/running").is_some();
         let ended = status.pointer("/state/terminated").is_some() || status.pointer("/lastState/terminated").is_some();
         let key = (name(pod).to_owned(), text(status, "/name").to_owned());
-        if !running && !ended || known.contains_key(&key) {
+        if !running && !ended || !known.insert(key.clone()) {
             continue;
         }
-        known.insert(key.clone(), ());
         let source = source(&key.0, &key.1, statuses.len());
         let stream = Stream::new(ground.api().clone(), ground.namespace, key, source, ground.tell.clone());
         if options.follow && !options.previous {

@@ -5,6 +5,7 @@
 //! be said why it will not; then what served before is put back in full. Nothing here watches a stream of the API: an API
 //! server may start anew in the middle of a rollout.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::{LogOptions, ObjectChange, ObjectFate, Release, Restored, Rolled, Running, Scene, ShipFailure};
@@ -89,6 +90,16 @@ pub async fn roll_out(scene: &Scene<'_>, release: &Release, serving: Option<&Rel
 pub async fn running(scene: &Scene<'_>) -> Result<Option<Running>, Problem> {
     let cluster = cluster::open(scene).await?;
     running::running(&Ground::of(scene, &cluster)).await
+}
+
+/// How many nodes the cluster has of each architecture, in OCI's words: `amd64`, `arm64`. Empty where it has none yet, as
+/// with Auto Mode, or where one may not see them.
+///
+/// # Errors
+/// No way into the cluster.
+pub async fn architectures(scene: &Scene<'_>) -> Result<BTreeMap<String, usize>, Problem> {
+    let cluster = cluster::open(scene).await?;
+    running::architectures(&Ground::of(scene, &cluster)).await
 }
 
 /// Tells what the workload's containers print, as [`super::Event::Log`]; with `follow` until the stop, also of pods that

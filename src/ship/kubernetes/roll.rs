@@ -6,7 +6,7 @@ use super::api::{How, MANAGER};
 use super::ground::{Ground, Placed};
 use super::objects::{self, Apply};
 use super::read::{count, number};
-use super::watch::{self, Ended, Stop};
+use super::watch::{self, Ended, Stop, Wait};
 use super::{job, problem};
 use crate::diagnostic::{Problem, codes};
 use crate::ship::event::Phase;
@@ -39,13 +39,13 @@ pub(super) async fn roll_out(
         phase,
         subject: subject(&prepared.placed),
     });
-    match carry_out(ground, release, &prepared.placed, apply).await {
+    match carry_out(ground, release, &prepared, apply).await {
         Ended::Complete => {
             if !prepared.left_over.is_empty() {
                 ground.tell(Event::Phase {
                     workload: ground.workload.to_owned(),
                     phase: Phase::CleanUp,
-                    subject: format!("{} objects", prepared.left_over.len()),
+                    subject: counted(prepared.left_over.len()),
                 });
                 objects::take_away(ground, &prepared.left_over).await;
             }
@@ -113,6 +113,13 @@ async fn prepare<'a>(
     })
 }
 
+fn counted(objects: usize) -> String {
+    match objects {
+        1 => "1 object".to_owned(),
+        many => format!("{many} objects"),
+    }
+}
+
 fn subject(placed: &[Placed<'_>]) -> String {
     let of = |kind: &str| placed.iter().find(|one| one.is(kind));
     ["Deployment", "CronJob", "Job"]
@@ -143,14 +150,14 @@ async fn is_settled(ground: &Ground<'_>, placed: &[Placed<'_>]) -> bool {
 }
 
 /// Applies everything in its order, then watches what has to run.
-async fn carry_out(ground: &Ground<'_>, release: &Release, placed: &[Placed<'_>], apply: Apply) -> Ended {
+async fn carry_out(ground: &Ground<'_>, release: &Release, prepared: &Prepared<'_>, apply: Apply) -> Ended {
     let how = How {
         dry: false,
         force: apply.force,
         manager: MANAGER,
     };
     let mut applied: Vec<(&Placed<'_>, Json)> = Vec::new();
-    for one in placed {
+    for one in &prepared.placed {
         if ground.stop.is_cancelled() {
             return Ended::Stopped;
         }
@@ -171,9 +178,16 @@ async fn carry_out(ground: &Ground<'_>, release: &Release, placed: &[Placed<'_>]
     for (one, object) in &applied {
         let ended = match one.at.kind.as_str() {
             "Deployment" => {
-                let generation = number(object, "/metadata/generation");
+                let wait = Wait {
+                    generation: number(object, "/metadata/generation"),
+                    stop: Stop::Heed,
+                    is_again: !prepared.is_to_do,
+                };
+                if wait.is_again {
+                    watch::try_again(ground, &one.at).await;
+                }
                 let asked = watch::asked(one.object);
-                watch::deployment(ground, release, &one.at, &asked, generation, Stop::Heed).await
+                watch::deployment(ground, release, &one.at, &asked, wait).await
             }
             "Job" => job::watch(ground, release, &one.at).await,
             _ => Ended::Complete,
@@ -216,7 +230,14 @@ async fn put_back(
             }
         }
         Some(_) if !prepared.is_to_do => Restored::Untouched,
-        Some(_) | None => Restored::NothingBefore,
+        Some(_) => Restored::Not(Box::new(Problem::error(
+            codes::NOT_READY,
+            format!(
+                "`{}`: what served before is this same release, so there is nothing else to put back",
+                ground.workload
+            ),
+        ))),
+        None => Restored::NothingBefore,
     }
 }
 
@@ -253,7 +274,12 @@ async fn restore(ground: &Ground<'_>, failed: &[Placed<'_>], serving: &Release) 
     let all_gone = objects::take_away(ground, &extra).await;
     for (one, generation) in watched {
         let asked = watch::asked(one.object);
-        match watch::deployment(ground, serving, &one.at, &asked, generation, Stop::Ignore).await {
+        let wait = Wait {
+            generation,
+            stop: Stop::Ignore,
+            is_again: false,
+        };
+        match watch::deployment(ground, serving, &one.at, &asked, wait).await {
             Ended::Complete => {}
             Ended::Failed(problem) | Ended::Overtaken(problem) => return Err(problem),
             Ended::Stopped => return Err(ground.stopped()),
@@ -280,7 +306,7 @@ pub(super) async fn remove(ground: &Ground<'_>, release: &Release) -> Result<(),
     ground.tell(Event::Phase {
         workload: ground.workload.to_owned(),
         phase: Phase::CleanUp,
-        subject: format!("{} objects", objects.len()),
+        subject: counted(objects.len()),
     });
     let mut refused: Option<Problem> = None;
     for at in &objects {

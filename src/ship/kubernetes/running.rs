@@ -212,6 +212,25 @@ fn of_job(job: &Json, pods: &[Json]) -> Running {
     }
 }
 
+/// How many nodes there are of each architecture, in OCI's words.
+pub(super) async fn architectures(ground: &Ground<'_>) -> Result<BTreeMap<String, usize>, Problem> {
+    let nodes = ground.api().list_patiently("/api/v1/nodes", &[]).await;
+    let nodes = match nodes {
+        Ok(nodes) => nodes,
+        // Who may work in a namespace need not see nodes.
+        Err(error) if error.status() == Some(403) => Vec::new(),
+        Err(error) => return Err(ground.failed("the cluster's nodes", &error)),
+    };
+    let mut counted = BTreeMap::new();
+    for node in &nodes {
+        let architecture = text(node, "/status/nodeInfo/architecture");
+        if !architecture.is_empty() {
+            *counted.entry(architecture.to_owned()).or_default() += 1;
+        }
+    }
+    Ok(counted)
+}
+
 fn newest(jobs: &[Json]) -> Option<&Json> {
     jobs.iter().max_by_key(|job| text(job, "/metadata/creationTimestamp"))
 }

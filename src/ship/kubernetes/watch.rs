@@ -65,14 +65,24 @@ pub(super) enum Stop {
     Ignore,
 }
 
-/// Watches the Deployment `at` from `generation` on.
+/// What is watched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wait {
+    /// The generation that has to run, or a later one.
+    pub(super) generation: i64,
+    /// Whether a stop ends it.
+    pub(super) stop: Stop,
+    /// Nothing was changed: what the controller has given up may have been mended outside, and gets its time anew.
+    pub(super) is_again: bool,
+}
+
+/// Watches the Deployment `at` until `wait` is over.
 pub(super) async fn deployment(
     ground: &Ground<'_>,
     release: &Release,
     at: &Address,
     asked: &Asked,
-    generation: i64,
-    stop: Stop,
+    wait: Wait,
 ) -> Ended {
     let clock = ground.api().clock;
     let begun = clock.elapsed();
@@ -89,15 +99,17 @@ pub(super) async fn deployment(
                 if let Some(problem) = seen.overtaken(ground, at, asked) {
                     return Ended::Overtaken(problem);
                 }
-                let state = seen.state(asked, generation);
+                let state = seen.state(asked, wait.generation);
                 if let (Some(odd), false) = (&state.odd, noted) {
                     noted = true;
                     ground.tell.note(format!(
                         "the nodes know the image under another digest too, {odd}; its name in the pods is the one asked for"
                     ));
                 }
-                let waiting = diagnose::waiting_for(&seen.fresh, &seen.events, state.wanted as usize);
-                let waiting = waiting.or_else(|| state.waiting.map(str::to_owned));
+                let waiting = state
+                    .is_observed
+                    .then(|| diagnose::waiting_for(&seen.fresh, &seen.events, state.wanted as usize));
+                let waiting = waiting.flatten().or_else(|| state.waiting.map(str::to_owned));
                 let tell = (state.ready, state.wanted, waiting);
                 if told.as_ref() != Some(&tell) {
                     if told
@@ -117,9 +129,15 @@ pub(super) async fn deployment(
                 if state.is_complete {
                     return Ended::Complete;
                 }
+                let is_early = wait.is_again && now.saturating_sub(begun) < seen.deadline();
+                let judged = if is_early {
+                    seen.without_verdict()
+                } else {
+                    seen.deployment.clone()
+                };
                 let found = state.is_observed.then(|| {
                     diagnose::diagnose(
-                        &seen.deployment,
+                        &judged,
                         &seen.fresh,
                         &seen.events,
                         state.wanted as usize,
@@ -142,7 +160,7 @@ pub(super) async fn deployment(
         } else {
             LOOK_LATER
         };
-        if stop == Stop::Ignore {
+        if wait.stop == Stop::Ignore {
             clock.sleep(pause).await;
             continue;
         }
@@ -169,6 +187,28 @@ pub(super) async fn is_complete(ground: &Ground<'_>, at: &Address, asked: &Asked
         seen.state(asked, number(&seen.deployment, "/metadata/generation"))
             .is_complete
     }))
+}
+
+/// Deletes the pods of the current generation that only wait until they are tried again, which may be minutes: their
+/// ReplicaSet makes them anew at once.
+pub(super) async fn try_again(ground: &Ground<'_>, at: &Address) {
+    // What cannot be seen or deleted now is tried again by the kubelet, only later.
+    let Ok(Some(seen)) = look(ground, at).await else { return };
+    for pod in &seen.fresh {
+        let waits = diagnose::word(pod).is_some_and(|word| {
+            word.ends_with("BackOff") || matches!(word.as_str(), "ErrImagePull" | "CreateContainerConfigError")
+        });
+        let at = Address {
+            version: "v1".to_owned(),
+            kind: "Pod".to_owned(),
+            plural: "pods".to_owned(),
+            namespace: at.namespace.clone(),
+            name: name(pod).to_owned(),
+        };
+        if waits && ground.api().delete(&at).await.is_ok() {
+            ground.tell.note(format!("{at} is tried again at once"));
+        }
+    }
 }
 
 /// Trouble that lasts.
@@ -388,18 +428,31 @@ impl Seen {
         )))
     }
 
+    /// The Deployment as if its controller had not given it up.
+    fn without_verdict(&self) -> Json {
+        let mut deployment = self.deployment.clone();
+        let conditions = deployment
+            .pointer_mut("/status/conditions")
+            .and_then(Json::as_array_mut);
+        if let Some(conditions) = conditions {
+            conditions.retain(|condition| text(condition, "/type") != "Progressing");
+        }
+        deployment
+    }
+
+    /// How long the Deployment may stand still.
+    fn deadline(&self) -> Duration {
+        let seconds = self.deployment.pointer("/spec/progressDeadlineSeconds");
+        Duration::from_secs(seconds.and_then(Json::as_u64).unwrap_or(600))
+    }
+
     /// Nothing has gone on for longer than the controller should have kept still about.
     fn stuck(&self, still: Duration) -> Option<Finding> {
-        let seconds = self
-            .deployment
-            .pointer("/spec/progressDeadlineSeconds")
-            .and_then(Json::as_u64)
-            .unwrap_or(600);
         let unscheduled = self
             .fresh
             .iter()
             .any(|pod| matches!(condition(pod, "PodScheduled"), Some(("False", ..))));
-        if still < Duration::from_secs(seconds) + GRACE || unscheduled {
+        if still < self.deadline() + GRACE || unscheduled {
             return None;
         }
         let waits: Vec<&Json> = self.fresh.iter().filter(|pod| !diagnose::is_ready(pod)).collect();
