@@ -23,7 +23,7 @@ const USER: &str = "65532:65532";
 /// "Container timeouts", task definition parameters for Fargate: the longest, in seconds.
 const LONGEST_GRACE: u32 = 120;
 
-/// What a stack gives, by its contract's names; lists are JSON arrays.
+/// What a stack gives, by its contract's names; lists are JSON arrays, or joined with commas.
 pub type Given = BTreeMap<String, String>;
 
 /// Where a task runs, as far as it can be known.
@@ -625,7 +625,11 @@ fn labelled(definition: Map<String, Json>) -> Json {
 
 fn listed(given: &Given, output: &str) -> Vec<String> {
     let text = given.get(output).map(String::as_str).unwrap_or_default();
-    serde_json::from_str(text).unwrap_or_default()
+    // As CloudFormation has them, they are joined with commas.
+    serde_json::from_str(text).unwrap_or_else(|_| {
+        let parts = text.split(',').filter(|part| !part.is_empty());
+        parts.map(str::to_owned).collect()
+    })
 }
 
 /// Processors in ECS's units, of which one has 1024.
