@@ -15,7 +15,7 @@ pub(super) struct Wanted {
     /// The request that registers its task definition.
     pub(super) definition: Json,
     pub(super) run: Run,
-    /// The whole reference of the image.
+    /// The whole reference of the image; empty if it is not known.
     pub(super) image: String,
 }
 

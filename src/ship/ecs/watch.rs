@@ -54,7 +54,7 @@ impl Watch<'_> {
             let is_ours = primary.definition == self.definition;
             was_ours |= is_ours;
             if !is_ours && (was_ours || now.saturating_sub(began) > STALE) {
-                return Err(self.replaced(service, primary).await?);
+                return Err(self.replaced(service, primary).await);
             }
             let waiting_for = waiting_for(service, primary);
             self.scene.tell.event(Event::Rollout {
@@ -118,7 +118,9 @@ impl Watch<'_> {
         let digest = self.wanted.image.split_once('@').map(|(_, digest)| digest);
         let is_right = |task: &Task| {
             // An index has another digest than the manifest that was pulled by it.
-            let image = task.container.image == self.wanted.image || task.container.digest.as_deref() == digest;
+            let image = self.wanted.image.is_empty()
+                || task.container.image == self.wanted.image
+                || digest.is_some() && task.container.digest.as_deref() == digest;
             task.status == "RUNNING" && task.definition == self.definition && image
         };
         Ok(tasks.len() == usize::try_from(service.desired).unwrap_or(usize::MAX) && tasks.iter().all(is_right))
@@ -214,17 +216,17 @@ impl Watch<'_> {
     }
 
     /// Another revision is being rolled out: AWS's circuit breaker or somebody else has taken the place.
-    async fn replaced(&self, service: &Service, primary: &Deployment) -> Result<Problem, Problem> {
+    async fn replaced(&self, service: &Service, primary: &Deployment) -> Problem {
         let name = &self.wanted.name;
         let ours = service.deployments.iter().find(|one| one.definition == self.definition);
         let by_itself = primary.reason.contains("rolling back") || ours.is_some_and(|one| one.rollout == "FAILED");
         if by_itself && let Ok(Some(problem)) = self.cause(service, ours, true).await {
-            return Ok(problem.note(format!(
+            return problem.note(format!(
                 "ECS's circuit breaker has begun to put {} back",
                 revision(&primary.definition)
-            )));
+            ));
         }
-        Ok(Problem::error(
+        Problem::error(
             codes::ECS_ROLLED_BACK,
             format!(
                 "`{name}` is rolled out as {}, not as {}",
@@ -236,7 +238,7 @@ impl Watch<'_> {
             true => "another deployment has taken its place".to_owned(),
             false => format!("ECS says: {}", primary.reason),
         })
-        .hint("see who else deploys this service, or which alarm rolls it back"))
+        .hint("see who else deploys this service, or which alarm rolls it back")
     }
 
     fn stalled(&self, service: &Service, primary: &Deployment) -> Problem {

@@ -237,3 +237,60 @@ fn a_batch_runs_once_and_asks_for_no_port() {
             .is_none()
     );
 }
+
+/// Held against AWS's own model of the API, and moto, by `tests/external/ecs.py`.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the file is written where that is asked for")]
+fn the_requests_are_those_that_were_held_against_awss_model() {
+    let stream = "[workloads.scorer]\nkind = \"stream\"\non = \"tasks\"\nimage = { reference = \"example.com/scorer:1\" }\nstream = { brokers = [\"b:9098\"], topic = \"orders\" }\n";
+    let stack = "exec = true\nservice_connect = true\ntask_roles = { scorer = {} }\ncapacity = { gpu = { instance_types = [\"g6.xlarge\"], gpu = true } }";
+    let more = "secrets = { A = \"{{resolve:secretsmanager:shop/db:SecretString:password}}\" }\nenv = { LEVEL = \"info\", MODE = \"fast\" }\nargs = [\"serve\"]\n";
+    let given = BTreeMap::from(
+        [
+            ("cluster_name", "shop-dev-tasks"),
+            ("capacity_provider", "FARGATE"),
+            ("capacity_providers", "[\"shop-dev-tasks-gpu\"]"),
+            ("subnet_ids", "[\"subnet-0123456789abcdef0\"]"),
+            ("service_security_group_id", "sg-0123456789abcdef0"),
+            ("execution_role_arn", "arn:aws:iam::111122223333:role/execution"),
+            ("task_role_arns", "[\"arn:aws:iam::111122223333:role/scorer\"]"),
+            ("log_group", "shop-dev-tasks-logs"),
+            (
+                "target_group_arn",
+                "arn:aws:elasticloadbalancing:us-east-1:111122223333:targetgroup/tasks/0123456789abcdef",
+            ),
+            (
+                "namespace_arn",
+                "arn:aws:servicediscovery:us-east-1:111122223333:namespace/ns-0123456789abcdef",
+            ),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    let made = |name: &str, workload: &str| {
+        let environment = environment(stack, workload);
+        let objects = objects(
+            &environment,
+            &environment.workloads["scorer"],
+            &Facts::default(),
+            Some(&given),
+        );
+        (name.to_owned(), Json::Array(objects.unwrap()))
+    };
+    let all: serde_json::Map<String, Json> = [
+        made("api", &format!("{API}{more}")),
+        made("api-with-gpu", &format!("{API}gpu = 1\n")),
+        made("stream", stream),
+        made("batch", &format!("{BATCH}env = {{ LEVEL = \"info\" }}\n")),
+    ]
+    .into_iter()
+    .collect();
+    let text = serde_json::to_string_pretty(&all).unwrap() + "\n";
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/manifests/ecs.json");
+    if std::env::var_os("MLINFRA_BLESS").is_some() {
+        fs_err::write(path, &text).unwrap();
+    }
+    assert!(
+        fs_err::read_to_string(path).is_ok_and(|written| written == text),
+        "tests/manifests/ecs.json is stale: MLINFRA_BLESS=1 cargo test the_requests_are_those"
+    );
+}

@@ -25,7 +25,7 @@ gpu      = 1
 async fn a_cluster_that_a_stack_made_runs_what_is_shipped_to_it_and_stays_as_long_as_it_does() {
     let environment = environment(ENVIRONMENT);
     let catalogue = Catalogue::built_in();
-    let (rendered, _) = render(&environment, catalogue).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let (rendered, _) = render(&environment, &catalogue).unwrap_or_else(|problems| panic!("{problems:#?}"));
     let mut account = Account::open(&environment, Vec::new(), Clock::real()).await.unwrap();
     let options = Options {
         parallelism: 4,
