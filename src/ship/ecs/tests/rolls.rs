@@ -77,6 +77,27 @@ async fn another_number_of_tasks_needs_no_other_revision() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tasks_are_made_anew_where_aws_would_leave_them_as_they_are() {
+    let mut stage = Stage::new(API, "").await;
+    let first = stage.release(&digest('1'));
+    stage.ship(&first, None).await.unwrap();
+    let cluster = stage.session.ecs().put_cluster_capacity_providers().cluster(CLUSTER);
+    let cluster = cluster.capacity_providers("FARGATE").capacity_providers("FARGATE_SPOT");
+    cluster
+        .set_default_capacity_provider_strategy(Some(Vec::new()))
+        .send()
+        .await
+        .unwrap();
+    let before = stage.service().await.deployments[0].id.clone();
+    let outputs = stage.outputs.get_mut("tasks").unwrap();
+    outputs.insert("capacity_provider".to_owned(), "FARGATE_SPOT".to_owned());
+    let spot = stage.release(&digest('1'));
+    assert_eq!(stage.ship(&spot, Some(&first)).await.unwrap(), RolledOut::Done);
+    assert_ne!(stage.service().await.deployments[0].id, before);
+    assert_eq!(stage.revisions().await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_changed_the_service_by_hand_is_overruled() {
     let stage = Stage::new(API, "").await;
     let first = stage.release(&digest('1'));
