@@ -47,17 +47,19 @@ pub(super) async fn roll_out(
         phase: Phase::RollOut,
         subject: format!("service {}/{}", wanted.cluster, wanted.name),
     });
-    if let Err(error) = carry_out(scene, wanted, settings, &begun).await {
+    let deployment = match carry_out(scene, wanted, settings, &begun).await {
+        Ok(deployment) => deployment,
         // One that AWS took and did not answer may be under way.
-        return match error.is_ambiguous() {
-            true => failed(scene, wanted, release, serving, &begun, error.problem()).await,
-            false => untouched(error.problem()),
-        };
-    }
+        Err(error) if error.is_ambiguous() => {
+            return failed(scene, wanted, release, serving, &begun, error.problem()).await;
+        }
+        Err(error) => return untouched(error.problem()),
+    };
     let watch = Watch {
         scene,
         wanted,
         definition: &begun.definition,
+        deployment,
         stop: Some(scene.stop),
     };
     match watch.until_settled().await {
@@ -161,11 +163,17 @@ async fn drained(scene: &Scene<'_>, wanted: &Wanted) -> Result<Option<Service>, 
     }
 }
 
-async fn carry_out(scene: &Scene<'_>, wanted: &Wanted, settings: &Json, begun: &Begun) -> Result<(), AwsError> {
+/// Gives the id of the deployment that is the service's newest then, if that was told.
+async fn carry_out(
+    scene: &Scene<'_>,
+    wanted: &Wanted,
+    settings: &Json,
+    begun: &Begun,
+) -> Result<Option<String>, AwsError> {
     let none = Json::Null;
     let found = begun.before.as_ref().map_or(&none, |service| &service.found);
     let (action, mut request) = match begun.step {
-        Step::Nothing | Step::Watch => return Ok(()),
+        Step::Nothing | Step::Watch => return Ok(None),
         Step::Create => (Action::CreateService, creation(settings, &begun.definition)),
         Step::Update | Step::Again => (Action::UpdateService, update(settings, &begun.definition, found)),
     };
@@ -173,17 +181,23 @@ async fn carry_out(scene: &Scene<'_>, wanted: &Wanted, settings: &Json, begun: &
         request["forceNewDeployment"] = json!(true);
     }
     match call_patiently(scene.session, action, &request, PATIENCE).await {
-        Ok(_) => Ok(()),
+        Ok(answer) => Ok(deployment(&answer)),
         // The answer to the first attempt was lost: it is there.
         Err(error) if begun.step == Step::Create && error.message.contains("not idempotent") => {
             let service = find(scene.session, &wanted.cluster, &wanted.name).await?;
             match service.is_some_and(|service| service.definition == begun.definition) {
-                true => Ok(()),
+                true => Ok(None),
                 false => Err(error),
             }
         }
         Err(error) => Err(error),
     }
+}
+
+/// The id of the newest deployment in an answer that describes a service.
+fn deployment(answer: &Json) -> Option<String> {
+    let service = Service::read(answer.get("service")?);
+    service.primary().map(|primary| primary.id.clone())
 }
 
 async fn failed(
@@ -228,13 +242,15 @@ async fn restore(
         phase: Phase::Restore,
         subject: back.definition.rsplit('/').next().unwrap_or_default().to_owned(),
     });
-    if let Err(error) = call_patiently(scene.session, Action::UpdateService, &back.request, PATIENCE).await {
-        return Restored::Not(Box::new(error.problem()));
-    }
+    let deployment = match call_patiently(scene.session, Action::UpdateService, &back.request, PATIENCE).await {
+        Ok(answer) => deployment(&answer),
+        Err(error) => return Restored::Not(Box::new(error.problem())),
+    };
     let watch = Watch {
         scene,
         wanted: &back.wanted,
         definition: &back.definition,
+        deployment,
         stop: None,
     };
     match watch.until_settled().await {

@@ -28,6 +28,8 @@ pub(super) struct Watch<'a> {
     pub(super) wanted: &'a Wanted,
     /// The ARN of the revision.
     pub(super) definition: &'a str,
+    /// The id of the deployment that was begun; none if it is not known, or if none was.
+    pub(super) deployment: Option<String>,
     /// Who may end the watching; what is put back is watched to its end.
     pub(super) stop: Option<&'a CancellationToken>,
 }
@@ -51,9 +53,13 @@ impl Watch<'_> {
                 self.pause().await?;
                 continue;
             };
-            let is_ours = primary.definition == self.definition;
+            let is_current = now.saturating_sub(began) > STALE;
+            let is_same = primary.definition == self.definition;
+            // The same revision, but in the deployment before: that is not what was begun.
+            let is_begun = self.deployment.as_ref().is_none_or(|id| *id == primary.id);
+            let is_ours = is_same && (is_begun || is_current);
             was_ours |= is_ours;
-            if !is_ours && (was_ours || now.saturating_sub(began) > STALE) {
+            if !is_same && (was_ours || is_current) {
                 return Err(self.replaced(service, primary).await);
             }
             let waiting_for = waiting_for(service, primary);

@@ -253,6 +253,7 @@ async fn where_nobody_watches_the_circuit_breaker_puts_the_old_version_back_and_
         scene: &scene,
         wanted: &wanted,
         definition: &failing,
+        deployment: None,
         stop: None,
     };
     let problem = watch.until_settled().await.unwrap_err();
@@ -285,6 +286,7 @@ async fn a_circuit_breaker_that_is_quicker_is_told_by_the_cause_of_its_tasks() {
         scene: &scene,
         wanted: &wanted,
         definition: &failing,
+        deployment: None,
         stop: None,
     };
     let problem = watch.until_settled().await.unwrap_err();
