@@ -8,7 +8,7 @@ use super::super::{Event, Release, Restored, Rolled, RolledOut, Running, Scene, 
 use super::read::Service;
 use super::request::{Run, Wanted, as_found, creation, update};
 use super::watch::{Watch, tasks};
-use super::{PATIENCE, POLL, definition, interrupted};
+use super::{PATIENCE, POLL, definition, interrupted, told};
 use crate::aws::ecs::{Action, call_patiently};
 use crate::aws::error::AwsError;
 use crate::aws::session::Session;
@@ -51,9 +51,9 @@ pub(super) async fn roll_out(
         Ok(deployment) => deployment,
         // One that AWS took and did not answer may be under way.
         Err(error) if error.is_ambiguous() => {
-            return failed(scene, wanted, release, serving, &begun, error.problem()).await;
+            return failed(scene, wanted, release, serving, &begun, told(scene, &error)).await;
         }
-        Err(error) => return untouched(error.problem()),
+        Err(error) => return untouched(told(scene, &error)),
     };
     let watch = Watch {
         scene,
@@ -97,7 +97,7 @@ enum Step {
 
 async fn begin(scene: &Scene<'_>, wanted: &Wanted, settings: &Json) -> Result<Begun, Problem> {
     let session = scene.session;
-    let told = |error: AwsError| error.problem();
+    let told = |error: AwsError| super::told(scene, &error);
     let before = drained(scene, wanted).await?;
     let Some(service) = before else {
         return Ok(Begun {
@@ -138,7 +138,7 @@ async fn drained(scene: &Scene<'_>, wanted: &Wanted) -> Result<Option<Service>, 
     let began = clock.elapsed();
     loop {
         let found = find(scene.session, &wanted.cluster, &wanted.name).await;
-        let found = found.map_err(|error| error.problem())?;
+        let found = found.map_err(|error| told(scene, &error))?;
         match found {
             Some(service) if service.status == "DRAINING" => {}
             other => return Ok(other),
@@ -244,7 +244,7 @@ async fn restore(
     });
     let deployment = match call_patiently(scene.session, Action::UpdateService, &back.request, PATIENCE).await {
         Ok(answer) => deployment(&answer),
-        Err(error) => return Restored::Not(Box::new(error.problem())),
+        Err(error) => return Restored::Not(Box::new(told(scene, &error))),
     };
     let watch = Watch {
         scene,
@@ -272,7 +272,7 @@ async fn to_put_back(
         // One of another cluster, or of a job, is nothing that this service was.
         if let (Run::Service(settings), true) = (&old.run, old.cluster == wanted.cluster) {
             let definition = definition::ensure(scene.session, &old).await;
-            let definition = definition.map_err(|error| error.problem())?;
+            let definition = definition.map_err(|error| told(scene, &error))?;
             let request = update(settings, &definition, &now(scene, wanted, found).await);
             return Ok(Some(Back {
                 wanted: old,
@@ -309,7 +309,7 @@ async fn now(scene: &Scene<'_>, wanted: &Wanted, before: &Json) -> Json {
 
 pub(super) async fn running(scene: &Scene<'_>, cluster: &str) -> Result<Option<Running>, Problem> {
     let name = scene.name();
-    let told = |error: AwsError| error.problem();
+    let told = |error: AwsError| super::told(scene, &error);
     let Some(service) = find(scene.session, cluster, name).await.map_err(told)? else {
         return Ok(None);
     };
@@ -361,7 +361,7 @@ fn address(scene: &Scene<'_>, service: &Service) -> Option<String> {
 /// Deletes the service and waits for its end; gives whether there was one.
 pub(super) async fn remove(scene: &Scene<'_>, cluster: &str) -> Result<bool, Problem> {
     let (session, name) = (scene.session, scene.name());
-    let told = |error: AwsError| error.problem();
+    let told = |error: AwsError| super::told(scene, &error);
     let clock = session.clock;
     let began = clock.elapsed();
     let mut was_there = false;

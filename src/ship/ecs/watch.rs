@@ -10,7 +10,7 @@ use super::super::{Event, Scene};
 use super::diagnose::{self, Cause};
 use super::read::{Deployment, Service, Task};
 use super::request::Wanted;
-use super::{PATIENCE, POLL, interrupted, service};
+use super::{PATIENCE, POLL, interrupted, service, told};
 use crate::aws::ecs::{Action, call_patiently, list};
 use crate::aws::error::AwsError;
 use crate::diagnostic::{Problem, codes};
@@ -43,7 +43,7 @@ impl Watch<'_> {
         let (mut was_ours, mut no_room) = (false, None);
         loop {
             let service = service::find(self.scene.session, &self.wanted.cluster, &self.wanted.name).await;
-            let service = service.map_err(|error| error.problem())?;
+            let service = service.map_err(|error| told(self.scene, &error))?;
             let now = clock.elapsed();
             let primary = service.as_ref().and_then(Service::primary);
             let (Some(service), Some(primary)) = (&service, primary) else {
@@ -69,7 +69,7 @@ impl Watch<'_> {
                 wanted: service.desired,
                 waiting_for,
             });
-            if is_ours && service.is_settled() && self.runs(service).await.map_err(|error| error.problem())? {
+            if is_ours && service.is_settled() && self.runs(service).await.map_err(|error| told(self.scene, &error))? {
                 return Ok(());
             }
             if is_ours {
@@ -152,7 +152,7 @@ impl Watch<'_> {
             Ok(None) => Ok(()),
             // A look that was refused is taken again with the next one.
             Err(error) if !is_failed && error.is_transient() => Ok(()),
-            Err(error) => Err(error.problem()),
+            Err(error) => Err(told(self.scene, &error)),
         }
     }
 

@@ -273,6 +273,6 @@ async fn without_its_cluster_nothing_begins() {
     outputs.insert("cluster_name".to_owned(), "gone".to_owned());
     let failure = stage.ship(&stage.release(&digest('1')), None).await.unwrap_err();
     assert!(matches!(failure.restored, Restored::Untouched));
-    assert_eq!(failure.problem.code, codes::AWS_NOT_FOUND, "{:?}", failure.problem);
+    assert_eq!(failure.problem.code, codes::ECS_STACK, "{:?}", failure.problem);
     assert_eq!(stage.changing_calls(), Vec::<String>::new());
 }

@@ -8,11 +8,12 @@ use crate::plan::Kind;
 
 const ENVIRONMENT: &str = r#"
 capacity         = { gpu = { instance_types = ["g6.xlarge"], gpu = true } }
-vpc_id           = "vpc-0123456789abcdef0"
-vpc_cidr         = "10.0.0.0/16"
-subnets          = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
 service_connect  = true
 task_roles       = { scorer = {} }
+
+[stacks.network]
+module = "vpc"
+cidr   = "10.10.0.0/16"
 
 [workloads.scorer]
 kind     = "api"
