@@ -102,6 +102,54 @@ const BEYOND_REACH: &[(&str, &str)] = &[
         "MLI1512",
         "a_registry_that_gives_something_else_than_it_got_is_found_out",
     ),
+    (
+        "MLI1801",
+        "shipping to ECS: src/workload/ecs/tests.rs, what_ecs_has_no_counterpart_for_is_refused_with_what_does_the_same",
+    ),
+    (
+        "MLI1802",
+        "shipping to ECS: src/workload/ecs/tests.rs, rounding_is_told_and_what_no_task_has_is_refused",
+    ),
+    (
+        "MLI1803",
+        "shipping to ECS: src/workload/ecs/tests.rs, what_the_stack_does_not_fit_is_told_before_anything_is_sent",
+    ),
+    (
+        "MLI1804",
+        "a service has to run: src/ship/ecs/tests/fails.rs, each_failure_is_told_by_its_cause_and_the_version_before_serves_again",
+    ),
+    (
+        "MLI1805",
+        "a service has to run: src/ship/ecs/tests/fails.rs, each_failure_is_told_by_its_cause_and_the_version_before_serves_again",
+    ),
+    (
+        "MLI1806",
+        "a service has to run: src/ship/ecs/tests/fails.rs, each_failure_is_told_by_its_cause_and_the_version_before_serves_again",
+    ),
+    (
+        "MLI1807",
+        "a service has to run: src/ship/ecs/tests/fails.rs, each_failure_is_told_by_its_cause_and_the_version_before_serves_again",
+    ),
+    (
+        "MLI1808",
+        "a service has to run: src/ship/ecs/tests/fails.rs, each_failure_is_told_by_its_cause_and_the_version_before_serves_again",
+    ),
+    (
+        "MLI1809",
+        "a service has to run: src/ship/ecs/tests/fails.rs, each_failure_is_told_by_its_cause_and_the_version_before_serves_again",
+    ),
+    (
+        "MLI1810",
+        "a service has to run: src/ship/ecs/tests/fails.rs, tasks_that_never_start_end_the_rollout_after_a_while",
+    ),
+    (
+        "MLI1811",
+        "a service has to run: src/ship/ecs/tests/fails.rs, one_who_deploys_something_else_meanwhile_is_noticed",
+    ),
+    (
+        "MLI1812",
+        "a job has to run: src/ship/ecs/tests/jobs.rs, a_batch_that_fails_is_told_by_its_exit_code_and_last_lines_and_may_be_tried_again",
+    ),
 ];
 
 #[test]

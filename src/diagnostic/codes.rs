@@ -2,8 +2,8 @@
 //!
 //! 00xx files and syntax, 01xx environment files, 02xx modules and wiring, 03xx rendering, 04xx template checks,
 //! 05xx security baseline, 06xx plan, 07xx lock and state, 08xx engine and CloudFormation, 09xx sessions and accounts,
-//! 10xx command line, 11xx sandbox, 12xx preflight, 13xx tests of modules, 14xx fetched modules,
-//! 15xx images and registries.
+//! 10xx command line, 11xx sandbox, 12xx preflight, 13xx tests of modules, 14xx fetched modules, 15xx shipping and images,
+//! 16xx rollouts on Kubernetes, 17xx SageMaker and training, 18xx rollouts on ECS.
 
 use super::Code;
 

@@ -20,10 +20,11 @@ pub const LABEL: &str = "mlinfra.definition";
 /// Who runs in the container; nobody in particular, and not root.
 const USER: &str = "65532:65532";
 
-/// "Container timeouts", task definition parameters for Fargate: the longest, in seconds.
+/// "Container timeouts", task definition parameters for Fargate: the shortest and the longest, in seconds.
+const SHORTEST_GRACE: u32 = 2;
 const LONGEST_GRACE: u32 = 120;
 
-/// What a stack gives, by its contract's names; lists are JSON arrays.
+/// What a stack gives, by its contract's names; lists are JSON arrays, or joined with commas.
 pub type Given = BTreeMap<String, String>;
 
 /// Where a task runs, as far as it can be known.
@@ -420,7 +421,7 @@ impl Asked<'_> {
         let workload = self.workload;
         let (cpu, memory) = self.size(capacity, problems);
         let grace = match capacity.fargate {
-            true => workload.grace_seconds.min(LONGEST_GRACE),
+            true => workload.grace_seconds.clamp(SHORTEST_GRACE, LONGEST_GRACE),
             false => workload.grace_seconds,
         };
         let image = self.facts.image.clone();
@@ -431,8 +432,11 @@ impl Asked<'_> {
             "environment": self.variables(),
             "user": USER,
             "readonlyRootFilesystem": true,
-            "mountPoints": [{ "sourceVolume": "tmp", "containerPath": "/tmp", "readOnly": false }],
-            "linuxParameters": { "capabilities": { "drop": ["ALL"] } },
+            "linuxParameters": {
+                "capabilities": { "drop": ["ALL"] },
+                // In memory, of which it takes what is written; everybody may write there.
+                "tmpfs": [{ "containerPath": "/tmp", "size": memory / 2 }],
+            },
             "stopTimeout": grace,
             "logConfiguration": {
                 "logDriver": "awslogs",
@@ -474,7 +478,6 @@ impl Asked<'_> {
                 "operatingSystemFamily": "LINUX",
             },
             "executionRoleArn": self.output("execution_role_arn", problems),
-            "volumes": [{ "name": "tmp" }],
             "containerDefinitions": [container],
             "tags": self.tags(),
         });
@@ -625,7 +628,11 @@ fn labelled(definition: Map<String, Json>) -> Json {
 
 fn listed(given: &Given, output: &str) -> Vec<String> {
     let text = given.get(output).map(String::as_str).unwrap_or_default();
-    serde_json::from_str(text).unwrap_or_default()
+    // As CloudFormation has them, they are joined with commas.
+    serde_json::from_str(text).unwrap_or_else(|_| {
+        let parts = text.split(',').filter(|part| !part.is_empty());
+        parts.map(str::to_owned).collect()
+    })
 }
 
 /// Processors in ECS's units, of which one has 1024.

@@ -61,13 +61,11 @@ impl Service {
 }
 
 /// Settings that make another deployment when they change.
-const DEPLOYED: [&str; 6] = [
+const DEPLOYED: [&str; 4] = [
     "taskDefinition",
-    "capacityProviderStrategy",
     "networkConfiguration",
     "loadBalancers",
     "serviceConnectConfiguration",
-    "propagateTags",
 ];
 
 impl Ecs {

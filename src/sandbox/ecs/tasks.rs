@@ -252,6 +252,9 @@ impl Ecs {
         }
         spoil(&mut task, order, &container, context);
         let end = task.ends.map_or(0, |at| at);
+        if task.running.is_none() {
+            task.says.clear();
+        }
         // What was printed before the end is in the log by then.
         task.says.retain(|(when, _)| task.ends.is_none() || *when <= end);
         self.tasks.insert(id.clone(), task);
@@ -339,14 +342,19 @@ fn spoil(task: &mut Task, order: &Order<'_>, container: &Value, context: &Contex
                 ..End::exited(137)
             };
         }
-        "never-ready" => {
-            if let Some(group) = &order.target_group {
+        "never-ready" => match &order.target_group {
+            Some(group) => {
                 task.healthy = None;
                 task.ends = Some(running + order.grace + 45_000);
                 let reason = format!("Task failed ELB health checks in (target-group {group})");
                 task.end = End::new("ServiceSchedulerInitiated", reason);
             }
-        }
+            // Nobody asks: it does not even come to run.
+            None => {
+                task.running = None;
+                task.healthy = None;
+            }
+        },
         _ => {}
     }
 }

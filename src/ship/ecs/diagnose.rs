@@ -28,10 +28,10 @@ pub(super) async fn stopped(
     service: Option<&Service>,
 ) -> Option<Cause> {
     let name = &wanted.name;
-    let reason = match task.container.reason.is_empty() {
-        true => task.reason.clone(),
-        false if task.reason.contains(&task.container.reason) => task.reason.clone(),
-        false => format!("{}: {}", task.reason, task.container.reason),
+    let reason = match (task.reason.as_str(), task.container.reason.as_str()) {
+        (all, part) if all.contains(part) => all.to_owned(),
+        ("", part) => part.to_owned(),
+        (all, part) => format!("{all}: {part}"),
     };
     let said = |code: Code, message: String| Problem::error(code, message).note(format!("ECS says: {reason}"));
     let (problem, is_certain) = if reason.contains("CannotPull") {
@@ -111,18 +111,22 @@ fn image(wanted: &Wanted, reason: &str, said: &impl Fn(Code, String) -> Problem)
     ]) {
         return (wrong_architecture(wanted, said), true);
     }
-    if says(&[
-        "not found",
-        "manifest unknown",
-        "repository does not exist",
-        "does not exist",
-    ]) {
+    let denied = says(&[
+        "403 Forbidden",
+        "401 Unauthorized",
+        "code: 403",
+        "code: 401",
+        "denied",
+        "not authorized",
+        "no basic auth",
+    ]);
+    if !denied && says(&["not found", "manifest unknown", "name unknown", "does not exist"]) {
         let problem = said(codes::ECS_IMAGE, format!("the image of `{name}` does not exist"))
             .note(format!("it is {}", wanted.image))
-            .hint("push it again: mlinfra ship; a lifecycle policy of its repository may have deleted it");
+            .hint("ship it again, which pushes it; a lifecycle policy of its repository may have deleted it");
         return (problem, true);
     }
-    if says(&["403", "denied", "not authorized", "no basic auth", "401"]) {
+    if denied {
         let problem = said(codes::ECS_IMAGE, format!("the tasks of `{name}` may not pull their image"))
             .note(format!("it is {}", wanted.image))
             .hint("list its repository in `image_repository_arns` of the ecs stack, and let the repository's policy allow the account");

@@ -10,7 +10,7 @@ use super::read::{Task, text};
 use super::request::Wanted;
 use super::service::untouched;
 use super::watch::tasks;
-use super::{PATIENCE, POLL, definition, diagnose, interrupted};
+use super::{PATIENCE, POLL, definition, diagnose, interrupted, told};
 use crate::aws::ecs::{Action, call_patiently};
 use crate::aws::error::AwsError;
 use crate::diagnostic::{Problem, codes};
@@ -51,7 +51,7 @@ enum Began {
 
 /// Finds the task of this release, or starts one.
 async fn begin(scene: &Scene<'_>, wanted: &Wanted, request: &Json, release: &Release) -> Result<Began, Problem> {
-    let told = |error: AwsError| error.problem();
+    let told = |error: AwsError| super::told(scene, &error);
     let digest = release.digest();
     let mark = format!("mlinfra-{}", digest.get(..24).unwrap_or(&digest));
     let (running, stopped) = of_family(scene, &wanted.cluster, &wanted.name, &wanted.family)
@@ -106,7 +106,7 @@ async fn follow(scene: &Scene<'_>, wanted: &Wanted, arn: &str) -> Result<(), Pro
     loop {
         let asked = json!({ "cluster": wanted.cluster, "tasks": [arn] });
         let answer = call_patiently(scene.session, Action::DescribeTasks, &asked, PATIENCE).await;
-        let answer = answer.map_err(|error| error.problem())?;
+        let answer = answer.map_err(|error| told(scene, &error))?;
         if let Some(log) = &mut log {
             // Lines that cannot be had now come with the next look.
             let _later = log.next(scene).await;
@@ -144,7 +144,7 @@ async fn follow(scene: &Scene<'_>, wanted: &Wanted, arn: &str) -> Result<(), Pro
             if let Some(problem) = problem {
                 let request = json!({ "cluster": wanted.cluster, "task": arn, "reason": problem.message });
                 let stopping = call_patiently(scene.session, Action::StopTask, &request, PATIENCE).await;
-                stopping.map_err(|error| error.problem())?;
+                stopping.map_err(|error| told(scene, &error))?;
                 told_to_stop = Some(problem);
                 continue;
             }
@@ -199,7 +199,7 @@ pub(super) async fn running(scene: &Scene<'_>, cluster: &str) -> Result<Option<R
     let family = scene.environment.stack_name(scene.name());
     let (running, stopped) = of_family(scene, cluster, scene.name(), &family)
         .await
-        .map_err(|error| error.problem())?;
+        .map_err(|error| told(scene, &error))?;
     let runs = !running.is_empty();
     let Some(task) = running.first().or(stopped.first()) else {
         return Ok(None);
@@ -227,12 +227,12 @@ pub(super) async fn stop_all(scene: &Scene<'_>, cluster: &str, family: &str) -> 
     let asked = json!({ "cluster": cluster, "family": family, "desiredStatus": "RUNNING" });
     let tasks = tasks(scene, cluster, scene.name(), &asked)
         .await
-        .map_err(|error| error.problem())?;
+        .map_err(|error| told(scene, &error))?;
     for task in &tasks {
         let request = json!({ "cluster": cluster, "task": task.arn, "reason": "its workload is removed" });
         call_patiently(scene.session, Action::StopTask, &request, PATIENCE)
             .await
-            .map_err(|error| error.problem())?;
+            .map_err(|error| told(scene, &error))?;
     }
     Ok(!tasks.is_empty())
 }

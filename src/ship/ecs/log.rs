@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::super::{Event, LogOptions, Scene};
 use super::read::Task;
+use super::told;
 use super::watch::tasks;
 use crate::aws::ecs::tail_streams;
 use crate::aws::error::AwsError;
@@ -78,7 +79,10 @@ pub(super) async fn tell(scene: &Scene<'_>, cluster: &str, options: &LogOptions)
     let mut streams: BTreeMap<String, Follow> = BTreeMap::new();
     loop {
         let is_first = streams.is_empty();
-        for task in wanted(scene, cluster, options).await.map_err(|error| error.problem())? {
+        for task in wanted(scene, cluster, options)
+            .await
+            .map_err(|error| told(scene, &error))?
+        {
             let (name, id) = (scene.name(), task.id());
             let short = id.get(..8).unwrap_or(id);
             streams.entry(task.arn.clone()).or_insert_with(|| {
@@ -88,7 +92,7 @@ pub(super) async fn tell(scene: &Scene<'_>, cluster: &str, options: &LogOptions)
         }
         for follow in streams.values_mut() {
             let most = options.tail.filter(|_| is_first);
-            follow.last(scene, most).await.map_err(|error| error.problem())?;
+            follow.last(scene, most).await.map_err(|error| told(scene, &error))?;
         }
         if !options.follow {
             return Ok(());

@@ -23,6 +23,7 @@ use serde_json::json;
 
 use super::{LogOptions, ObjectChange, ObjectFate, Release, Rolled, Running, Scene};
 use crate::aws::ecs::{Action, call_patiently, list};
+use crate::aws::error::AwsError;
 use crate::diagnostic::{Problem, codes};
 
 use request::{Run, Wanted};
@@ -39,13 +40,13 @@ const POLL: Duration = Duration::from_secs(6);
 pub async fn review(scene: &Scene<'_>, release: &Release) -> Result<Vec<ObjectChange>, Problem> {
     let wanted = Wanted::read(release)?;
     let service = service::find(scene.session, &wanted.cluster, &wanted.name).await;
-    let service = service.map_err(|error| error.problem())?;
+    let service = service.map_err(|error| told(scene, &error))?;
     let current = match (&wanted.run, &service) {
         (Run::Service(_), Some(service)) => Some(service.definition.clone()),
         _ => None,
     };
     let definition = definition::review(scene.session, &wanted, current.as_deref()).await;
-    let definition = definition.map_err(|error| error.problem())?;
+    let definition = definition.map_err(|error| told(scene, &error))?;
     let run = match &wanted.run {
         Run::Service(settings) => {
             let fields = service.as_ref().map(|service| service.differences(settings));
@@ -131,12 +132,12 @@ pub async fn remove(scene: &Scene<'_>) -> Result<bool, Problem> {
         "taskDefinitionArns",
         PATIENCE,
     );
-    let arns = arns.await.map_err(|error| error.problem())?;
+    let arns = arns.await.map_err(|error| told(scene, &error))?;
     for arn in &arns {
         let request = json!({ "taskDefinition": arn });
         call_patiently(scene.session, Action::DeregisterTaskDefinition, &request, PATIENCE)
             .await
-            .map_err(|error| error.problem())?;
+            .map_err(|error| told(scene, &error))?;
     }
     Ok(removed || stopped || !arns.is_empty())
 }
@@ -151,6 +152,20 @@ fn cluster(scene: &Scene<'_>) -> Result<String, Problem> {
         )
         .hint(format!("deploy it first: mlinfra apply {}", scene.environment.name))
     })
+}
+
+/// What AWS refused, and what to do about it.
+fn told(scene: &Scene<'_>, error: &AwsError) -> Problem {
+    if error.code.as_deref() != Some("ClusterNotFoundException") {
+        return error.problem();
+    }
+    let stack = &scene.workload.on.value;
+    Problem::error(
+        codes::ECS_STACK,
+        format!("the cluster of the stack `{stack}` is not there"),
+    )
+    .note(error.to_string())
+    .hint(format!("bring it up to date: mlinfra apply {}", scene.environment.name))
 }
 
 /// The problem of one who was told to stop.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::super::Release;
+use super::difference::differences;
 use super::read::text;
 use crate::diagnostic::{Problem, codes};
 
@@ -15,7 +16,7 @@ pub(super) struct Wanted {
     /// The request that registers its task definition.
     pub(super) definition: Json,
     pub(super) run: Run,
-    /// The whole reference of the image.
+    /// The whole reference of the image; empty if it is not known.
     pub(super) image: String,
 }
 
@@ -94,6 +95,18 @@ const OF_UPDATE: [&str; 11] = [
     "propagateTags",
 ];
 
+/// What UpdateService changes without a new deployment, and what every task has to have all the same.
+const QUIET: [&str; 4] = [
+    "capacityProviderStrategy",
+    "enableECSManagedTags",
+    "enableExecuteCommand",
+    "propagateTags",
+];
+
+fn differs(asked: &Json, found: Option<&Json>) -> bool {
+    !differences(&json!({ "it": asked }), &json!({ "it": found })).is_empty()
+}
+
 /// The request that makes the service, with the revision in it.
 pub(super) fn creation(settings: &Json, definition: &str) -> Json {
     let mut request = settings.clone();
@@ -127,6 +140,14 @@ pub(super) fn update(settings: &Json, definition: &str, found: &Json) -> Json {
     };
     if has("loadBalancers") && !request.contains_key("loadBalancers") {
         request.insert("loadBalancers".to_owned(), json!([]));
+    }
+    // Tasks that run already would stay as they are.
+    if QUIET.iter().any(|member| {
+        request
+            .get(*member)
+            .is_some_and(|value| differs(value, found.get(*member)))
+    }) {
+        request.insert("forceNewDeployment".to_owned(), json!(true));
     }
     let connected = found.pointer("/serviceConnectConfiguration/enabled") == Some(&json!(true));
     if connected && !request.contains_key("serviceConnectConfiguration") {

@@ -8,7 +8,7 @@ use super::super::{Event, Release, Restored, Rolled, RolledOut, Running, Scene, 
 use super::read::Service;
 use super::request::{Run, Wanted, as_found, creation, update};
 use super::watch::{Watch, tasks};
-use super::{PATIENCE, POLL, definition, interrupted};
+use super::{PATIENCE, POLL, definition, interrupted, told};
 use crate::aws::ecs::{Action, call_patiently};
 use crate::aws::error::AwsError;
 use crate::aws::session::Session;
@@ -47,17 +47,19 @@ pub(super) async fn roll_out(
         phase: Phase::RollOut,
         subject: format!("service {}/{}", wanted.cluster, wanted.name),
     });
-    if let Err(error) = carry_out(scene, wanted, settings, &begun).await {
+    let deployment = match carry_out(scene, wanted, settings, &begun).await {
+        Ok(deployment) => deployment,
         // One that AWS took and did not answer may be under way.
-        return match error.is_ambiguous() {
-            true => failed(scene, wanted, release, serving, &begun, error.problem()).await,
-            false => untouched(error.problem()),
-        };
-    }
+        Err(error) if error.is_ambiguous() => {
+            return failed(scene, wanted, release, serving, &begun, told(scene, &error)).await;
+        }
+        Err(error) => return untouched(told(scene, &error)),
+    };
     let watch = Watch {
         scene,
         wanted,
         definition: &begun.definition,
+        deployment,
         stop: Some(scene.stop),
     };
     match watch.until_settled().await {
@@ -95,7 +97,7 @@ enum Step {
 
 async fn begin(scene: &Scene<'_>, wanted: &Wanted, settings: &Json) -> Result<Begun, Problem> {
     let session = scene.session;
-    let told = |error: AwsError| error.problem();
+    let told = |error: AwsError| super::told(scene, &error);
     let before = drained(scene, wanted).await?;
     let Some(service) = before else {
         return Ok(Begun {
@@ -136,7 +138,7 @@ async fn drained(scene: &Scene<'_>, wanted: &Wanted) -> Result<Option<Service>, 
     let began = clock.elapsed();
     loop {
         let found = find(scene.session, &wanted.cluster, &wanted.name).await;
-        let found = found.map_err(|error| error.problem())?;
+        let found = found.map_err(|error| told(scene, &error))?;
         match found {
             Some(service) if service.status == "DRAINING" => {}
             other => return Ok(other),
@@ -161,11 +163,17 @@ async fn drained(scene: &Scene<'_>, wanted: &Wanted) -> Result<Option<Service>, 
     }
 }
 
-async fn carry_out(scene: &Scene<'_>, wanted: &Wanted, settings: &Json, begun: &Begun) -> Result<(), AwsError> {
+/// Gives the id of the deployment that is the service's newest then, if that was told.
+async fn carry_out(
+    scene: &Scene<'_>,
+    wanted: &Wanted,
+    settings: &Json,
+    begun: &Begun,
+) -> Result<Option<String>, AwsError> {
     let none = Json::Null;
     let found = begun.before.as_ref().map_or(&none, |service| &service.found);
     let (action, mut request) = match begun.step {
-        Step::Nothing | Step::Watch => return Ok(()),
+        Step::Nothing | Step::Watch => return Ok(None),
         Step::Create => (Action::CreateService, creation(settings, &begun.definition)),
         Step::Update | Step::Again => (Action::UpdateService, update(settings, &begun.definition, found)),
     };
@@ -173,17 +181,23 @@ async fn carry_out(scene: &Scene<'_>, wanted: &Wanted, settings: &Json, begun: &
         request["forceNewDeployment"] = json!(true);
     }
     match call_patiently(scene.session, action, &request, PATIENCE).await {
-        Ok(_) => Ok(()),
+        Ok(answer) => Ok(deployment(&answer)),
         // The answer to the first attempt was lost: it is there.
         Err(error) if begun.step == Step::Create && error.message.contains("not idempotent") => {
             let service = find(scene.session, &wanted.cluster, &wanted.name).await?;
             match service.is_some_and(|service| service.definition == begun.definition) {
-                true => Ok(()),
+                true => Ok(None),
                 false => Err(error),
             }
         }
         Err(error) => Err(error),
     }
+}
+
+/// The id of the newest deployment in an answer that describes a service.
+fn deployment(answer: &Json) -> Option<String> {
+    let service = Service::read(answer.get("service")?);
+    service.primary().map(|primary| primary.id.clone())
 }
 
 async fn failed(
@@ -228,13 +242,15 @@ async fn restore(
         phase: Phase::Restore,
         subject: back.definition.rsplit('/').next().unwrap_or_default().to_owned(),
     });
-    if let Err(error) = call_patiently(scene.session, Action::UpdateService, &back.request, PATIENCE).await {
-        return Restored::Not(Box::new(error.problem()));
-    }
+    let deployment = match call_patiently(scene.session, Action::UpdateService, &back.request, PATIENCE).await {
+        Ok(answer) => deployment(&answer),
+        Err(error) => return Restored::Not(Box::new(told(scene, &error))),
+    };
     let watch = Watch {
         scene,
         wanted: &back.wanted,
         definition: &back.definition,
+        deployment,
         stop: None,
     };
     match watch.until_settled().await {
@@ -256,7 +272,7 @@ async fn to_put_back(
         // One of another cluster, or of a job, is nothing that this service was.
         if let (Run::Service(settings), true) = (&old.run, old.cluster == wanted.cluster) {
             let definition = definition::ensure(scene.session, &old).await;
-            let definition = definition.map_err(|error| error.problem())?;
+            let definition = definition.map_err(|error| told(scene, &error))?;
             let request = update(settings, &definition, &now(scene, wanted, found).await);
             return Ok(Some(Back {
                 wanted: old,
@@ -293,7 +309,7 @@ async fn now(scene: &Scene<'_>, wanted: &Wanted, before: &Json) -> Json {
 
 pub(super) async fn running(scene: &Scene<'_>, cluster: &str) -> Result<Option<Running>, Problem> {
     let name = scene.name();
-    let told = |error: AwsError| error.problem();
+    let told = |error: AwsError| super::told(scene, &error);
     let Some(service) = find(scene.session, cluster, name).await.map_err(told)? else {
         return Ok(None);
     };
@@ -345,7 +361,7 @@ fn address(scene: &Scene<'_>, service: &Service) -> Option<String> {
 /// Deletes the service and waits for its end; gives whether there was one.
 pub(super) async fn remove(scene: &Scene<'_>, cluster: &str) -> Result<bool, Problem> {
     let (session, name) = (scene.session, scene.name());
-    let told = |error: AwsError| error.problem();
+    let told = |error: AwsError| super::told(scene, &error);
     let clock = session.clock;
     let began = clock.elapsed();
     let mut was_there = false;

@@ -10,7 +10,7 @@ use super::super::{Event, Scene};
 use super::diagnose::{self, Cause};
 use super::read::{Deployment, Service, Task};
 use super::request::Wanted;
-use super::{PATIENCE, POLL, interrupted, service};
+use super::{PATIENCE, POLL, interrupted, service, told};
 use crate::aws::ecs::{Action, call_patiently, list};
 use crate::aws::error::AwsError;
 use crate::diagnostic::{Problem, codes};
@@ -28,6 +28,8 @@ pub(super) struct Watch<'a> {
     pub(super) wanted: &'a Wanted,
     /// The ARN of the revision.
     pub(super) definition: &'a str,
+    /// The id of the deployment that was begun; none if it is not known, or if none was.
+    pub(super) deployment: Option<String>,
     /// Who may end the watching; what is put back is watched to its end.
     pub(super) stop: Option<&'a CancellationToken>,
 }
@@ -41,7 +43,7 @@ impl Watch<'_> {
         let (mut was_ours, mut no_room) = (false, None);
         loop {
             let service = service::find(self.scene.session, &self.wanted.cluster, &self.wanted.name).await;
-            let service = service.map_err(|error| error.problem())?;
+            let service = service.map_err(|error| told(self.scene, &error))?;
             let now = clock.elapsed();
             let primary = service.as_ref().and_then(Service::primary);
             let (Some(service), Some(primary)) = (&service, primary) else {
@@ -51,10 +53,14 @@ impl Watch<'_> {
                 self.pause().await?;
                 continue;
             };
-            let is_ours = primary.definition == self.definition;
+            let is_current = now.saturating_sub(began) > STALE;
+            let is_same = primary.definition == self.definition;
+            // The same revision, but in the deployment before: that is not what was begun.
+            let is_begun = self.deployment.as_ref().is_none_or(|id| *id == primary.id);
+            let is_ours = is_same && (is_begun || is_current);
             was_ours |= is_ours;
-            if !is_ours && (was_ours || now.saturating_sub(began) > STALE) {
-                return Err(self.replaced(service, primary).await?);
+            if !is_same && (was_ours || is_current) {
+                return Err(self.replaced(service, primary).await);
             }
             let waiting_for = waiting_for(service, primary);
             self.scene.tell.event(Event::Rollout {
@@ -63,7 +69,7 @@ impl Watch<'_> {
                 wanted: service.desired,
                 waiting_for,
             });
-            if is_ours && service.is_settled() && self.runs(service).await.map_err(|error| error.problem())? {
+            if is_ours && service.is_settled() && self.runs(service).await.map_err(|error| told(self.scene, &error))? {
                 return Ok(());
             }
             if is_ours {
@@ -118,7 +124,9 @@ impl Watch<'_> {
         let digest = self.wanted.image.split_once('@').map(|(_, digest)| digest);
         let is_right = |task: &Task| {
             // An index has another digest than the manifest that was pulled by it.
-            let image = task.container.image == self.wanted.image || task.container.digest.as_deref() == digest;
+            let image = self.wanted.image.is_empty()
+                || task.container.image == self.wanted.image
+                || digest.is_some() && task.container.digest.as_deref() == digest;
             task.status == "RUNNING" && task.definition == self.definition && image
         };
         Ok(tasks.len() == usize::try_from(service.desired).unwrap_or(usize::MAX) && tasks.iter().all(is_right))
@@ -144,7 +152,7 @@ impl Watch<'_> {
             Ok(None) => Ok(()),
             // A look that was refused is taken again with the next one.
             Err(error) if !is_failed && error.is_transient() => Ok(()),
-            Err(error) => Err(error.problem()),
+            Err(error) => Err(told(self.scene, &error)),
         }
     }
 
@@ -214,17 +222,17 @@ impl Watch<'_> {
     }
 
     /// Another revision is being rolled out: AWS's circuit breaker or somebody else has taken the place.
-    async fn replaced(&self, service: &Service, primary: &Deployment) -> Result<Problem, Problem> {
+    async fn replaced(&self, service: &Service, primary: &Deployment) -> Problem {
         let name = &self.wanted.name;
         let ours = service.deployments.iter().find(|one| one.definition == self.definition);
         let by_itself = primary.reason.contains("rolling back") || ours.is_some_and(|one| one.rollout == "FAILED");
         if by_itself && let Ok(Some(problem)) = self.cause(service, ours, true).await {
-            return Ok(problem.note(format!(
+            return problem.note(format!(
                 "ECS's circuit breaker has begun to put {} back",
                 revision(&primary.definition)
-            )));
+            ));
         }
-        Ok(Problem::error(
+        Problem::error(
             codes::ECS_ROLLED_BACK,
             format!(
                 "`{name}` is rolled out as {}, not as {}",
@@ -236,7 +244,7 @@ impl Watch<'_> {
             true => "another deployment has taken its place".to_owned(),
             false => format!("ECS says: {}", primary.reason),
         })
-        .hint("see who else deploys this service, or which alarm rolls it back"))
+        .hint("see who else deploys this service, or which alarm rolls it back")
     }
 
     fn stalled(&self, service: &Service, primary: &Deployment) -> Problem {
