@@ -103,7 +103,9 @@ fn invocation() -> String {
 
 #[test]
 fn it_is_set_up_as_sagemaker_does_it_and_answers_over_a_socket() {
-    let mut process = Process::start(|_| ());
+    let mut process = Process::start(|command| {
+        command.env("INFERENCE_LOG", "debug");
+    });
     let ready = process.told("ready");
     assert_eq!(
         (&ready["model"], &ready["version"], &ready["level"]),
@@ -115,6 +117,10 @@ fn it_is_set_up_as_sagemaker_does_it_and_answers_over_a_socket() {
     assert!(answer.contains("\"label\":0"), "{answer}");
     let line = process.told("answered");
     assert_eq!((&line["protocol"], &line["code"]), (&json!("sagemaker"), &json!(200)));
+    assert_eq!(line["level"], json!("DEBUG"));
+    process.ask("POST /invocations HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 1\r\n\r\n{");
+    let line = process.told("refused");
+    assert_eq!((&line["code"], &line["level"]), (&json!(400), &json!("INFO")));
 }
 
 #[test]

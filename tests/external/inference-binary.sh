@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints where the model server is as a static release binary, built with the Dockerfile's flags. Built where it is not there or is
-# older than its sources, which takes minutes the first time; CARGO_TARGET_DIR keeps it. BINARY names a finished one.
+# Prints where the model server is as a static release binary, built with the Dockerfile's flags: where there is none, or
+# it is older than its sources. The first time takes minutes; CARGO_TARGET_DIR keeps it. BINARY names a finished one.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 if [ -z "${BINARY:-}" ]; then
