@@ -4,7 +4,8 @@
 #   docker build -t inference .
 #   docker run --rm -p 8080:8080 inference
 #
-# BUILD_IMAGE needs Rust, a C compiler and /etc/ssl/certs/ca-certificates.crt. BINARY_IMAGE may be an image that holds
+# BUILD_IMAGE needs Rust, a C compiler and /etc/ssl/certs/ca-certificates.crt; where a build must not change by itself,
+# name it by its digest (rust@sha256:…). What is compiled is pinned by Cargo.lock. BINARY_IMAGE may be an image that holds
 # the finished /inference and those certificates: then nothing is compiled (with BuildKit, which skips what is not
 # needed), as where there is no way to the crates.
 ARG BUILD_IMAGE=rust:1.95
