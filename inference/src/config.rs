@@ -53,7 +53,10 @@ impl ModelOptions {
     /// The version that is wanted, if one is.
     pub fn version(&self) -> Option<Version> {
         // A variable that is there and empty says as little as one that is not there.
-        self.model_version.as_deref().filter(|text| !text.is_empty()).map(Version::of)
+        self.model_version
+            .as_deref()
+            .filter(|text| !text.is_empty())
+            .map(Version::of)
     }
 }
 
