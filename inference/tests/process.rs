@@ -237,6 +237,7 @@ async fn bucket(listener: tokio::net::TcpListener) {
             return Err(StatusCode::NOT_FOUND);
         }
         let body = match key.strip_prefix("models/fraud/1/") {
+            Some("other.onnx") => b"another model".to_vec(),
             Some(name) => fs_err::read(model_folder().join(name)).map_err(|_| StatusCode::NOT_FOUND)?,
             None if key == "registry/fraud.tar.gz" => of_a_registry(),
             None => return Err(StatusCode::NOT_FOUND),
@@ -307,6 +308,14 @@ async fn a_version_of_an_object_is_served_as_that_version_or_not_at_all() {
         assert_eq!(code, 3, "{log}");
         assert!(
             log.contains("model.onnx, version pUMLUo.VBH40Nr8") && log.contains("s3:GetObjectVersion"),
+            "{log}"
+        );
+
+        let unnamed = ("INFERENCE_MODEL", "s3://artifacts/models/fraud/1/other.onnx");
+        let (code, log) = fails(|command| set_up(command, &[unnamed]));
+        assert_eq!(code, 4, "{log}");
+        assert!(
+            log.contains("it is the manifest of model.onnx, and the model to be served is other.onnx"),
             "{log}"
         );
     })
