@@ -10,8 +10,6 @@ The transactions are made, not real. They follow what is published on card fraud
 life), and of kinds. Card testing is bursts of small charges without the card; a stolen card buys far from home with
 wrong PINs before it; an account taken over spends much soon after the password changed. The kinds overlap with what
 honest people do, so that no model can be perfect, and the scores on data held back are printed.
-
-Four classes and not two: of an ensemble of trees with two classes tract 0.23 gives the wrong labels.
 """
 
 import argparse

@@ -37,7 +37,7 @@ pub struct ModelOptions {
     #[arg(long, env = "INFERENCE_MODEL")]
     pub model: Option<String>,
     /// The version of it: the version id of the object in S3, or the number that a model registry gave it
-    #[arg(long, env = "INFERENCE_MODEL_VERSION", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, env = "INFERENCE_MODEL_VERSION")]
     pub model_version: Option<String>,
     /// SageMaker's name for that folder
     #[arg(long, env = "SM_MODEL_DIR", default_value = "/opt/ml/model", hide = true)]
@@ -52,7 +52,11 @@ impl ModelOptions {
 
     /// The version that is wanted, if one is.
     pub fn version(&self) -> Option<Version> {
-        self.model_version.as_deref().map(Version::of)
+        // A variable that is there and empty says as little as one that is not there.
+        self.model_version
+            .as_deref()
+            .filter(|text| !text.is_empty())
+            .map(Version::of)
     }
 }
 

@@ -101,11 +101,7 @@ pub async fn read(location: &str, version: Option<&Version>) -> Result<Files, Fa
         None => place.read("model.json").await?,
     };
     let mut manifest = Manifest::read(&text, &place.at("model.json"), version)?;
-    let onnx = match already(&manifest.file) {
-        Some(onnx) => onnx,
-        None => place.read(&manifest.file).await?,
-    };
-    if let Some(name) = named
+    if let Some(name) = named.as_deref()
         && name != "model.json"
         && name != manifest.file
     {
@@ -118,13 +114,20 @@ pub async fn read(location: &str, version: Option<&Version>) -> Result<Files, Fa
             hint: "Keep each model in a folder of its own, with its model.json".to_owned(),
         });
     }
+    let onnx = match already(&manifest.file) {
+        Some(onnx) => onnx,
+        None => place.read(&manifest.file).await?,
+    };
     manifest.object_version = from_bucket.and_then(|object| object.version);
     let found = hexadecimal(&Sha256::digest(&onnx));
     if !found.eq_ignore_ascii_case(&manifest.sha256) {
         return Err(Failure::ModelUnusable {
             at: place.at(&manifest.file),
             reason: format!("its SHA-256 is {found}, and model.json asks for {}", manifest.sha256),
-            hint: "Copy the model and its model.json there again, both from one training run".to_owned(),
+            hint:
+                "Copy the model and its model.json there again, both from one training run; in a .tar.gz they are one \
+                   object with one version"
+                    .to_owned(),
         });
     }
     let golden = match &manifest.golden {

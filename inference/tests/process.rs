@@ -103,7 +103,9 @@ fn invocation() -> String {
 
 #[test]
 fn it_is_set_up_as_sagemaker_does_it_and_answers_over_a_socket() {
-    let mut process = Process::start(|_| ());
+    let mut process = Process::start(|command| {
+        command.env("INFERENCE_LOG", "debug");
+    });
     let ready = process.told("ready");
     assert_eq!(
         (&ready["model"], &ready["version"], &ready["level"]),
@@ -115,6 +117,10 @@ fn it_is_set_up_as_sagemaker_does_it_and_answers_over_a_socket() {
     assert!(answer.contains("\"label\":0"), "{answer}");
     let line = process.told("answered");
     assert_eq!((&line["protocol"], &line["code"]), (&json!("sagemaker"), &json!(200)));
+    assert_eq!(line["level"], json!("DEBUG"));
+    process.ask("POST /invocations HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 1\r\n\r\n{");
+    let line = process.told("refused");
+    assert_eq!((&line["code"], &line["level"]), (&json!(400), &json!("INFO")));
 }
 
 #[test]
@@ -231,6 +237,7 @@ async fn bucket(listener: tokio::net::TcpListener) {
             return Err(StatusCode::NOT_FOUND);
         }
         let body = match key.strip_prefix("models/fraud/1/") {
+            Some("other.onnx") => b"another model".to_vec(),
             Some(name) => fs_err::read(model_folder().join(name)).map_err(|_| StatusCode::NOT_FOUND)?,
             None if key == "registry/fraud.tar.gz" => of_a_registry(),
             None => return Err(StatusCode::NOT_FOUND),
@@ -301,6 +308,14 @@ async fn a_version_of_an_object_is_served_as_that_version_or_not_at_all() {
         assert_eq!(code, 3, "{log}");
         assert!(
             log.contains("model.onnx, version pUMLUo.VBH40Nr8") && log.contains("s3:GetObjectVersion"),
+            "{log}"
+        );
+
+        let unnamed = ("INFERENCE_MODEL", "s3://artifacts/models/fraud/1/other.onnx");
+        let (code, log) = fails(|command| set_up(command, &[unnamed]));
+        assert_eq!(code, 4, "{log}");
+        assert!(
+            log.contains("it is the manifest of model.onnx, and the model to be served is other.onnx"),
             "{log}"
         );
     })

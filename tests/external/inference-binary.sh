@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Prints where the model server is as a static release binary, as its image holds it. Built where it is not there or is
-# older than its sources, which takes minutes the first time; CARGO_TARGET_DIR keeps it. BINARY names a finished one.
+# Prints where the model server is as a static release binary, built with the Dockerfile's flags: where there is none, or
+# it is older than its sources. The first time takes minutes; CARGO_TARGET_DIR keeps it. BINARY names a finished one.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 if [ -z "${BINARY:-}" ]; then
   host=$(rustc -vV | sed -n 's/^host: //p')
-  RUSTFLAGS="-C target-feature=+crt-static" \
+  RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs" \
     cargo build --release --locked --quiet --target "$host" --package mlinfra-inference --bin inference >&2
   BINARY=${CARGO_TARGET_DIR:-target}/$host/release/inference
 fi

@@ -9,7 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::time::{Instant, timeout};
-use tracing::info;
+use tracing::{debug, info};
 
 use super::Server;
 use super::problem::Problem;
@@ -38,7 +38,13 @@ pub async fn guard(State((server, protocol)): State<(Server, &'static str)>, req
         .request_seconds
         .get_or_create(&Protocol { protocol })
         .observe(taken.as_secs_f64());
-    info!(protocol, code, milliseconds = taken.as_secs_f64() * 1000.0, "answered");
+    let milliseconds = taken.as_secs_f64() * 1000.0;
+    // What went well is counted by the metrics; a line for each of thousands a second would only cost money.
+    if response.status().is_success() {
+        debug!(protocol, code, milliseconds, "answered");
+    } else {
+        info!(protocol, code, milliseconds, "refused");
+    }
     response
 }
 
