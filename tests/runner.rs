@@ -30,6 +30,7 @@ mod schemas;
 mod server;
 mod shared_sandbox;
 mod specs;
+mod training;
 mod tutorial;
 mod workloads;
 

@@ -2,7 +2,8 @@
 //!
 //! 00xx files and syntax, 01xx environment files, 02xx modules and wiring, 03xx rendering, 04xx template checks,
 //! 05xx security baseline, 06xx plan, 07xx lock and state, 08xx engine and CloudFormation, 09xx sessions and accounts,
-//! 10xx command line, 11xx sandbox, 12xx preflight, 13xx tests of modules, 14xx fetched modules.
+//! 10xx command line, 11xx sandbox, 12xx preflight, 13xx tests of modules, 14xx fetched modules,
+//! 17xx SageMaker and training.
 
 use super::Code;
 
@@ -320,4 +321,18 @@ codes! {
     FETCH_FAILED = 1404, "a module cannot be fetched";
     PACKAGE_UNUSABLE = 1405, "what was fetched holds no such module";
     LOCK_FILE_STALE = 1406, "mlinfra.lock would have to change";
+
+    SAGEMAKER_SETTING = 1701, "SageMaker cannot do what a workload asks for";
+    ENDPOINT_FAILED = 1702, "an endpoint does not come into service";
+    ENDPOINT_ROLLED_BACK = 1703, "SageMaker has gone back to what an endpoint served before";
+    ENDPOINT_FOREIGN = 1704, "an endpoint of the workload's name is somebody else's";
+    ENDPOINT_UNFINISHED = 1705, "an endpoint is still at work";
+    ENDPOINT_MISSING = 1706, "a workload has not been shipped to SageMaker yet";
+    MODEL_MISSING = 1707, "a model is not where the workload says";
+    MODEL_UNAPPROVED = 1708, "a model version is not approved";
+    JOB_FAILED = 1709, "a job of SageMaker failed";
+    JOB_STOPPED = 1710, "a job of SageMaker was stopped before it was done";
+    TRAINING_TARGET = 1711, "training runs on no such stack";
+    TRAINING_DATA = 1712, "nothing says where the data of a training job is";
+    TRAINING_SETTING = 1713, "a setting of a training job cannot work";
 }

@@ -51,7 +51,8 @@ pub struct WorkloadFault {
     /// The workload's name.
     pub workload: String,
     /// What goes wrong: `image-pull`, `crash`, `oom`, `never-ready`, `unschedulable`, `quota`, `missing-secret`,
-    /// `admission`, `job-fails`; of an endpoint `create`, `rollback`, `silent-rollback`.
+    /// `admission`, `job-fails`; of an endpoint `create`, `rollback`, `silent-rollback`, `rollback-fails`; of a training
+    /// job, which is named here as a workload is, `job-fails` and `interrupted`.
     pub fails: String,
     /// Only on this platform: `eks`, `ecs`, `sagemaker`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -372,9 +373,19 @@ fn one(index: usize, fault: serde_json::Value) -> Result<Fault, String> {
             ));
         }
         Fault::Service(fault)
-    } else if ["deny", "quota", "foreign_bucket", "vpc", "not_offered"]
-        .iter()
-        .any(|key| fault.get(key).is_some())
+    } else if fault.get("workload").is_some() {
+        Fault::Workload(serde_json::from_value(fault).map_err(about)?)
+    } else if [
+        "deny",
+        "quota",
+        "foreign_bucket",
+        "vpc",
+        "not_offered",
+        "registry",
+        "cluster",
+    ]
+    .iter()
+    .any(|key| fault.get(key).is_some())
     {
         Fault::Account(serde_json::from_value(fault).map_err(about)?)
     } else {

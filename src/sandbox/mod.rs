@@ -14,6 +14,7 @@ mod dynamodb;
 mod faults;
 mod house;
 mod inventory;
+mod printed;
 mod progress;
 mod reply;
 mod request;

@@ -131,7 +131,7 @@ pub(super) fn label(value: &str) -> String {
 }
 
 /// The image as far as it is known before it is built.
-fn image(environment: &Environment, workload: &Workload) -> String {
+pub(super) fn image(environment: &Environment, workload: &Workload) -> String {
     if let Image::Reference(reference) = &workload.image {
         return reference.clone();
     }
@@ -233,7 +233,7 @@ fn variables(environment: &Environment, workload: &Workload, facts: &Facts) -> J
         .collect()
 }
 
-fn model_uri(model: &Model, facts: &Facts) -> String {
+pub(super) fn model_uri(model: &Model, facts: &Facts) -> String {
     if let Some(uri) = &facts.model_uri {
         return uri.clone();
     }

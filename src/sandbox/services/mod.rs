@@ -7,17 +7,17 @@ mod emulated;
 mod iam;
 mod kubernetes;
 mod ledger;
+mod logs;
 mod registry;
+mod sagemaker;
 mod service_quotas;
 mod ssm;
 mod sts;
 
 use std::path::Path;
 
-use winterbaume_cloudwatchlogs::CloudWatchLogsService;
 use winterbaume_ecr::EcrService;
 use winterbaume_kms::KmsService;
-use winterbaume_sagemaker::SageMakerService;
 
 pub(crate) use ssm::parameter;
 
@@ -47,7 +47,7 @@ pub(crate) fn new(name: Name, folder: Option<&Path>) -> Option<Box<dyn Service>>
         Name::Kubernetes => Box::new(kubernetes::Kubernetes::default()),
         Name::Registry => Box::new(registry::Registry::default()),
         Name::Ledger => Box::new(ledger::Ledger::default()),
-        Name::Logs => Box::new(Emulated::new("logs", CloudWatchLogsService::new)),
-        Name::SageMaker => Box::new(Emulated::new("sagemaker", SageMakerService::new)),
+        Name::Logs => Box::new(logs::Logs::new()),
+        Name::SageMaker => Box::new(sagemaker::SageMaker::new()),
     })
 }
