@@ -80,12 +80,12 @@ fn names_follow_the_content_and_tags_are_no_part_of_it() {
 
 #[test]
 fn names_that_would_be_too_long_stay_apart() {
-    let project = "a".repeat(60);
-    let environment = environment(&project, "kind = \"api\"\n");
-    let names = [endpoint_name(&environment, "one"), endpoint_name(&environment, "two")];
-    assert_ne!(names[0], names[1]);
-    assert!(names.iter().all(|name| name.len() <= 63), "{names:?}");
-    assert!(prefix(&environment, "one").len() <= 53);
+    let environment = environment("shop", "kind = \"api\"\n");
+    let long = "w".repeat(60);
+    let name = |last: &str| endpoint_name(&environment, &format!("{long}{last}"));
+    assert_ne!(name("one"), name("two"));
+    assert!(name("one").len() <= 63, "{}", name("one"));
+    assert!(prefix(&environment, &long).len() <= 53);
 }
 
 #[test]

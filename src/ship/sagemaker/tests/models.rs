@@ -125,7 +125,7 @@ async fn a_version_by_its_number_has_to_be_there_and_approved() {
 
 #[tokio::test(start_paused = true)]
 async fn a_new_version_of_a_model_is_a_new_release() {
-    let stage = Stage::new("").await;
+    let stage = stage("{ key = \"a.tar.gz\" }").await;
     let model = |version: &str| {
         Some(ModelAt {
             uri: "s3://shop-models/a.tar.gz".to_owned(),

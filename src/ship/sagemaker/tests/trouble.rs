@@ -160,7 +160,9 @@ async fn an_endpoint_that_is_at_work_for_hours_is_told_and_left_alone() {
     let one = stage.serves("one", None).await;
     let two = stage.serves("two", Some(&one)).await;
     // Somebody leads it back by hand, and lets the old instances stand by for a day.
-    let policy = BlueGreenUpdatePolicy::builder().termination_wait_in_seconds(86_400).build();
+    let policy = BlueGreenUpdatePolicy::builder()
+        .termination_wait_in_seconds(86_400)
+        .build();
     let deployment = DeploymentConfig::builder().blue_green_update_policy(policy).build();
     let config = one.objects[1]["name"].as_str().unwrap();
     let update = stage.session.sagemaker().update_endpoint().endpoint_name(ENDPOINT);
