@@ -13,19 +13,19 @@ use serde_json::Value;
 use crate::project::Project;
 
 /// A minute of AWS in half a second: what was begun still needs seconds when the signal comes.
-const SLOW: &str = "120";
+pub const SLOW: &str = "120";
 /// Fast enough not to be noticed.
-const FAST: &str = "100000";
+pub const FAST: &str = "100000";
 
 /// A run whose stderr is read as it comes.
-struct Run {
+pub struct Run {
     child: Child,
     lines: Lines<BufReader<ChildStderr>>,
     said: Vec<String>,
 }
 
 impl Run {
-    fn start(project: &Project, arguments: &str) -> Self {
+    pub fn start(project: &Project, arguments: &str) -> Self {
         let mut child = project.start(arguments);
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let said = Vec::new();
@@ -34,7 +34,7 @@ impl Run {
 
     /// Reads until a line holds `text`.
     #[track_caller]
-    fn until(mut self, text: &str) -> Self {
+    pub fn until(mut self, text: &str) -> Self {
         loop {
             let line = self.lines.next().and_then(Result::ok);
             let Some(line) = line else {
@@ -48,13 +48,13 @@ impl Run {
     }
 
     /// Kills it without a chance to clean up.
-    fn killed(mut self) {
+    pub fn killed(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Sends `INT`, `TERM`, `STOP` or `CONT`.
-    fn signalled(self, name: &str) -> Self {
+    pub fn signalled(self, name: &str) -> Self {
         let id = self.child.id();
         let sent = Command::new("sh")
             .args(["-c", &format!("kill -{name} {id}")])
@@ -65,7 +65,7 @@ impl Run {
     }
 
     /// Reads to the end: the exit code, and everything that was said.
-    fn ended(mut self) -> (Option<i32>, String) {
+    pub fn ended(mut self) -> (Option<i32>, String) {
         self.said.extend(self.lines.by_ref().map_while(Result::ok));
         (self.child.wait().unwrap().code(), self.said.join("\n"))
     }

@@ -29,6 +29,7 @@ mod sandbox_book;
 mod schemas;
 mod server;
 mod shared_sandbox;
+mod shipping;
 mod specs;
 mod training;
 mod tutorial;

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-const PAGES: [&str; 3] = [
+const PAGES: [&str; 4] = [
     "docs/SANDBOX.md",
     "docs/sandbox-cloudformation.md",
+    "docs/sandbox-kubernetes.md",
     "docs/sandbox-services.md",
 ];
 

@@ -43,6 +43,33 @@ const BEYOND_REACH: &[(&str, &str)] = &[
         "MLI1405",
         "something has to be fetched for it: tests/external/fetch.py, from a real repository",
     ),
+    ("MLI1601", "a cluster has to be missing: src/ship/kubernetes/tests"),
+    ("MLI1602", "a cluster has to be out of reach: src/ship/kubernetes/tests"),
+    (
+        "MLI1603",
+        "a cluster has to turn somebody away: src/ship/kubernetes/tests",
+    ),
+    (
+        "MLI1604",
+        "a cluster has to refuse an object: src/ship/kubernetes/tests",
+    ),
+    (
+        "MLI1605",
+        "somebody else has to be at work in a cluster: src/ship/kubernetes/tests",
+    ),
+    ("MLI1606", "a cluster has to refuse pods: src/ship/kubernetes/tests"),
+    ("MLI1607", "nodes have to pull an image: src/ship/kubernetes/tests"),
+    ("MLI1608", "nodes have to run a container: src/ship/kubernetes/tests"),
+    ("MLI1609", "a scheduler has to find no node: src/ship/kubernetes/tests"),
+    ("MLI1610", "nodes have to start a pod: src/ship/kubernetes/tests"),
+    ("MLI1611", "pods have to stay unready: src/ship/kubernetes/tests"),
+    ("MLI1612", "a job has to run: src/ship/kubernetes/tests"),
+    (
+        "MLI1613",
+        "somebody else has to be at work in a cluster: src/ship/kubernetes/tests",
+    ),
+    ("MLI1614", "a cluster has to be there: src/ship/kubernetes/tests"),
+    ("MLI1615", "a port has to be taken: src/ship/kubernetes/tests"),
     (
         "MLI1701",
         "only a request of SageMaker shows it: src/workload/sagemaker/tests.rs",

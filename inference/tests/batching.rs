@@ -40,6 +40,7 @@ fn limits(rows: usize, delay: u64) -> Limits {
         delay: Duration::from_millis(delay),
         queue: 100,
         workers: 1,
+        quick_rows: 0,
     }
 }
 
@@ -78,6 +79,27 @@ async fn without_a_delay_nothing_waits() {
     let started = Instant::now();
     batcher.ask(rows(&[1.0])).await.unwrap();
     assert_eq!(started.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_a_quick_model_answers_do_not_wait() {
+    let (run, runs) = doubling();
+    let limits = Limits {
+        quick_rows: 2,
+        ..limits(64, 10)
+    };
+    let metrics = Metrics::default();
+    let batcher = Batcher::start(limits, metrics.clone(), run);
+    let started = Instant::now();
+    assert_eq!(batcher.ask(rows(&[1.0, 2.0])).await.unwrap(), rows(&[2.0, 4.0]));
+    let refused = batcher.ask(rows(&[-1.0])).await.unwrap_err();
+    assert_eq!(refused, Refused::Failed("a negative row".to_owned()));
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    // One row more, and it waits as always.
+    batcher.ask(rows(&[1.0, 2.0, 3.0])).await.unwrap();
+    assert!(started.elapsed() >= Duration::from_millis(10));
+    assert_eq!(*runs.lock().unwrap(), [2, 1, 3]);
+    assert_eq!(metrics.queue.get(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,6 +166,7 @@ async fn a_full_queue_refuses_at_once() {
             delay: Duration::ZERO,
             queue: 2,
             workers: 1,
+            quick_rows: 0,
         },
         metrics.clone(),
         run,

@@ -104,6 +104,7 @@ async fn more_requests_than_may_be_under_way_are_refused_and_metrics_count_all()
         delay: Duration::ZERO,
         queue: 8,
         workers: 1,
+        quick_rows: 0,
     };
     let (_, router) = with_run(limits, &model, batching, run);
     let first = tokio::spawn({
@@ -155,6 +156,7 @@ async fn a_model_that_takes_too_long_is_answered_for() {
         delay: Duration::ZERO,
         queue: 8,
         workers: 1,
+        quick_rows: 0,
     };
     let (_, router) = with_run(limits, &model, batching, run);
     post_json(&router, "/invocations", &json!([row()]))

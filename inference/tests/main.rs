@@ -7,6 +7,7 @@
     reason = "a test that fails may panic; these lints only know functions that are tests, not what they call"
 )]
 
+mod archive;
 mod batch;
 mod batching;
 mod limits;
@@ -15,6 +16,7 @@ mod process;
 mod sagemaker;
 mod stream;
 mod support;
+mod trees;
 mod v2;
 
 /// A file that is not listed above would never run.

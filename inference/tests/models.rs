@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mlinfra_inference::error::Failure;
 use mlinfra_inference::model::Model;
-use mlinfra_inference::source;
+use mlinfra_inference::source::{self, Address};
 use serde_json::{Value, json};
 
 use crate::support::model_folder;
@@ -29,7 +29,7 @@ fn manifest(change: impl FnOnce(&mut Value)) -> tempfile::TempDir {
 }
 
 async fn failure(folder: &tempfile::TempDir) -> Failure {
-    match source::read(folder.path().to_str().unwrap()).await {
+    match source::read(folder.path().to_str().unwrap(), None).await {
         Ok(files) => Model::load(files).err().expect("the model loads"),
         Err(failure) => failure,
     }
@@ -61,10 +61,10 @@ async fn a_model_that_is_not_there() {
         "golden.json",
     )
     .await;
-    let failure = source::read("https://example.com/model").await.unwrap_err();
+    let failure = source::read("https://example.com/model", None).await.unwrap_err();
     assert!(failure.to_string().contains("not from https://"), "{failure}");
     assert!(
-        source::read("s3:///prefix")
+        source::read("s3:///prefix", None)
             .await
             .unwrap_err()
             .to_string()
@@ -203,4 +203,26 @@ async fn a_model_that_answers_otherwise_than_where_it_was_trained() {
         "a list of 1",
     )
     .await;
+}
+
+fn s3(bucket: &str, prefix: &str, file: &str) -> Address {
+    Address::S3 {
+        bucket: bucket.to_owned(),
+        prefix: prefix.to_owned(),
+        file: file.to_owned(),
+    }
+}
+
+#[test]
+fn an_address_in_s3_names_a_folder_a_file_or_an_archive() {
+    let of = |location| Address::of(location).unwrap();
+    assert_eq!(of("/opt/ml/model"), Address::Folder("/opt/ml/model".into()));
+    assert_eq!(of("s3://b"), s3("b", "", "model.json"));
+    assert_eq!(of("s3://b/models/fraud/1/"), s3("b", "models/fraud/1/", "model.json"));
+    assert_eq!(of("s3://b/models/fraud/1"), s3("b", "models/fraud/1/", "model.json"));
+    assert_eq!(of("s3://b/fraud/model.json"), s3("b", "fraud/", "model.json"));
+    assert_eq!(of("s3://b/fraud/fraud.onnx"), s3("b", "fraud/", "fraud.onnx"));
+    assert_eq!(of("s3://b/model.tar.gz"), s3("b", "", "model.tar.gz"));
+    // A folder may be called anything.
+    assert_eq!(of("s3://b/fraud.onnx/"), s3("b", "fraud.onnx/", "model.json"));
 }

@@ -1,5 +1,5 @@
 //! Kafka in, Kafka out, against the client's own stand-in for a cluster: real sockets and the real protocol, in this
-//! process. `tests/external/inference.sh` does the same with a real broker.
+//! process. `tests/external/stream.sh` does the same with a real broker.
 
 use std::sync::Arc;
 

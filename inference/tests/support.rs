@@ -22,7 +22,20 @@ pub fn model_folder() -> PathBuf {
 
 /// That model.
 pub async fn model() -> Model {
-    Model::load(source::read(model_folder().to_str().unwrap()).await.unwrap()).unwrap()
+    Model::load(source::read(model_folder().to_str().unwrap(), None).await.unwrap()).unwrap()
+}
+
+/// Files in a `.tar.gz`.
+pub fn packed(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    let mut archive = tar::Builder::new(writer);
+    for (name, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, name, *content).unwrap();
+    }
+    archive.into_inner().unwrap().finish().unwrap()
 }
 
 /// A row that the model takes.
@@ -42,6 +55,7 @@ pub async fn server(limits: LimitOptions) -> (Server, Router) {
             delay: std::time::Duration::ZERO,
             queue: 64,
             workers: 2,
+            quick_rows: 0,
         },
         Arc::new(move |inputs| answering.run(inputs)),
     )
@@ -53,6 +67,7 @@ pub fn with_run(limits: LimitOptions, model: &Model, batching: Limits, run: Run)
     let batcher = Batcher::start(batching, server.metrics.clone(), run);
     server.loaded(Ready {
         manifest: Arc::clone(&model.manifest),
+        platform: model.platform(),
         batcher,
     });
     (server.clone(), router(server))

@@ -131,6 +131,22 @@ impl AwsError {
         }
     }
 
+    /// A file that was to be sent cannot be read.
+    pub fn file(
+        service: &'static str,
+        operation: &'static str,
+        error: &(dyn std::error::Error + Send + Sync + 'static),
+    ) -> Self {
+        Self {
+            service,
+            operation,
+            code: None,
+            message: chain(error),
+            request_id: None,
+            kind: Kind::Other,
+        }
+    }
+
     /// What credentials that cannot be had say; `operation` is what they were wanted for.
     pub fn credentials(service: &'static str, operation: &'static str, error: &CredentialsError) -> Self {
         Self {

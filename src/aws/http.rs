@@ -41,7 +41,14 @@ enum Way {
     Sandbox(Arc<Sandbox>, Client<HttpsConnector<HttpConnector>, Body>),
     /// Hosts of AWS are behind this authority, by the header `host`; all others in the network.
     Behind(Arc<str>, Client<HttpsConnector<HttpConnector>, Body>),
+    /// A function in a test.
+    #[cfg(test)]
+    Answered(Arc<Answers>),
 }
+
+/// What a test answers requests with.
+#[cfg(test)]
+type Answers = dyn Fn(Request<Body>) -> BoxFuture<'static, Result<Response<Body>, HttpError>> + Send + Sync;
 
 impl Http {
     /// The client of `session`.
@@ -62,6 +69,14 @@ impl Http {
         }))
     }
 
+    /// A client whose requests `answers` answers.
+    #[cfg(test)]
+    pub(crate) fn answered(
+        answers: impl Fn(Request<Body>) -> BoxFuture<'static, Result<Response<Body>, HttpError>> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Way::Answered(Arc::new(answers)))
+    }
+
     /// Sends `request`, and gives the answer once its head is there.
     ///
     /// # Errors
@@ -70,6 +85,8 @@ impl Http {
         match &self.0 {
             Way::Sandbox(sandbox, _) if is_aws(&request) => in_sandbox(sandbox, request).await,
             Way::Behind(base, network) if is_aws(&request) => over(network, redirect(request, base)?).await,
+            #[cfg(test)]
+            Way::Answered(answers) => answers(request).await,
             Way::Network(network) | Way::Sandbox(_, network) | Way::Behind(_, network) => over(network, request).await,
         }
     }

@@ -113,6 +113,32 @@ pub async fn put(session: &Session, bucket: &str, key: &str, body: &[u8], expect
     }
 }
 
+/// The largest object that one request takes, in bytes ("Uploading objects", Amazon S3).
+pub const MOST_AT_ONCE: u64 = 5 << 30;
+
+/// Uploads a file of at most [`MOST_AT_ONCE`] bytes in one request, without reading it into memory.
+///
+/// # Errors
+/// The file cannot be read, or S3 refuses it.
+pub async fn upload(session: &Session, bucket: &str, key: &str, path: &std::path::Path) -> Result<(), AwsError> {
+    // Sending a gigabyte takes longer than a call may take otherwise.
+    let bytes = fs_err::metadata(path).map_or(0, |file| file.len());
+    let deadline = super::session::CALL + std::time::Duration::from_secs(bytes >> 20);
+    let timeouts = aws_smithy_types::timeout::TimeoutConfig::builder()
+        .operation_timeout(deadline)
+        .operation_attempt_timeout(deadline)
+        .build();
+    let body = ByteStream::from_path(path)
+        .await
+        .map_err(|error| AwsError::file("S3", "PutObject", &error))?;
+    let call = session.s3().put_object().bucket(bucket).key(key).body(body).customize();
+    let call = call.config_override(aws_sdk_s3::config::Config::builder().timeout_config(timeouts));
+    call.send()
+        .await
+        .map(drop)
+        .map_err(|error| AwsError::of("S3", "PutObject", error))
+}
+
 async fn put_once(session: &Session, bucket: &str, key: &str, body: &[u8], expect: &Expect) -> Result<ETag, AwsError> {
     let call = session
         .s3()

@@ -18,6 +18,7 @@ Examples:
   mlinfra apply dev                           plan, ask, apply
   mlinfra apply prod.plan                     exactly the plan that was reviewed
   mlinfra apply dev --yes --format json       in a job: no question, JSON lines on stdout
+  mlinfra apply dev --ship                    and the workloads that run on it
   mlinfra apply dev --target storage          one stack, with the stacks it needs
   mlinfra apply prod --allow-replacement storage.ModelsBucket
                                               consent to losing what this bucket holds")]
@@ -69,6 +70,10 @@ pub struct ApplyArgs {
     /// A saved plan is not looked at again
     #[arg(long, value_parser = values::switch, env = "MLINFRA_NO_PREFLIGHT", hide_env_values = true)]
     pub no_preflight: bool,
+
+    /// Then ship every workload of the environment, without another question
+    #[arg(long, conflicts_with = "targets", value_parser = values::switch, env = "MLINFRA_SHIP", hide_env_values = true)]
+    pub ship: bool,
 }
 
 /// Delete every stack of an environment

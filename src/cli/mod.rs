@@ -13,6 +13,7 @@ mod policy;
 mod project;
 mod sandbox;
 mod shell;
+mod ship;
 mod values;
 
 use clap::builder::Styles;
@@ -34,13 +35,14 @@ pub use policy::{PolicyCommand, PolicyListArgs, PolicyShowArgs};
 pub use project::{BootstrapArgs, InitArgs, OutputsArgs, RenderArgs, StatusArgs, ValidateArgs};
 pub use sandbox::{SandboxCommand, SandboxListArgs, SandboxResetArgs, SandboxServeArgs};
 pub use shell::{CompletionsArgs, ManArgs};
+pub use ship::{LogsArgs, PortForwardArgs, RollbackArgs, ShipArgs, TrainArgs, WorkloadsArgs};
 pub use values::time_scale;
 
-/// Machine-learning environments on AWS: planned, locked, applied through CloudFormation.
+/// Machine-learning environments on AWS: planned, locked, applied through CloudFormation, and served.
 ///
-/// mlinfra reads environments/NAME.toml, renders modules into CloudFormation stacks, shows what would change, and
-/// applies it in parallel under a lock. CloudFormation does the work and holds the resources; mlinfra decides,
-/// explains, guards and watches.
+/// mlinfra reads environments/NAME.toml, renders modules into CloudFormation stacks, shows what would change, applies
+/// it in parallel under a lock, and ships the containers that run on it. CloudFormation does the work and holds the
+/// resources; mlinfra decides, explains, guards and watches.
 #[derive(Debug, Parser)]
 #[command(
     name = "mlinfra",
@@ -84,6 +86,18 @@ pub enum Command {
     Apply(ApplyArgs),
     /// Delete every stack of an environment
     Destroy(DestroyArgs),
+    /// Build, push and roll out workloads on the stacks that apply made
+    Ship(ShipArgs),
+    /// Put back what a workload ran before
+    Rollback(RollbackArgs),
+    /// Show what runs, since when, and from which commit
+    Workloads(WorkloadsArgs),
+    /// Print what a workload's containers print
+    Logs(LogsArgs),
+    /// Reach a workload on EKS from this machine
+    PortForward(PortForwardArgs),
+    /// Run a training job of the environment file on SageMaker
+    Train(TrainArgs),
     /// Show the stacks of an environment, its lock and its last operation
     Status(StatusArgs),
     /// Print the outputs of an environment's stacks
@@ -130,6 +144,7 @@ On AWS:
   mlinfra bootstrap dev          once for each account and region
   mlinfra plan dev --out dev.plan
   mlinfra apply dev.plan
+  mlinfra ship dev               what runs on it
 
 Exit codes:
     0  fine

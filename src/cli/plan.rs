@@ -49,4 +49,14 @@ pub struct PlanArgs {
     /// Do not look beforehand whether the account can do what is planned: permissions, quotas, names, zones, versions
     #[arg(long, value_parser = values::switch, env = "MLINFRA_NO_PREFLIGHT", hide_env_values = true)]
     pub no_preflight: bool,
+
+    /// Show too what shipping the workloads would change: images, models, and each object by a dry run
+    #[arg(
+        long,
+        conflicts_with_all = ["destroy", "targets"],
+        value_parser = values::switch,
+        env = "MLINFRA_SHIP",
+        hide_env_values = true
+    )]
+    pub ship: bool,
 }

@@ -8,6 +8,7 @@ use super::files;
 use super::operation::{carry_out, moved, stale};
 use super::preflight::{preflight, refused};
 use super::prompt::{Question, ask};
+use super::ship;
 use super::world::{Need, Reading, World};
 use super::{Done, Outcome};
 use crate::cli::ApplyArgs;
@@ -18,11 +19,15 @@ use crate::state;
 
 /// Plans, shows, asks and executes; or executes a saved plan.
 pub async fn run(context: &Context, args: &ApplyArgs) -> Outcome {
-    if names_a_file(&args.subject) {
-        saved(context, args).await
+    let (environment, done) = if names_a_file(&args.subject) {
+        saved(context, args).await?
     } else {
-        fresh(context, args).await
+        (args.subject.clone(), fresh(context, args).await?)
+    };
+    if args.ship {
+        return ship::after_apply(context, &environment).await;
     }
+    Ok(done)
 }
 
 /// Names of environments hold neither dots nor slashes.
@@ -55,8 +60,10 @@ async fn fresh(context: &Context, args: &ApplyArgs) -> Outcome {
         }
         let question = Question {
             text: format!(
-                "\nApply this to {} (account {})? Only `yes` applies it:",
-                plan.environment, plan.account
+                "\nApply this to {} (account {}){}? Only `yes` applies it:",
+                plan.environment,
+                plan.account,
+                if args.ship { ", then ship its workloads" } else { "" }
             ),
             expected: "yes",
             flag: "--yes",
@@ -80,7 +87,7 @@ pub fn died(reading: &Reading) -> bool {
 }
 
 /// Exactly the plan in the file, once. It was reviewed when it was made: there is no question.
-async fn saved(context: &Context, args: &ApplyArgs) -> Outcome {
+async fn saved(context: &Context, args: &ApplyArgs) -> Result<(String, Done), CommandError> {
     let plan = open(context, Path::new(&args.subject))?;
     if !args.targets.is_empty() {
         let problem = Problem::error(codes::NEEDS_ANSWER, "--target does not go with a saved plan")
@@ -102,11 +109,13 @@ async fn saved(context: &Context, args: &ApplyArgs) -> Outcome {
         return Err(stale(context, &plan, &moved));
     }
     context.view().plan(&plan, None, &[]);
-    if !plan.changes_anything() {
-        return only_record(context, &world, &plan, args).await;
-    }
-    refuse(context, plan::guards(&plan, &consents(args)))?;
-    carry_out(context, &world, &plan, options(&world, args)).await
+    let done = if plan.changes_anything() {
+        refuse(context, plan::guards(&plan, &consents(args)))?;
+        carry_out(context, &world, &plan, options(&world, args)).await?
+    } else {
+        only_record(context, &world, &plan, args).await?
+    };
+    Ok((plan.environment, done))
 }
 
 /// Nothing in AWS changes; where the state was lost or is behind, it learns what is there, and that needs no question.

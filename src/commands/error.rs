@@ -24,6 +24,8 @@ pub enum Kind {
     Guarded,
     /// Some of it was applied.
     Partial,
+    /// A rollout failed.
+    Rollout,
     /// The command line is wrong, or an answer was needed and nobody could be asked.
     Usage,
     /// Ctrl-C.
@@ -41,6 +43,7 @@ impl Kind {
             Self::PlanStale => 4,
             Self::Guarded => 5,
             Self::Partial => 6,
+            Self::Rollout => 7,
             Self::Usage => 64,
             Self::Interrupted => 130,
             Self::Terminated => 143,
@@ -61,6 +64,8 @@ impl Kind {
             codes::WAIVER_EXPIRED | Code(500..=590) => Self::Guarded,
             // What the account cannot do is not even tried.
             Code(1200..=1299) => Self::Guarded,
+            // What ran, or should have: Kubernetes, SageMaker and ECS.
+            Code(1600..=1899) => Self::Rollout,
             codes::NEEDS_ANSWER | codes::UNKNOWN_CODE => Self::Usage,
             _ => Self::Failed,
         }

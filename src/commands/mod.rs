@@ -13,6 +13,7 @@ mod format;
 mod init;
 mod lint;
 mod lock;
+mod locked;
 mod modules;
 mod operation;
 mod plan;
@@ -26,11 +27,14 @@ mod sandbox;
 mod schema;
 mod session;
 mod shell;
+mod ship;
 mod signals;
 mod status;
+mod train;
 mod validate;
 mod variables;
 mod who;
+mod workloads;
 mod world;
 
 use std::process::ExitCode;
@@ -189,6 +193,12 @@ async fn verb(context: &Context, command: Command) -> Outcome {
         Command::Plan(args) => plan::run(context, &args).await,
         Command::Apply(args) => apply::run(context, &args).await,
         Command::Destroy(args) => destroy::run(context, &args).await,
+        Command::Ship(args) => ship::run(context, &args).await,
+        Command::Rollback(args) => ship::rollback(context, &args).await,
+        Command::Workloads(args) => workloads::list(context, &args).await,
+        Command::Logs(args) => workloads::logs(context, &args).await,
+        Command::PortForward(args) => workloads::port_forward(context, &args).await,
+        Command::Train(args) => train::run(context, &args).await,
         Command::Status(args) => status::status(context, &args).await,
         Command::Outputs(args) => status::outputs(context, &args).await,
         Command::Lock(LockCommand::Status(args)) => lock::status(context, &args).await,

@@ -7,13 +7,15 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::context::Context;
 use super::error::{CommandError, Kind};
+use super::locked::{Told, locked};
+use super::ship::withdraw;
 use super::world::{Reading, World};
 use super::{Done, Outcome};
 use crate::diagnostic::{Problem, Problems, codes};
 use crate::engine::event::{self, Event};
 use crate::engine::{self, Execution, Finished, Journal, Options, Stop};
-use crate::lock::{self, Holder, Lease, LockError, News, Wait};
-use crate::plan::{Current, Moved, Plan, verify_against};
+use crate::lock::Lease;
+use crate::plan::{Action, Current, Moved, Plan, verify_against};
 use crate::state::{self, OperationKind, OperationRecord};
 use crate::view::progress::follow;
 use crate::view::report::{Ending, StackEnding, Summary, Unmanaged, outcome_name};
@@ -46,67 +48,15 @@ async fn under_lock(
     options: &Options,
     events: &UnboundedSender<Event>,
 ) -> Result<Run, CommandError> {
-    let holder = Holder {
-        who: context.actor(),
-        run_url: context.run_url(),
-        operation: verb(plan).to_owned(),
-        process: context.process(),
+    let tell = |told: Told| {
+        drop(events.send(match told {
+            Told::Waiting(holder) => Event::LockWaiting { holder },
+            Told::Acquired(generation) => Event::LockAcquired { generation },
+            Told::Note(text) => Event::Note(text),
+        }));
     };
-    let backend = &world.environment.backend;
-    let wait = context.lock_wait();
-    let news = |news: News<'_>| {
-        let event = match news {
-            News::Waiting(record) => Event::LockWaiting {
-                holder: waited_for(record, wait),
-            },
-            News::TookOver(record, death) => Event::Note(format!(
-                "the lock was held by {} since {}, and {death}: taken over",
-                record.holder, record.acquired_at
-            )),
-        };
-        drop(events.send(event));
-    };
-    let stop = context.stop();
-    if world.session.is_sandbox() && world.session.clock.scale() > 1.0 {
-        let scale = world.session.clock.scale();
-        drop(events.send(Event::Note(format!(
-            "on the sandbox, where time runs {scale} times as fast"
-        ))));
-    }
-    let lease = lock::acquire(&world.session, backend, &world.key, &holder, news, wait, &stop)
-        .await
-        .map_err(|error| not_locked(context, &error))?;
-    drop(events.send(Event::LockAcquired {
-        generation: lease.generation(),
-    }));
-    let result = with_lease(context, world, plan, options, events, &lease).await;
-    // Whatever became of the work, the lock is let go; if that fails, it runs out by itself, which is worth a line.
-    if let Err(error) = lease.release().await {
-        drop(events.send(Event::Note(format!(
-            "the lock is not released: {error}; it runs out within a minute"
-        ))));
-    }
-    result
-}
-
-fn waited_for(record: &lock::Record, wait: Wait) -> String {
-    let holder = format!("{} since {}", record.holder, record.acquired_at);
-    match wait {
-        Wait::AtMost(_) => holder,
-        Wait::UntilCertain => format!(
-            "{holder}; watching whether it lives, {} s at most",
-            record.lease.as_secs()
-        ),
-    }
-}
-
-fn not_locked(context: &Context, error: &LockError) -> CommandError {
-    let kind = match error {
-        LockError::Held { .. } => Kind::LockHeld,
-        LockError::Interrupted => context.interrupted_kind(),
-        _ => Kind::Failed,
-    };
-    CommandError::from(error.problem()).of_kind(kind)
+    let work = async |lease: &Lease| with_lease(context, world, plan, options, events, lease).await;
+    locked(context, world, verb(plan), &tell, work).await
 }
 
 async fn with_lease(
@@ -145,6 +95,11 @@ async fn with_lease(
         nothing_new: context.stop().child_token(),
         now: context.stop_at_once(),
     };
+    if plan.stacks.iter().any(|stack| stack.action == Action::Delete) {
+        let note = |text: String| drop(events.send(Event::Note(text)));
+        let root = context.project()?.path("");
+        withdraw(world, &reading, plan, &root, &stop.nothing_new, &note).await;
+    }
     let templates = world.templates();
     let lost = lease.lost();
     let mut summary = engine::execute(Execution {

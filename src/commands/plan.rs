@@ -4,6 +4,7 @@ use super::context::Context;
 use super::error::CommandError;
 use super::preflight::{preflight, refused};
 use super::project::reason;
+use super::ship;
 use super::world::{Need, World};
 use super::{Done, Outcome};
 use crate::cli::PlanArgs;
@@ -65,6 +66,11 @@ pub async fn run(context: &Context, args: &PlanArgs) -> Outcome {
     }
     context.view().plan(&plan, preflight.as_ref(), &next);
     context.warn(&guards);
+    let changes = if args.ship {
+        ship::beside_plan(context, &args.environment).await? || changes
+    } else {
+        changes
+    };
     Ok(if changes && args.detailed_exitcode {
         Done::ChangesPresent
     } else {

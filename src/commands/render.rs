@@ -108,7 +108,7 @@ fn is_workload_alone(environment: &Environment, name: &str) -> bool {
 }
 
 /// The problem of a workload that the environment does not have.
-fn no_workload(environment: &Environment, name: &str) -> Problem {
+pub fn no_workload(environment: &Environment, name: &str) -> Problem {
     let message = format!("{} has no workload `{name}`", environment.name);
     let problem = Problem::error(codes::UNKNOWN_WORKLOAD, message);
     let names: Vec<&str> = environment.workloads.keys().map(String::as_str).collect();

@@ -113,7 +113,7 @@ fn drift(
 }
 
 /// `2h05m ago`; none for a time that cannot be read, or that lies ahead because clocks differ.
-fn age(world: &World, since: &str) -> Option<String> {
+pub fn age(world: &World, since: &str) -> Option<String> {
     let since: jiff::Timestamp = since.parse().ok()?;
     let passed = world.session.clock.wall().duration_since(since);
     let passed = std::time::Duration::try_from(passed).ok()?;

@@ -12,6 +12,7 @@ use crate::engine::{self, Templates};
 use crate::module::{self, Catalogue, RenderedEnvironment};
 use crate::plan::{About, Deployed, Inputs, Kind, Plan};
 use crate::policy::judged;
+use crate::ship::Outputs;
 use crate::spec::{self, Environment};
 use crate::state::{self, Key, Stored};
 
@@ -27,6 +28,8 @@ pub struct World {
     pub spec_digest: String,
     /// The name of its lock and of its state.
     pub key: Key,
+    /// The modules.
+    pub catalogue: Catalogue,
 }
 
 /// Whether the environment has to be without errors.
@@ -80,6 +83,7 @@ impl World {
             session,
             spec_digest,
             key,
+            catalogue,
         })
     }
 
@@ -89,6 +93,42 @@ impl World {
         let (deployed, state) =
             engine::read_deployed(&self.session, backend, &self.key, self.rendered.as_ref()).await?;
         Ok(Reading { deployed, state })
+    }
+
+    /// What the deployed stacks give, by the contract's names; lists as JSON arrays.
+    pub fn outputs(&self, reading: &Reading) -> Outputs {
+        let stacks = reading.deployed.stacks.iter();
+        stacks
+            .map(|(name, live)| (name.clone(), self.outputs_of(reading, name, &live.outputs)))
+            .collect()
+    }
+
+    fn outputs_of(&self, reading: &Reading, name: &str, live: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let recorded = reading.state.as_ref().and_then(|(state, _)| state.stacks.get(name));
+        let rendered = self.rendered.as_ref().and_then(|rendered| rendered.stacks.get(name));
+        let module = recorded.map(|stack| stack.module.as_str()).or_else(|| {
+            self.environment
+                .stacks
+                .get(name)
+                .map(|stack| stack.module.value.as_str())
+        });
+        let contract = module.and_then(|module| self.catalogue.get(module));
+        let is_list =
+            |output: &str| contract.is_some_and(|contract| contract.outputs.get(output).is_some_and(|one| one.list));
+        let names = recorded
+            .map(|stack| &stack.outputs)
+            .or(rendered.map(|stack| &stack.outputs));
+        let values = names.into_iter().flatten().filter_map(|(output, key)| {
+            let value = live.get(key)?;
+            let value = if is_list(output) {
+                serde_json::Value::from(value.split(',').filter(|part| !part.is_empty()).collect::<Vec<_>>())
+                    .to_string()
+            } else {
+                value.clone()
+            };
+            Some((output.clone(), value))
+        });
+        values.collect()
     }
 
     /// Where templates are kept.

@@ -322,6 +322,40 @@ codes! {
     PACKAGE_UNUSABLE = 1405, "what was fetched holds no such module";
     LOCK_FILE_STALE = 1406, "mlinfra.lock would have to change";
 
+    NO_ENGINE = 1501, "no engine to build an image with";
+    BUILD_FAILED = 1502, "an image could not be built";
+    CONTEXT_UNUSABLE = 1503, "a build context cannot be used";
+    LAYOUT_UNUSABLE = 1504, "an OCI layout or an engine's archive cannot be used";
+    WRONG_ARCHITECTURE = 1505, "an image is for another architecture";
+    IMAGE_NOT_FOUND = 1506, "an image is not where it is said to be";
+    REGISTRY_DENIED = 1507, "a registry gives no access";
+    REGISTRY_UNREACHABLE = 1508, "a registry does not answer, or not for long enough";
+    REPOSITORY_MISSING = 1509, "the repository to push to does not exist";
+    REGISTRY_REFUSED = 1510, "a registry refuses an image";
+    TAG_TAKEN = 1511, "a tag that cannot be moved names another image";
+    PUSH_DIFFERS = 1512, "a registry holds other than what it was given";
+    NOT_DEPLOYED = 1530, "a workload has nothing to run on yet";
+    NOTHING_BEFORE = 1531, "a workload has nothing to go back to";
+    RELEASE_GONE = 1532, "a release is recorded and no longer kept";
+    NO_PORT_FORWARD = 1533, "a workload cannot be reached through a port of this machine";
+    MODEL_UNREADABLE = 1534, "a model of the project cannot be read";
+
+    CLUSTER_NOT_READY = 1601, "a cluster that is not there or not ready";
+    CLUSTER_UNREACHABLE = 1602, "the API of a cluster cannot be reached";
+    CLUSTER_DENIES = 1603, "a cluster does not allow something";
+    OBJECT_REFUSED = 1604, "a cluster refuses a manifest";
+    FIELD_CONFLICT = 1605, "somebody else has set what would be changed";
+    PODS_REFUSED = 1606, "a cluster refuses to make pods";
+    IMAGE_NOT_PULLED = 1607, "an image cannot be pulled or run by the nodes";
+    CONTAINER_FAILS = 1608, "a container ends again and again";
+    POD_NOT_SCHEDULED = 1609, "no node takes a pod";
+    POD_NOT_STARTED = 1610, "a pod cannot be started";
+    NOT_READY = 1611, "a workload does not become ready";
+    JOB_FAILED = 1612, "a job failed";
+    ROLLOUT_DISTURBED = 1613, "somebody else changed what was being rolled out";
+    NO_POD = 1614, "nothing of a workload runs";
+    PORT_TAKEN = 1615, "a port cannot be listened on";
+
     SAGEMAKER_SETTING = 1701, "SageMaker cannot do what a workload asks for";
     ENDPOINT_FAILED = 1702, "an endpoint does not come into service";
     ENDPOINT_ROLLED_BACK = 1703, "SageMaker has gone back to what an endpoint served before";
@@ -330,9 +364,22 @@ codes! {
     ENDPOINT_MISSING = 1706, "a workload has not been shipped to SageMaker yet";
     MODEL_MISSING = 1707, "a model is not where the workload says";
     MODEL_UNAPPROVED = 1708, "a model version is not approved";
-    JOB_FAILED = 1709, "a job of SageMaker failed";
-    JOB_STOPPED = 1710, "a job of SageMaker was stopped before it was done";
+    SAGEMAKER_JOB_FAILED = 1709, "a job of SageMaker failed";
+    SAGEMAKER_JOB_STOPPED = 1710, "a job of SageMaker was stopped before it was done";
     TRAINING_TARGET = 1711, "training runs on no such stack";
     TRAINING_DATA = 1712, "nothing says where the data of a training job is";
     TRAINING_SETTING = 1713, "a setting of a training job cannot work";
+
+    ECS_UNSUPPORTED = 1801, "a setting that cannot be shipped to ECS";
+    ECS_SIZE = 1802, "more is asked for than a task of Fargate has";
+    ECS_STACK = 1803, "an ECS stack does not give what a workload needs";
+    ECS_IMAGE = 1804, "ECS cannot pull an image";
+    ECS_EXITED = 1805, "a container on ECS ends although it should go on";
+    ECS_MEMORY = 1806, "a container on ECS needs more memory than it has";
+    ECS_START = 1807, "ECS cannot start a task";
+    ECS_UNHEALTHY = 1808, "tasks on ECS fail their health checks";
+    ECS_PLACEMENT = 1809, "ECS finds no room for a task";
+    ECS_STALLED = 1810, "a rollout on ECS comes to no end";
+    ECS_ROLLED_BACK = 1811, "another version runs on ECS than the one that was asked for";
+    ECS_JOB = 1812, "a job on ECS failed";
 }

@@ -128,7 +128,11 @@ impl<'a> Journal<'a> {
             let good = matches!(outcome, Outcome::Done | Outcome::Unchanged);
             match record {
                 Some(record) => drop(state.stacks.insert(stack.to_owned(), record)),
-                None if good && action == Action::Delete => drop(state.stacks.remove(stack)),
+                None if good && action == Action::Delete => {
+                    state.stacks.remove(stack);
+                    // What was shipped onto it went with it.
+                    state.workloads.retain(|_, workload| !workload.is_on(stack));
+                }
                 None if matches!(outcome, Outcome::NotStarted { .. }) => forget_unmade(state, stack),
                 None => {}
             }

@@ -65,7 +65,8 @@ pub struct WorkloadFault {
     pub message: Option<String>,
 }
 
-/// The account is not as an account usually is: one of `deny`, `quota`, `foreign_bucket`, `vpc`, `not_offered` in each fault.
+/// The account is not as an account usually is: one of `deny`, `quota`, `foreign_bucket`, `vpc`, `not_offered`,
+/// `registry`, `cluster` in each fault.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountFault {
@@ -105,7 +106,7 @@ pub struct AccountFault {
     /// For `registry`: the password of the user `AWS`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registry_password: Option<String>,
-    /// The API server of this cluster (`*`: of each) is outside of the sandbox.
+    /// The API server of this cluster (`*`: of each; `shop-*`: of those that are called so) is outside of the sandbox.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
     /// For `cluster`: its URL.
@@ -172,22 +173,18 @@ impl Facts {
         let fault = self
             .0
             .iter()
-            .find(|fault| fault.cluster.as_deref().is_some_and(|one| one == "*" || one == name))?;
+            .find(|fault| fault.cluster.as_deref().is_some_and(|one| fits(one, name)))?;
         Some((fault.endpoint.as_deref()?, fault.certificate_authority.as_deref()))
     }
 
     /// Whether the simulator denies an action on a resource, and on whose account (`None`: nobody allows it).
     pub(crate) fn denies(&self, action: &str, resource: &str) -> Option<Option<DeniedBy>> {
-        let fits = |pattern: &str| match pattern.strip_suffix('*') {
-            Some(prefix) => action.starts_with(prefix),
-            None => action == pattern,
-        };
         let fault = self.0.iter().find(|fault| {
             let excepted = fault
                 .except
                 .as_deref()
                 .is_some_and(|prefix| resource.starts_with(prefix));
-            fault.deny.as_deref().is_some_and(fits) && !excepted
+            fault.deny.as_deref().is_some_and(|pattern| fits(pattern, action)) && !excepted
         })?;
         Some(fault.by)
     }
@@ -278,7 +275,7 @@ pub enum Moment {
 pub struct ServiceFault {
     /// The service, such as `dynamodb`.
     pub service: String,
-    /// The action; any if absent.
+    /// The action; any if absent. A star at its end stands for anything: `PATCH /apis/apps/*`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
     /// Refuse because of too many requests.
@@ -365,7 +362,9 @@ fn one(index: usize, fault: serde_json::Value) -> Result<Fault, String> {
     let about = |error: serde_json::Error| format!("fault {}: {error}", index + 1);
     let fault = if fault.get("service").is_some() {
         let fault: ServiceFault = serde_json::from_value(fault).map_err(about)?;
-        if Name::parse(&fault.service).is_none() {
+        // Requests to these are not signed with a name; their faults are told by method and path.
+        let by_host = [Name::Kubernetes, Name::Registry].map(Name::as_str);
+        if Name::parse(&fault.service).is_none() && !by_host.contains(&fault.service.as_str()) {
             return Err(format!(
                 "fault {}: the sandbox has no service `{}`",
                 index + 1,
@@ -425,7 +424,7 @@ impl Armed {
         let mut verdict = Verdict::default();
         for (fault, met) in &mut self.0 {
             let meant = fault.service == request.service.as_str()
-                && fault.action.as_ref().is_none_or(|action| *action == request.action);
+                && fault.action.as_ref().is_none_or(|action| fits(action, &request.action));
             if !meant {
                 continue;
             }
@@ -447,6 +446,14 @@ impl Armed {
             }
         }
         verdict
+    }
+}
+
+/// Whether a name is meant: a star at the end of a pattern stands for anything.
+fn fits(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => name == pattern,
     }
 }
 

@@ -12,7 +12,7 @@ use super::request::{Name, Request};
 use super::service::{Context, Service};
 use super::store::{Held, Manifest, Store, VERSION};
 use super::time::Fix;
-use super::{Call, Item, SandboxError, action, printed, progress, services};
+use super::{Call, Item, SandboxError, action, kubernetes, printed, progress, services};
 use crate::clock::Clock;
 
 /// What every service answers when the sandbox's own folder cannot be used.
@@ -243,6 +243,9 @@ impl House {
                 printed::carry(&mut desk)?;
             }
             let making = stacks.map(|stacks| stacks.state.making()).unwrap_or_default();
+            if request.service == Name::Kubernetes {
+                return kubernetes::answer(&mut desk, request, &making);
+            }
             return Ok(progress::shown(request, desk.send(request)?, &making));
         }
         self.load_stacks(held)?;
@@ -353,9 +356,20 @@ impl Desk<'_> {
         let context = self.context.clone();
         let loaded = self.load(request.service)?;
         let response = loaded.state.handle(request, &context);
-        loaded.changed |=
-            response.status < 400 && !action::reads_only(request.service, &request.method, &request.action);
+        let outbox = loaded.state.outbox();
+        loaded.changed |= !outbox.is_empty()
+            || response.status < 400 && !action::reads_only(request.service, &request.method, &request.action);
+        loaded.changed |= loaded.state.has_moved();
+        for request in &outbox {
+            // Whoever it is for may not be there any more: a log group that was deleted.
+            self.send(request)?;
+        }
         Ok(response)
+    }
+
+    /// Whether a service has ever been asked for anything.
+    pub(super) fn knows(&self, name: Name) -> bool {
+        self.services.0.contains_key(&name) || self.manifest.services.contains_key(name.as_str())
     }
 
     fn inventory(&mut self, name: Name) -> Result<Vec<Item>, SandboxError> {
@@ -364,6 +378,11 @@ impl Desk<'_> {
     }
 
     fn load(&mut self, name: Name) -> Result<&mut Loaded<Box<dyn Service>>, SandboxError> {
+        let name = match name {
+            // What is pushed to the registry is what ECR lists: one state for both.
+            Name::Registry => Name::Ecr,
+            other => other,
+        };
         let Services(services) = &mut *self.services;
         let entry = match services.entry(name) {
             std::collections::btree_map::Entry::Occupied(entry) => return Ok(entry.into_mut()),

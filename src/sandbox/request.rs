@@ -120,6 +120,8 @@ pub(crate) struct Request {
     /// The API action, such as `PutObject`.
     pub(crate) action: String,
     pub(crate) method: String,
+    /// Lower case, without a port; empty for what the sandbox asks itself.
+    pub(crate) host: String,
     /// Decoded; begins with a slash.
     pub(crate) path: String,
     /// Decoded, in order; a key without a value has an empty one.
@@ -159,6 +161,7 @@ impl Request {
             region,
             action: String::new(),
             method: raw.method,
+            host,
             path: decode(&path, false),
             query,
             headers: raw.headers,
@@ -218,6 +221,7 @@ impl Request {
             region: region.to_owned(),
             action: action.to_owned(),
             method: method.to_owned(),
+            host: String::new(),
             path: decode(plain, false),
             query: parse_query(query),
             headers,

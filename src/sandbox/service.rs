@@ -37,6 +37,17 @@ pub(crate) trait Service: Send {
     /// What exists.
     fn inventory(&mut self, context: &Context) -> Vec<Item>;
 
+    /// Whether something has happened since the last call that has to be saved although nobody asked for a change: time
+    /// has passed.
+    fn has_moved(&mut self) -> bool {
+        false
+    }
+
+    /// What the last request has made it ask of other services.
+    fn outbox(&mut self) -> Vec<Request> {
+        Vec::new()
+    }
+
     /// Called once the state of the last request is safe.
     fn committed(&mut self) {}
 }

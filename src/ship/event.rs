@@ -55,7 +55,8 @@ pub enum Event {
 }
 
 /// The parts of shipping, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// The image is built.
     Build,

@@ -8,6 +8,7 @@ pub mod ecs;
 pub mod event;
 pub mod image;
 pub mod kubernetes;
+pub mod model;
 pub mod registry;
 pub mod release;
 pub mod sagemaker;
@@ -21,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::aws::session::Session;
 use crate::spec::{Environment, Workload};
 
-pub use event::{Event, Tell};
+pub use event::{Event, Phase, Tell};
 pub use release::{
     FieldChange, ImageAt, LogOptions, ModelAt, ObjectChange, ObjectFate, Release, Restored, Rolled, RolledOut, Running,
     ShipFailure,

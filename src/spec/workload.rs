@@ -142,6 +142,8 @@ pub enum Model {
         key: String,
         /// The version id of the object; the newest if none.
         version: Option<String>,
+        /// The file or folder, relative to the project, that is uploaded below the key when it is shipped.
+        path: Option<String>,
     },
     /// A version of a group of SageMaker's model registry.
     Package {

@@ -6,6 +6,7 @@
 mod history;
 mod model;
 mod plans;
+mod releases;
 mod store;
 mod templates;
 #[cfg(test)]
@@ -14,10 +15,11 @@ mod tests;
 pub use crate::aws::s3::ETag;
 pub use history::{list as list_history, read as read_history, record as record_history};
 pub use model::{
-    AppliedPlan, DeployedStack, OperationKind, OperationRecord, OperationResult, StackChange, StackOutcome, State,
-    new_id,
+    AppliedPlan, DeployedStack, OperationKind, OperationRecord, OperationResult, Shipped, ShippedWorkload, StackChange,
+    StackOutcome, State, WorkloadChange, WorkloadOutcome, new_id,
 };
 pub use plans::{applied as plan_applied, claim as claim_plan};
+pub use releases::{get as release, put as put_release};
 pub use store::{Stored, claim, read, write};
 pub use templates::{get as template, put as put_template, url as template_url};
 

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
 use crate::plan::{Action, StackPlan};
+use crate::ship::{ImageAt, ModelAt};
+use crate::spec::workload::Platform;
 
 /// The newest format of [`State`] that this program reads, and the one it writes.
 pub(super) const STATE_VERSION: u32 = 1;
@@ -23,6 +25,9 @@ pub struct State {
     pub generation: u64,
     /// By the stack's name in the environment.
     pub stacks: BTreeMap<String, DeployedStack>,
+    /// By the workload's name in the environment.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub workloads: BTreeMap<String, ShippedWorkload>,
     /// The operation that wrote it last; unfinished if it still runs or died.
     #[serde(default)]
     pub operation: Option<OperationRecord>,
@@ -34,9 +39,98 @@ impl Default for State {
             version: STATE_VERSION,
             generation: 0,
             stacks: BTreeMap::new(),
+            workloads: BTreeMap::new(),
             operation: None,
         }
     }
+}
+
+/// A workload as mlinfra left it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShippedWorkload {
+    /// What serves: the last release whose rollout ended well.
+    #[serde(default)]
+    pub serving: Option<Shipped>,
+    /// What served before it: where `rollback` goes to.
+    #[serde(default)]
+    pub previous: Option<Shipped>,
+    /// The release whose rollout began and has not ended: what runs may be parts of it.
+    #[serde(default)]
+    pub attempted: Option<Shipped>,
+}
+
+impl ShippedWorkload {
+    /// Whether all that is known of it is on this stack.
+    pub fn is_on(&self, stack: &str) -> bool {
+        let known = [&self.serving, &self.attempted];
+        known.into_iter().flatten().all(|shipped| shipped.stack == stack)
+    }
+}
+
+/// A release that was rolled out, or was to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shipped {
+    /// The digest under which the whole of it is kept.
+    pub release: String,
+    /// What it runs on.
+    pub platform: Platform,
+    /// The stack that it runs on.
+    pub stack: String,
+    /// The image.
+    pub image: ImageAt,
+    /// The model.
+    #[serde(default)]
+    pub model: Option<ModelAt>,
+    /// The commit of the project's checkout.
+    #[serde(default)]
+    pub commit: Option<String>,
+    /// When it was rolled out; RFC 3339.
+    pub at: String,
+    /// Who.
+    pub actor: String,
+    /// The operation.
+    pub operation: String,
+}
+
+/// What an operation did to one workload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkloadChange {
+    /// How it ended.
+    pub outcome: WorkloadOutcome,
+    /// The digest of the release.
+    #[serde(default)]
+    pub release: Option<String>,
+    /// The image, pinned by its digest.
+    #[serde(default)]
+    pub image: Option<String>,
+    /// The version of the model.
+    #[serde(default)]
+    pub model_version: Option<String>,
+    /// The first cause, if it failed: one sentence.
+    #[serde(default)]
+    pub cause: Option<String>,
+}
+
+/// How it ended for one workload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkloadOutcome {
+    /// Its turn has not come.
+    Pending,
+    /// Its image is being made ready, or it is being rolled out.
+    Running,
+    /// It is what was asked for.
+    Done,
+    /// It was that already.
+    Unchanged,
+    /// The file no longer has it, and it was taken away.
+    Removed,
+    /// It failed, and what ran before runs again, or still.
+    Restored,
+    /// It failed.
+    Failed,
+    /// It was never started.
+    NotStarted,
 }
 
 /// A stack as mlinfra left it. If the stack still shows the same change set and time, nobody has touched it since.
@@ -122,6 +216,9 @@ pub struct OperationRecord {
     /// The stacks that it set out to change, by name.
     #[serde(default)]
     pub stacks: BTreeMap<String, StackChange>,
+    /// The workloads that it set out to ship, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub workloads: BTreeMap<String, WorkloadChange>,
     /// The plan that it executed.
     #[serde(default)]
     pub plan_id: Option<String>,
@@ -148,6 +245,7 @@ impl OperationRecord {
             result: None,
             generation,
             stacks: BTreeMap::new(),
+            workloads: BTreeMap::new(),
             plan_id: None,
             spec_digest: None,
             resumes: None,
@@ -171,6 +269,10 @@ pub enum OperationKind {
     Destroy,
     /// `ship`
     Ship,
+    /// `rollback`
+    Rollback,
+    /// `train`
+    Train,
 }
 
 impl std::fmt::Display for OperationKind {
@@ -179,6 +281,8 @@ impl std::fmt::Display for OperationKind {
             Self::Apply => "apply",
             Self::Destroy => "destroy",
             Self::Ship => "ship",
+            Self::Rollback => "rollback",
+            Self::Train => "train",
         })
     }
 }

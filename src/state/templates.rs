@@ -82,7 +82,8 @@ fn object(key: &Key, sha256: &str) -> String {
     key.object(&format!("templates/{sha256}.json"))
 }
 
-fn digest(bytes: &[u8]) -> String {
+/// SHA-256 in hex.
+pub(super) fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
         // Writing to a string cannot fail.
         let _ = write!(hex, "{byte:02x}");

@@ -275,6 +275,51 @@ async fn templates_are_stored_once_under_their_digest_and_a_changed_one_is_notic
     );
 }
 
+fn release_of(image: &str) -> crate::ship::Release {
+    crate::ship::Release {
+        version: crate::ship::release::RELEASE_VERSION,
+        workload: "scorer".into(),
+        platform: crate::spec::workload::Platform::Eks,
+        stack: "cluster".into(),
+        image: crate::ship::ImageAt {
+            reference: format!("registry/scorer@{image}"),
+            digest: image.into(),
+            tag: None,
+            bytes: 7,
+            architecture: "amd64".into(),
+        },
+        model: None,
+        commit: Some("4f2a91c".into()),
+        objects: vec![serde_json::json!({ "kind": "Deployment" })],
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn releases_are_kept_whole_under_their_digest_and_a_planted_one_is_refused() {
+    let (_aws, session) = world().await;
+    let (b, k) = (backend(), key());
+    let (one, two) = (release_of("sha256:1"), release_of("sha256:2"));
+    let sha = put_release(&session, &b, &k, &one).await.unwrap();
+    assert_eq!(put_release(&session, &b, &k, &one).await.unwrap(), sha);
+    assert_ne!(put_release(&session, &b, &k, &two).await.unwrap(), sha);
+    assert_eq!(release(&session, &b, &k, &sha).await.unwrap(), Some(one.clone()));
+    assert_eq!(release(&session, &b, &k, "00").await.unwrap(), None);
+    // Who may write to the bucket does not decide what is rolled back to.
+    let object = format!("shop/dev/releases/{sha}.json");
+    let planted = serde_json::to_vec(&two).unwrap();
+    s3::put(&session, "state", &object, &planted, &Expect::Anything)
+        .await
+        .unwrap();
+    assert_eq!(
+        release(&session, &b, &k, &sha).await.unwrap_err().code,
+        codes::STATE_UNREADABLE
+    );
+    assert_eq!(
+        put_release(&session, &b, &k, &one).await.unwrap_err().code,
+        codes::STATE_UNREADABLE
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_versioned_bucket_is_emptied_to_the_last_marker() {
     let (_aws, session) = world().await;

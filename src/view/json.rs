@@ -10,13 +10,15 @@ use super::printer::Printer;
 use super::progress::Progress;
 use super::report::{
     CaseList, CodeList, Explained, FetchReport, Formatted, Initialised, Linted, LockReport, ModuleList, ModulePages,
-    ModuleReport, ModuleWritten, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary, Validated,
+    ModuleReport, ModuleWritten, Outputs, RuleList, RuleReport, SandboxReport, ShipPlan, ShipSummary, Status, Summary,
+    Validated, WorkloadList,
 };
 use crate::cases::{Tested, TestedModule, Watcher};
 use crate::diagnostic::Problems;
 use crate::engine::event::{Event, Outcome};
 use crate::plan::Plan;
 use crate::preflight::Preflight;
+use crate::ship;
 
 /// The version of every document; it grows when something is removed or changes its meaning.
 pub const VERSION: u32 = 1;
@@ -170,6 +172,30 @@ impl View for Json {
         Box::new(Documents(self.printer.clone()))
     }
 
+    fn ship_plan(&self, plan: &ShipPlan, _: &[String]) {
+        let mut body = json!({ "changes": plan.changes_anything() });
+        if let (Some(body), Ok(Value::Object(members))) = (body.as_object_mut(), serde_json::to_value(plan)) {
+            body.extend(members);
+        }
+        self.document("ship_plan", &body);
+    }
+
+    fn shipping(&self, _: &str) -> Box<dyn Progress<ship::Event>> {
+        Box::new(Documents(self.printer.clone()))
+    }
+
+    fn log(&self) -> Box<dyn Progress<ship::Event>> {
+        Box::new(Documents(self.printer.clone()))
+    }
+
+    fn ship_summary(&self, summary: &ShipSummary) {
+        self.document("ship_summary", summary);
+    }
+
+    fn workloads(&self, list: &WorkloadList) {
+        self.document("workloads", list);
+    }
+
     fn note(&self, _: &str) {}
 
     fn raw(&self, text: &[u8]) {
@@ -198,6 +224,60 @@ impl Progress for Documents {
     }
 
     fn finish(&mut self, _: Duration) {}
+}
+
+impl Progress<ship::Event> for Documents {
+    fn event(&mut self, event: &ship::Event, now: Duration) {
+        let (kind, mut body) = shipping_body(event);
+        body.insert("at_seconds".to_owned(), json!(now.as_secs()));
+        self.0.data(&document(kind, &body));
+    }
+
+    fn tick(&mut self, _: Duration) {}
+
+    fn interval(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    fn finish(&mut self, _: Duration) {}
+}
+
+fn shipping_body(event: &ship::Event) -> (&'static str, Map<String, Value>) {
+    let (kind, value) = match event {
+        ship::Event::Phase {
+            workload,
+            phase,
+            subject,
+        } => (
+            "phase",
+            json!({ "workload": workload, "phase": phase, "subject": subject }),
+        ),
+        ship::Event::BuildLine { workload, line } => ("build_line", json!({ "workload": workload, "line": line })),
+        ship::Event::Push {
+            workload,
+            sent,
+            total,
+            reused,
+        } => (
+            "push",
+            json!({ "workload": workload, "sent": sent, "total": total, "reused": reused }),
+        ),
+        ship::Event::Rollout {
+            workload,
+            ready,
+            wanted,
+            waiting_for,
+        } => (
+            "rollout",
+            json!({ "workload": workload, "ready": ready, "wanted": wanted, "waiting_for": waiting_for }),
+        ),
+        ship::Event::Log { source, line } => ("log", json!({ "source": source, "line": line })),
+        ship::Event::Note(text) => ("note", json!({ "text": text })),
+    };
+    match value {
+        Value::Object(body) => (kind, body),
+        _ => (kind, Map::new()),
+    }
 }
 
 fn document(kind: &str, body: &impl Serialize) -> String {

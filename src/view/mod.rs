@@ -17,11 +17,13 @@ use crate::cases::{Tested, Watcher};
 use crate::diagnostic::Problems;
 use crate::plan::Plan;
 use crate::preflight::Preflight;
+use crate::ship;
 
 use progress::Progress;
 use report::{
     CaseList, CodeList, Explained, FetchReport, Formatted, Initialised, Linted, LockReport, ModuleList, ModulePages,
-    ModuleReport, ModuleWritten, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary, Validated,
+    ModuleReport, ModuleWritten, Outputs, RuleList, RuleReport, SandboxReport, ShipPlan, ShipSummary, Status, Summary,
+    Validated, WorkloadList,
 };
 
 pub use human::Human;
@@ -79,6 +81,16 @@ pub trait View: Send + Sync {
     fn summary(&self, summary: &Summary);
     /// Progress of the execution of `plan`.
     fn progress(&self, plan: &Plan) -> Box<dyn Progress>;
+    /// What shipping would change, and what to type next.
+    fn ship_plan(&self, plan: &ShipPlan, next: &[String]);
+    /// Progress of shipping under `title`.
+    fn shipping(&self, title: &str) -> Box<dyn Progress<ship::Event>>;
+    /// Lines of logs as they come, and nothing else; notes go to people only.
+    fn log(&self) -> Box<dyn Progress<ship::Event>>;
+    /// How shipping ended.
+    fn ship_summary(&self, summary: &ShipSummary);
+    /// What runs.
+    fn workloads(&self, list: &WorkloadList);
     /// A sentence on what is being done, for people only.
     fn note(&self, text: &str);
     /// A document or script as it is, on stdout whatever the format.

@@ -9,8 +9,10 @@ use crate::diagnostic::{Code, Problems, Severity};
 use crate::policy::Scope;
 
 mod modules;
+mod shipping;
 
 pub use modules::*;
+pub use shipping::*;
 
 /// What `validate` found in environments without errors.
 #[derive(Debug, Serialize)]

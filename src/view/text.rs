@@ -48,6 +48,22 @@ pub fn duration(length: Duration) -> String {
     }
 }
 
+/// `512 B`, `1.5 KiB`, `45.0 MiB`.
+pub fn bytes(number: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let (mut unit, mut scale) = (0, 1_u64);
+    while number / scale >= 1024 && unit + 1 < UNITS.len() {
+        scale *= 1024;
+        unit += 1;
+    }
+    let name = UNITS.get(unit).copied().unwrap_or_default();
+    if unit == 0 {
+        return format!("{number} {name}");
+    }
+    let tenths = u128::from(number) * 10 / u128::from(scale);
+    format!("{}.{} {name}", tenths / 10, tenths % 10)
+}
+
 /// `1 stack`, `2 stacks`.
 pub fn count(number: usize, singular: &str) -> String {
     let plural = match singular.strip_suffix('y') {

@@ -14,6 +14,7 @@ use crate::spec::workload::Platform;
 use crate::spec::{Environment, Workload};
 use crate::template::NodeValue;
 
+pub mod ecs;
 pub mod sagemaker;
 mod secrets;
 mod templates;

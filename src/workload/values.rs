@@ -198,8 +198,18 @@ fn probes(workload: &Workload) -> Json {
     })
 }
 
-/// What the container is told, sorted by name. What the file says in `env` wins.
+/// What the container of a pod is told, sorted by name. What the file says in `env` wins.
 fn variables(environment: &Environment, workload: &Workload, facts: &Facts) -> Json {
+    let mut all = told(environment, workload, facts);
+    all.extend(workload.secrets.keys().map(|name| secrets::variable(name)));
+    all.extend(workload.env.clone());
+    all.into_iter()
+        .map(|(name, value)| json!({ "name": name, "value": value }))
+        .collect()
+}
+
+/// What every container is told by itself, on whatever it runs.
+pub(super) fn told(environment: &Environment, workload: &Workload, facts: &Facts) -> BTreeMap<String, String> {
     let mut all: BTreeMap<String, String> = BTreeMap::new();
     let mut tell = |name: &str, value: String| all.insert(name.to_owned(), value);
     tell("AWS_REGION", environment.region.value.clone());
@@ -213,10 +223,13 @@ fn variables(environment: &Environment, workload: &Workload, facts: &Facts) -> J
             Model::Package { version, .. } => version.map(|version| version.to_string()),
         };
         let version = facts.model_version.clone().or(version);
-        tell(
-            "INFERENCE_MODEL_VERSION",
-            version.unwrap_or_else(|| "(known when it is shipped)".to_owned()),
-        );
+        // What is shipped and has no version, such as all below a key, is not told one.
+        if version.is_some() || facts.image.is_none() {
+            tell(
+                "INFERENCE_MODEL_VERSION",
+                version.unwrap_or_else(|| "(known when it is shipped)".to_owned()),
+            );
+        }
     }
     if let Some(stream) = &workload.stream {
         tell("KAFKA_BROKERS", stream.brokers.join(","));
@@ -226,11 +239,7 @@ fn variables(environment: &Environment, workload: &Workload, facts: &Facts) -> J
             tell("KAFKA_OUTPUT_TOPIC", output.clone());
         }
     }
-    all.extend(workload.secrets.keys().map(|name| secrets::variable(name)));
-    all.extend(workload.env.clone());
-    all.into_iter()
-        .map(|(name, value)| json!({ "name": name, "value": value }))
-        .collect()
+    all
 }
 
 pub(super) fn model_uri(model: &Model, facts: &Facts) -> String {
@@ -238,7 +247,11 @@ pub(super) fn model_uri(model: &Model, facts: &Facts) -> String {
         return uri.clone();
     }
     match model {
-        Model::S3 { bucket, key, .. } => {
+        Model::S3 { bucket, key, path, .. } => {
+            let key = match path {
+                Some(_) => format!("{key}(known when it is shipped)"),
+                None => key.clone(),
+            };
             let bucket = match (bucket, &facts.model_bucket) {
                 (Bucket::Named(name), _) | (Bucket::Of(_), Some(name)) => name.clone(),
                 (Bucket::Of(stack), None) => format!("(known after {stack})"),

@@ -2,7 +2,7 @@
 # The image of the Dockerfile, made and run by a real Docker engine: its size, its user, its protocols, its drain; and
 # the same contract asked of the example in Python.
 #
-#   tests/external/container.sh              builds the static binary, then all of it
+#   tests/external/container.sh              builds the static binary (inference-binary.sh), then all of it
 #   BINARY=path/to/inference tests/external/container.sh
 #
 # No image can be pulled where this runs, so the image's build stage gets the binary that was compiled here
@@ -33,19 +33,16 @@ missing=()
 command -v dockerd >/dev/null || missing+=(docker.io)
 command -v debootstrap >/dev/null || missing+=(debootstrap)
 command -v curl >/dev/null || missing+=(curl)
+command -v readelf >/dev/null || missing+=(binutils)
+command -v python3 >/dev/null || missing+=(python3)
+[ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
 if [ "${#missing[@]}" -gt 0 ]; then
   apt-get update -qq
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
-if [ -z "${BINARY:-}" ]; then
-  host=$(rustc -vV | sed -n 's/^host: //p')
-  RUSTFLAGS="-C target-feature=+crt-static" \
-    cargo build --release --locked --target "$host" --package mlinfra-inference --bin inference
-  BINARY=${CARGO_TARGET_DIR:-target}/$host/release/inference
-fi
-file=$(readlink -f "$BINARY")
-if readelf -d "$file" 2>/dev/null | grep -q NEEDED; then fail "$file is not static"; fi
+file=$(tests/external/inference-binary.sh)
+if readelf -d "$file" | grep -q NEEDED; then fail "$file is not static"; fi
 
 # Debian's own client speaks BuildKit; others need the plug-in buildx, which may not be there.
 docker() {
@@ -58,7 +55,9 @@ export DOCKER_HOST=unix://$work/docker.sock
 dockerd --host "$DOCKER_HOST" --data-root "$work/data" --exec-root "$work/exec" --pidfile "$work/pid" \
   --iptables=false --ip6tables=false --ip-forward=false --bridge=none >"$work/dockerd.log" 2>&1 &
 engine=$!
+started_at=$SECONDS
 until docker version >/dev/null 2>&1; do
+  [ $((SECONDS - started_at)) -lt 120 ] || { cat "$work/dockerd.log" >&2; fail "the engine does not answer"; }
   kill -0 "$engine" 2>/dev/null || { cat "$work/dockerd.log" >&2; fail "the engine did not start"; }
   sleep 0.2
 done
@@ -89,7 +88,9 @@ run() {
   docker run --detach --name "$name" --network host --read-only --cap-drop ALL --security-opt no-new-privileges \
     --env SAGEMAKER_BIND_TO_PORT="$port" --env INFERENCE_HOST=127.0.0.1 --env INFERENCE_DRAIN_DELAY_MS=200 \
     "$@" "$image" serve >/dev/null
-  until curl --silent --fail --output /dev/null "http://127.0.0.1:$port/ping"; do
+  local since=$SECONDS
+  until curl --silent --fail --max-time 5 --output /dev/null "http://127.0.0.1:$port/ping"; do
+    [ $((SECONDS - since)) -lt 60 ] || { docker logs "$name" >&2; fail "$name is not ready after a minute"; }
     [ "$(docker inspect --format '{{.State.Running}}' "$name")" = true ] || { docker logs "$name" >&2; fail "$name ended"; }
     sleep 0.1
   done
@@ -112,7 +113,7 @@ ask "SageMaker: JSON" '"label":0' "$at/invocations" --json "{\"instances\":[$row
 ask "SageMaker: CSV" '0,0.9' "$at/invocations" -H 'content-type: text/csv' -H 'accept: text/csv' --data "${row:1:-1}"
 ask "v2: live" ' 200' "$at/v2/health/live"
 ask "v2: ready" ' 200' "$at/v2/health/ready"
-ask "v2: metadata" '"platform":"onnx_tract"' "$at/v2/models/fraud"
+ask "v2: metadata" '"platform":"onnx_trees"' "$at/v2/models/fraud"
 ask "v2: inference" '"datatype":"INT64","data":[0]' "$at/v2/models/fraud/versions/1/infer" \
   --json "{\"inputs\":[{\"name\":\"features\",\"shape\":[1,11],\"datatype\":\"FP32\",\"data\":$row}]}"
 ask "a broken body" ' 400' "$at/invocations" --json '{'

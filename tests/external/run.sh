@@ -20,3 +20,10 @@ for suite in diagrams user-data; do
   printf -- '-- %s\n' "$suite"
   "tests/external/$suite.sh"
 done
+printf -- '-- %s\n' "the model server as a static binary"
+BINARY=$(timeout 3600 tests/external/inference-binary.sh)
+export BINARY
+for suite in container stream; do
+  printf -- '-- %s\n' "$suite"
+  timeout --kill-after=30 900 "tests/external/$suite.sh"
+done

@@ -25,6 +25,8 @@ use crate::metrics::Metrics;
 pub struct Ready {
     /// What the model takes and gives.
     pub manifest: Arc<Manifest>,
+    /// What runs it, as `/v2/models/NAME` tells it.
+    pub platform: &'static str,
     /// Runs it.
     pub batcher: Batcher,
 }

@@ -6,12 +6,13 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::problem::Problem;
 use super::{Server, limits};
 use crate::manifest::Manifest;
-use crate::rows::{Reader, answer_fields, answer_json};
+use crate::rows::{Answer, Reader, answer_fields};
 use crate::tensor::Tensor;
 
 /// Whether requests may be sent here.
@@ -178,12 +179,12 @@ fn write(kind: Kind, manifest: &Manifest, answers: &[Tensor], rows: usize) -> Re
     let typed = |mime: &'static str, body: String| ([(header::CONTENT_TYPE, mime)], body).into_response();
     match kind {
         Kind::Json => {
-            let predictions: Vec<Value> = (0..rows).map(|row| answer_json(manifest, answers, row)).collect();
-            Ok(Json(json!({ "predictions": predictions })).into_response())
+            let predictions = (0..rows).map(|row| Answer::new(manifest, answers, row)).collect();
+            Ok(Json(Predictions { predictions }).into_response())
         }
         Kind::JsonLines => {
             let lines: String = (0..rows)
-                .map(|row| format!("{}\n", answer_json(manifest, answers, row)))
+                .map(|row| format!("{}\n", Answer::new(manifest, answers, row)))
                 .collect();
             Ok(typed("application/jsonlines", lines))
         }
@@ -201,6 +202,11 @@ fn write(kind: Kind, manifest: &Manifest, answers: &[Tensor], rows: usize) -> Re
             ))
         }
     }
+}
+
+#[derive(Serialize)]
+struct Predictions<'a> {
+    predictions: Vec<Answer<'a>>,
 }
 
 fn unwritable(error: &dyn std::error::Error) -> Problem {

@@ -4,14 +4,15 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::problem::Problem;
 use super::{Ready, Server, limits};
 use crate::manifest::{Manifest, Port};
 use crate::rows::empty;
-use crate::tensor::{Tensor, shortened};
+use crate::tensor::{Tensor, Values, shortened};
 
 /// The server runs.
 pub async fn live() -> Json<Value> {
@@ -37,7 +38,8 @@ pub struct Named {
 
 /// What the model takes and gives.
 pub async fn model(State(server): State<Server>, Path(named): Path<Named>) -> Result<Json<Value>, Problem> {
-    let manifest = &named.find(server.ready()?)?.manifest;
+    let ready = named.find(server.ready()?)?;
+    let manifest = &ready.manifest;
     let ports = |ports: &[Port]| -> Vec<Value> {
         let port = |port: &Port| json!({ "name": port.name, "datatype": port.datatype.name(), "shape": port.shape });
         ports.iter().map(port).collect()
@@ -45,9 +47,10 @@ pub async fn model(State(server): State<Server>, Path(named): Path<Named>) -> Re
     Ok(Json(json!({
         "name": manifest.name,
         "versions": [manifest.version],
-        "platform": "onnx_tract",
+        "platform": ready.platform,
         "inputs": ports(&manifest.inputs),
         "outputs": ports(&manifest.outputs),
+        "parameters": { "sha256": manifest.sha256, "object_version": manifest.object_version },
     })))
 }
 
@@ -80,21 +83,25 @@ struct WantedTensor {
 }
 
 /// The answer to an inference request.
-#[derive(Debug, Serialize)]
-pub struct InferResponse {
-    model_name: String,
-    model_version: String,
+#[derive(Serialize)]
+struct InferResponse<'a> {
+    model_name: &'a str,
+    model_version: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
-    outputs: Vec<Map<String, Value>>,
+    outputs: Vec<OutputTensor<'a>>,
+}
+
+#[derive(Serialize)]
+struct OutputTensor<'a> {
+    name: &'a str,
+    shape: Vec<usize>,
+    datatype: &'static str,
+    data: &'a Values,
 }
 
 /// Answers tensors with tensors.
-pub async fn infer(
-    State(server): State<Server>,
-    Path(named): Path<Named>,
-    body: Bytes,
-) -> Result<Json<InferResponse>, Problem> {
+pub async fn infer(State(server): State<Server>, Path(named): Path<Named>, body: Bytes) -> Result<Response, Problem> {
     let manifest = &named.find(server.ready()?)?.manifest;
     let request: InferRequest = serde_json::from_slice(&body).map_err(|error| {
         Problem::body(
@@ -118,24 +125,20 @@ pub async fn infer(
         .iter()
         .zip(&answers)
         .filter(|(port, _)| wanted(port))
-        .map(|(port, answer)| {
-            let data: Vec<Value> = (0..answer.values.len())
-                .map(|index| answer.values.json(index))
-                .collect();
-            Map::from_iter([
-                ("name".to_owned(), json!(port.name)),
-                ("shape".to_owned(), json!(answer.shape())),
-                ("datatype".to_owned(), json!(port.datatype.name())),
-                ("data".to_owned(), Value::Array(data)),
-            ])
+        .map(|(port, answer)| OutputTensor {
+            name: &port.name,
+            shape: answer.shape(),
+            datatype: port.datatype.name(),
+            data: &answer.values,
         })
         .collect();
     Ok(Json(InferResponse {
-        model_name: manifest.name.clone(),
-        model_version: manifest.version.clone(),
+        model_name: &manifest.name,
+        model_version: &manifest.version,
         id: request.id,
         outputs,
-    }))
+    })
+    .into_response())
 }
 
 impl Named {

@@ -10,7 +10,7 @@ use super::Format;
 use super::progress::{Progress, rename, replace};
 use crate::error::Failure;
 use crate::model::Model;
-use crate::rows::{Reader, answer_fields, answer_json};
+use crate::rows::{Answer, Reader, answer_fields};
 use crate::tensor::Tensor;
 
 /// What became of a file.
@@ -261,7 +261,7 @@ fn answer_chunk(model: &Model, format: Format, records: Vec<Record>, progress: &
 /// A line of the output. A record without an answer has a line too, so that lines and records stay side by side.
 fn line(model: &Model, format: Format, answer: Result<Vec<Tensor>, String>) -> String {
     match (format, answer) {
-        (Format::JsonLines, Ok(answer)) => format!("{}\n", answer_json(&model.manifest, &answer, 0)),
+        (Format::JsonLines, Ok(answer)) => format!("{}\n", Answer::new(&model.manifest, &answer, 0)),
         (Format::JsonLines, Err(reason)) => format!("{}\n", json!({ "error": reason })),
         (Format::Csv, Ok(answer)) => csv_line(answer_fields(&answer, 0)),
         (Format::Csv, Err(_)) => csv_line(vec![

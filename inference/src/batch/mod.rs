@@ -44,7 +44,7 @@ impl Format {
 pub async fn run(options: BatchOptions) -> Result<(), Failure> {
     let inputs = inputs(&options.input)?;
     fs_err::create_dir_all(&options.output)?;
-    let model = load(options.model.location()).await?;
+    let model = load(&options.model).await?;
     let (mut records, mut files) = (0, 0);
     for input in inputs {
         let (model, output, chunk) = (model.clone(), options.output.clone(), options.chunk as usize);

@@ -21,7 +21,7 @@ impl Default for Blobs {
 
 impl Blobs {
     /// Keeps a body; gives its digest. Keeping it twice is keeping it once.
-    pub(super) fn put(&mut self, body: &Bytes) -> Result<String, String> {
+    pub(crate) fn put(&mut self, body: &Bytes) -> Result<String, String> {
         let digest: String = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
         match self {
             Blobs::Memory(bodies) => {
@@ -42,7 +42,7 @@ impl Blobs {
     }
 
     /// The body with that digest.
-    pub(super) fn get(&self, digest: &str) -> Result<Bytes, String> {
+    pub(crate) fn get(&self, digest: &str) -> Result<Bytes, String> {
         match self {
             Blobs::Memory(bodies) => bodies.get(digest).cloned().ok_or_else(|| format!("no body {digest}")),
             Blobs::Folder(folder) => fs_err::read(folder.join(digest))

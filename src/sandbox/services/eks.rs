@@ -1,5 +1,7 @@
-//! EKS, with the Kubernetes versions that AWS offers.
+//! EKS, with the Kubernetes versions that AWS offers, and with clusters whose API servers can be found.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use winterbaume_core::MockResponse;
 use winterbaume_eks::EksService;
@@ -23,6 +25,21 @@ const VERSIONS: [(&str, &str, &str, &str); 8] = [
     ("1.28", "UNSUPPORTED", "2024-11-26", "2025-11-26"),
 ];
 
+/// The certificates against which those of the sandbox's API servers would be checked, if they had any.
+const CERTIFICATES: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBkTCCATegAwIBAgIUV5+wo07mR83F7f1CYs2CL+Xk7hswCgYIKoZIzj0EAwIw
+FTETMBEGA1UEAwwKa3ViZXJuZXRlczAgFw0yNjExMjYwMDI4MjJaGA8yMTI2MTEw
+MjAwMjgyMlowFTETMBEGA1UEAwwKa3ViZXJuZXRlczBZMBMGByqGSM49AgEGCCqG
+SM49AwEHA0IABAB8bVwXm2hfvuAOMFSRiiBhdvyE//dpKfnLFmnMHiMYaAIA97uS
+KG2WQIk1q1HCkwdTHAr8G638g9XbKkL1I9ajYzBhMB0GA1UdDgQWBBRyrMzvUhjT
+tMLuHSUiB7JO3PAKgTAfBgNVHSMEGDAWgBRyrMzvUhjTtMLuHSUiB7JO3PAKgTAP
+BgNVHRMBAf8EBTADAQH/MA4GA1UdDwEB/wQEAwICpDAKBggqhkjOPQQDAgNIADBF
+AiEAlAjaFLZ+KKIBOZ9eWoi55CgCfVSKvvz4DPoYHiLnFJwCIHSQkQr54quuNF1j
++3MuowHLirG0vBZagJ3Yt/yhoqmC
+-----END CERTIFICATE-----
+";
+
 /// The service.
 pub(super) struct Eks(Emulated<EksService>);
 
@@ -35,7 +52,7 @@ impl Eks {
 impl Service for Eks {
     fn handle(&mut self, request: &Request, context: &Context) -> MockResponse {
         if request.action != "DescribeClusterVersions" {
-            return self.0.handle(request, context);
+            return with_endpoint(self.0.handle(request, context), context);
         }
         let all = request.param("includeAll") == Some("true");
         let versions: Vec<Value> = VERSIONS
@@ -66,6 +83,32 @@ impl Service for Eks {
     fn inventory(&mut self, context: &Context) -> Vec<Item> {
         self.0.inventory(context)
     }
+}
+
+/// Says where the API server of the cluster in an answer is, in EKS's form, and what its certificate is checked against.
+fn with_endpoint(mut response: MockResponse, context: &Context) -> MockResponse {
+    let read = serde_json::from_slice::<Value>(&response.body);
+    let Some(mut body) = read.ok().filter(|_| response.status < 400) else {
+        return response;
+    };
+    let Some(Value::Object(cluster)) = body.get_mut("cluster") else {
+        return response;
+    };
+    let part = |key: &str| cluster.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut endpoint = part("endpoint");
+    if let Some((id, rest)) = endpoint.strip_prefix("https://").and_then(|host| host.split_once('.')) {
+        endpoint = format!("https://{}.{rest}", id.replace('-', "").to_ascii_uppercase());
+    }
+    let mut certificates = STANDARD.encode(CERTIFICATES);
+    if let Some((url, authority)) = context.facts.cluster(&part("name")) {
+        endpoint = url.to_owned();
+        certificates = authority.unwrap_or(&certificates).to_owned();
+    }
+    cluster.insert("endpoint".to_owned(), json!(endpoint));
+    cluster.insert("certificateAuthority".to_owned(), json!({ "data": certificates }));
+    response.body = body.to_string().into();
+    response.headers.remove(http::header::CONTENT_LENGTH);
+    response
 }
 
 /// The beginning of a day in seconds since 1970, as the protocol writes times.

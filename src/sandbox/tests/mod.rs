@@ -5,6 +5,7 @@ mod containers;
 mod databases;
 mod faults;
 mod identities;
+mod kubernetes;
 mod machines;
 mod port;
 mod sharing;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::cloudformation::{Physical, ResourceRequest};
 use super::super::house::Desk;
+use super::super::kubernetes;
 use super::super::request::{Name, Request, encode};
 use super::{Made, list, lower_camel, name_of, set, set_text, tags, text, text_between};
 
@@ -136,8 +137,17 @@ pub(super) fn delete(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, id: &st
             format!("/clusters/{}/{collection}/{}", encode(&cluster), encode(&name))
         }
     };
-    let gone = Request::rest(Name::Eks, request.region, "DELETE", &path, Vec::new());
-    desk.remove(&gone)?;
+    let ask = |method: &str| Request::rest(Name::Eks, request.region, method, &path, Vec::new());
+    let endpoint = part(request.resource_type)
+        .is_none()
+        .then(|| desk.ask(&ask("GET")).ok())
+        .flatten()
+        .and_then(|answer| serde_json::from_str::<Value>(&answer).ok())
+        .and_then(|described| described.pointer("/cluster/endpoint")?.as_str().map(str::to_owned));
+    desk.remove(&ask("DELETE"))?;
+    if let Some(endpoint) = endpoint {
+        kubernetes::forget(desk, &endpoint).map_err(|error| error.to_string())?;
+    }
     if request.resource_type == "AWS::EKS::Cluster" {
         remove_security_group(desk, id);
     }

@@ -214,6 +214,7 @@ fn refusal(request: &Request, response: &MockResponse) -> (String, String) {
         Name::DynamoDb => "DynamoDb",
         Name::Ec2 => "Ec2",
         Name::Ecr => "Ecr",
+        Name::Ecs => "AmazonECS",
         Name::Eks => "Eks",
         Name::Iam => "Iam",
         Name::Kms => "Kms",

@@ -4,7 +4,9 @@
 use serde_json::{Value, json};
 
 use super::super::cloudformation::{Physical, ResourceRequest};
+use super::super::ecs::fits_fargate as fits_fargate_size;
 use super::super::house::Desk;
+use super::super::request::{Name, Request};
 use super::{Made, ledger, list, scalar, text, told};
 
 const CLUSTER: &str = "AWS::ECS::Cluster";
@@ -17,12 +19,17 @@ const FAMILIES: &str = ".ecs-families";
 pub(super) fn create(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, planned: &mut Physical) -> Made<()> {
     let properties = request.properties;
     match request.resource_type {
-        CLUSTER => providers_exist(desk, list(properties, "CapacityProviders")),
+        CLUSTER => {
+            providers_exist(desk, list(properties, "CapacityProviders"))?;
+            let mut body = super::lower_camel(properties);
+            body["clusterName"] = json!(planned.id);
+            desk.ask_json(Name::Ecs, "CreateCluster", &body).map(drop)
+        }
         PROVIDER => Ok(()),
         ASSOCIATIONS => {
             let cluster = text(properties, "Cluster").unwrap_or_default();
             is_there(desk, &cluster)?;
-            providers_exist(desk, list(properties, "CapacityProviders"))
+            associate(desk, properties)
         }
         TASK => {
             fits_fargate(properties)?;
@@ -34,7 +41,8 @@ pub(super) fn create(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, planned
 
 pub(super) fn update(desk: &mut Desk<'_>, request: &ResourceRequest<'_>) -> Made<()> {
     match request.resource_type {
-        CLUSTER | ASSOCIATIONS => providers_exist(desk, list(request.properties, "CapacityProviders")),
+        CLUSTER => providers_exist(desk, list(request.properties, "CapacityProviders")),
+        ASSOCIATIONS => associate(desk, request.properties),
         "AWS::ECS::Service" => runs(desk, request.properties),
         _ => Ok(()),
     }
@@ -46,7 +54,12 @@ pub(super) fn delete(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, id: &st
             let uses = |value: &Value| text(value, "Cluster").is_some_and(|cluster| name(&cluster) == name(id));
             match ledger::all(desk, "ecs:service")?.iter().any(|(_, value)| uses(value)) {
                 true => refuse("The Cluster cannot be deleted while Services are active."),
-                false => Ok(()),
+                // Those that no stack made count as well.
+                false => {
+                    let body = json!({ "cluster": name(id) });
+                    let delete = Request::json(Name::Ecs, &desk.context.region, "DeleteCluster", &body);
+                    desk.remove(&delete)
+                }
             }
         }
         PROVIDER => {
@@ -97,17 +110,7 @@ fn fits_fargate(properties: &Value) -> Made<()> {
     let (true, Some(cpu), Some(memory)) = (fargate, number("Cpu"), number("Memory")) else {
         return Ok(());
     };
-    let fits = match cpu {
-        256 => matches!(memory, 512 | 1_024 | 2_048),
-        512 => (1_024..=4_096).contains(&memory) && memory.is_multiple_of(1_024),
-        1_024 => (2_048..=8_192).contains(&memory) && memory.is_multiple_of(1_024),
-        2_048 => (4_096..=16_384).contains(&memory) && memory.is_multiple_of(1_024),
-        4_096 => (8_192..=30_720).contains(&memory) && memory.is_multiple_of(1_024),
-        8_192 => (16_384..=61_440).contains(&memory) && memory.is_multiple_of(4_096),
-        16_384 => (32_768..=122_880).contains(&memory) && memory.is_multiple_of(8_192),
-        _ => false,
-    };
-    match fits {
+    match fits_fargate_size(cpu, memory) {
         true => Ok(()),
         false => refuse(&format!(
             "No Fargate configuration exists for given values: {cpu} CPU, {memory} memory. See the Amazon ECS documentation for the valid values."
@@ -192,6 +195,13 @@ fn providers_exist(desk: &mut Desk<'_>, providers: &[Value]) -> Made<()> {
         }
     }
     Ok(())
+}
+
+/// Tells the cluster which capacity it has.
+fn associate(desk: &mut Desk<'_>, properties: &Value) -> Made<()> {
+    providers_exist(desk, list(properties, "CapacityProviders"))?;
+    let body = super::lower_camel(properties);
+    desk.ask_json(Name::Ecs, "PutClusterCapacityProviders", &body).map(drop)
 }
 
 /// The name in an ARN, or the name itself.

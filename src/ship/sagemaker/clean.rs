@@ -42,8 +42,9 @@ pub(super) async fn unused(scene: &Scene<'_>, wanted: &Wanted<'_>, before: Optio
 }
 
 /// Deletes everything of the workload.
-pub(super) async fn remove(scene: &Scene<'_>) -> Result<Vec<String>, Problem> {
-    let name = requests::endpoint_name(scene.environment, scene.name());
+pub(super) async fn remove(scene: &Scene<'_>, release: &Release) -> Result<Vec<String>, Problem> {
+    let name = requests::name(&release.objects, "Endpoint").map(str::to_owned);
+    let name = name.unwrap_or_else(|| requests::endpoint_name(scene.environment, scene.name()));
     let mut deleted = Vec::new();
     let found = asked(scene, || endpoints::describe_endpoint(scene.session, &name)).await?;
     if let Some(endpoint) = found {

@@ -129,7 +129,7 @@ pub(in super::super) async fn follow(
             }
             Ok(None) => {
                 return Err(Problem::error(
-                    codes::JOB_FAILED,
+                    codes::SAGEMAKER_JOB_FAILED,
                     format!("the job {name} does not exist"),
                 ));
             }
@@ -175,11 +175,14 @@ pub(in super::super) async fn ended_badly(session: &Session, kind: JobKind, name
                 Some("MaxWaitTimeExceeded") => ("it waited and trained for longer than `max_wait` allows", "max_wait"),
                 _ => ("it ran for longer than `timeout` allows", "timeout"),
             };
-            Problem::error(codes::JOB_STOPPED, format!("SageMaker stopped {name}: {}", what.0))
-                .hint(format!("allow more with `{}`, or take a larger instance", what.1))
+            Problem::error(
+                codes::SAGEMAKER_JOB_STOPPED,
+                format!("SageMaker stopped {name}: {}", what.0),
+            )
+            .hint(format!("allow more with `{}`, or take a larger instance", what.1))
         }
-        ("Stopped", false) => Problem::error(codes::JOB_STOPPED, format!("{name} was stopped")),
-        _ => Problem::error(codes::JOB_FAILED, format!("{name} failed")),
+        ("Stopped", false) => Problem::error(codes::SAGEMAKER_JOB_STOPPED, format!("{name} was stopped")),
+        _ => Problem::error(codes::SAGEMAKER_JOB_FAILED, format!("{name} failed")),
     };
     let problem = match (&job.failure, &job.exit_message) {
         (Some(reason), Some(said)) if !reason.contains(said.as_str()) => {
@@ -257,7 +260,7 @@ pub(super) async fn roll_out(scene: &Scene<'_>, release: &Release) -> Rolled {
         return Err(untouched(ended_badly(scene.session, kind, &name, &job).await));
     }
     let message = format!("`{}` was tried {ATTEMPTS} times without a change", scene.name());
-    Err(untouched(Problem::error(codes::JOB_FAILED, message)))
+    Err(untouched(Problem::error(codes::SAGEMAKER_JOB_FAILED, message)))
 }
 
 /// The request of an attempt: the first has the release's own name, the others end in digits of their own.
@@ -299,6 +302,16 @@ pub(super) async fn newest(scene: &Scene<'_>) -> Result<Option<ListedJob>, Probl
     let prefix = requests::prefix(scene.environment, scene.name());
     let all = asked(scene, || jobs::processing_jobs(scene.session, &prefix)).await?;
     Ok(all.into_iter().find(|job| requests::is_named_by(&job.name, &prefix)))
+}
+
+/// Stops the newest job if it runs; jobs themselves stay in SageMaker's list for ever.
+pub(super) async fn remove(scene: &Scene<'_>) -> Result<Vec<String>, Problem> {
+    let runs = newest(scene).await?.filter(|job| job.status == "InProgress");
+    let Some(job) = runs else {
+        return Ok(Vec::new());
+    };
+    asked(scene, || jobs::stop_processing(scene.session, &job.name)).await?;
+    Ok(vec![job.name])
 }
 
 pub(super) async fn running(scene: &Scene<'_>) -> Result<Option<Running>, Problem> {

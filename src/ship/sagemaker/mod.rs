@@ -18,59 +18,19 @@ pub(super) mod tests;
 
 use std::time::Duration;
 
-use serde_json::Value as Json;
-
-use super::{ImageAt, LogOptions, ModelAt, ObjectChange, Release, Restored, Rolled, Running, Scene, ShipFailure};
+use super::event::{Event, Phase};
+use super::{LogOptions, ObjectChange, Release, Restored, Rolled, Running, Scene, ShipFailure};
 use crate::aws::error::AwsError;
 use crate::aws::retry;
-use crate::diagnostic::{Problem, Problems, codes};
+use crate::diagnostic::{Problem, codes};
 use crate::spec::workload::Kind;
-use crate::workload::sagemaker::{self as requests, Host};
-use crate::workload::{self, Facts};
+use crate::workload::sagemaker as requests;
 
 pub(super) use job::{Ended, JobKind, ended_badly, follow};
 pub use model::resolve_model;
 
 /// How long one question may be repeated while SageMaker throttles or does not answer.
 const PATIENCE: Duration = Duration::from_secs(600);
-
-/// The requests that a release of the workload consists of: what goes into [`Release::objects`].
-///
-/// # Errors
-/// What SageMaker cannot do for the workload, and outputs of its stack that are not there.
-pub fn objects(scene: &Scene<'_>, image: &ImageAt, model: Option<&ModelAt>) -> Result<Vec<Json>, Problems> {
-    let host = host(scene);
-    let role = match scene.workload.kind {
-        Kind::Batch => (&host.job_role_arn, "training_role_arn"),
-        Kind::Api | Kind::Stream => (&host.execution_role_arn, "execution_role_arn"),
-    };
-    if role.0.is_none() {
-        return Err(lacks(&scene.workload.on.value, role.1, &scene.environment.name).into());
-    }
-    let facts = Facts {
-        image: Some(image.reference.clone()),
-        model_bucket: None,
-        model_uri: model.map(|model| model.uri.clone()),
-        model_version: model.and_then(|model| model.version.clone()),
-    };
-    workload::sagemaker::objects(scene.environment, scene.workload, &facts, &host)
-}
-
-/// What the stack gives to what runs on it.
-pub fn host(scene: &Scene<'_>) -> Host {
-    let text = |name: &str| scene.output(name).map(str::to_owned);
-    let list = |name: &str| super::training::list(scene.output(name));
-    Host {
-        execution_role_arn: text("execution_role_arn"),
-        job_role_arn: text("training_role_arn"),
-        // The module has one set of subnets, for models and jobs alike.
-        subnets: list("training_subnet_ids"),
-        security_group_id: text("security_group_id"),
-        job_security_group_id: text("training_security_group_id"),
-        // The built-in module has no such output; a project's own may.
-        alarms: list("endpoint_alarm_names"),
-    }
-}
 
 /// What shipping `release` would change. Nothing is changed.
 ///
@@ -89,6 +49,21 @@ pub async fn review(scene: &Scene<'_>, release: &Release) -> Result<Vec<ObjectCh
 /// # Errors
 /// Why it does not serve, and what does.
 pub async fn roll_out(scene: &Scene<'_>, release: &Release, serving: Option<&Release>) -> Rolled {
+    if release
+        .objects
+        .iter()
+        .any(|object| object.to_string().contains("(known "))
+    {
+        let output = match scene.workload.kind {
+            Kind::Batch => "training_role_arn",
+            Kind::Api | Kind::Stream => "execution_role_arn",
+        };
+        return Err(untouched(lacks(
+            &scene.workload.on.value,
+            output,
+            &scene.environment.name,
+        )));
+    }
     match scene.workload.kind {
         Kind::Batch => job::roll_out(scene, release).await,
         Kind::Api | Kind::Stream => endpoint::roll_out(scene, release, serving).await,
@@ -111,13 +86,24 @@ pub async fn logs(scene: &Scene<'_>, options: &LogOptions) -> Result<(), Problem
     log::logs(scene, options).await
 }
 
-/// Deletes the endpoint of the workload with all of its configurations and models, and says what was deleted. What is
-/// not there is fine.
+/// Deletes the endpoint of the workload with all of its configurations and models, and tells what it deleted; a batch that
+/// runs is stopped. What is not there is fine.
 ///
 /// # Errors
 /// What SageMaker refuses.
-pub async fn remove(scene: &Scene<'_>) -> Result<Vec<String>, Problem> {
-    clean::remove(scene).await
+pub async fn remove(scene: &Scene<'_>, release: &Release) -> Result<(), Problem> {
+    let deleted = match scene.workload.kind {
+        Kind::Batch => job::remove(scene).await?,
+        Kind::Api | Kind::Stream => clean::remove(scene, release).await?,
+    };
+    if !deleted.is_empty() {
+        scene.tell.event(Event::Phase {
+            workload: scene.name().to_owned(),
+            phase: Phase::CleanUp,
+            subject: deleted.join(", "),
+        });
+    }
+    Ok(())
 }
 
 /// Asks until there is an answer: throttling and lost connections are outlasted for ten minutes.

@@ -18,7 +18,9 @@ use crate::spec::workload::{Bucket, Model};
 pub async fn resolve_model(scene: &Scene<'_>) -> Result<Option<ModelAt>, Problem> {
     match &scene.workload.model {
         None => Ok(None),
-        Some(Model::S3 { bucket, key, version }) => object(scene, bucket, key, version.as_deref()).await.map(Some),
+        Some(Model::S3 {
+            bucket, key, version, ..
+        }) => object(scene, bucket, key, version.as_deref()).await.map(Some),
         Some(Model::Package { group, version }) => package(scene, group, *version).await.map(Some),
     }
 }

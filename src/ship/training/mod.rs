@@ -18,7 +18,7 @@ use crate::aws::sagemaker::{jobs, registry};
 use crate::aws::session::Session;
 use crate::diagnostic::{Problem, codes};
 use crate::spec::{Environment, Training};
-use crate::workload::sagemaker::{self as requests, Buckets, TrainingFacts};
+use crate::workload::sagemaker::{self as requests, Buckets, TrainingFacts, list};
 
 #[cfg(test)]
 mod tests;
@@ -125,7 +125,7 @@ pub async fn run(scene: &TrainingScene<'_>, image: &str, id: &str) -> Result<Tra
         (Some(group), Some(artifacts)) => Some(register(scene, &group, image, artifacts, &name).await?),
         (Some(_), None) => {
             let message = format!("{name} is done and has left no model to register");
-            return Err(Problem::error(codes::JOB_FAILED, message).hint("write the model into /opt/ml/model"));
+            return Err(Problem::error(codes::SAGEMAKER_JOB_FAILED, message).hint("write the model into /opt/ml/model"));
         }
         (None, _) => None,
     };
@@ -240,22 +240,15 @@ pub(super) fn group(environment: &Environment, outputs: &Outputs, short: &str) -
         .next()
 }
 
-/// The items of an output that is a list.
-pub(super) fn list(output: Option<&str>) -> Vec<String> {
-    let text = output.unwrap_or_default();
-    // CloudFormation's own lists have commas.
-    serde_json::from_str(text).unwrap_or_else(|_| {
-        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-        items.map(str::to_owned).collect()
-    })
-}
-
 fn output<'a>(outputs: &'a Outputs, stack: &str, name: &str) -> Option<&'a str> {
     outputs.get(stack)?.get(name).map(String::as_str)
 }
 
 fn stopped(scene: &TrainingScene<'_>, name: &str, billable: Option<u32>) -> Problem {
-    let problem = Problem::error(codes::JOB_STOPPED, format!("{name} was stopped, as you asked"));
+    let problem = Problem::error(
+        codes::SAGEMAKER_JOB_STOPPED,
+        format!("{name} was stopped, as you asked"),
+    );
     let problem = match billable {
         Some(seconds) => problem.note(format!("{seconds} s of each instance are paid")),
         None => problem,

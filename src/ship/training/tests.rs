@@ -110,7 +110,7 @@ async fn the_same_id_finds_the_same_job_and_the_same_version() {
 async fn a_job_that_fails_says_why_with_its_last_lines() {
     let stage = stage(&fault("job-fails"), "").await;
     let problem = train(&stage, "run-1").await.unwrap_err();
-    assert_eq!(problem.code, codes::JOB_FAILED);
+    assert_eq!(problem.code, codes::SAGEMAKER_JOB_FAILED);
     let said = all_of(&problem);
     for part in [
         "AlgorithmError",
@@ -131,7 +131,7 @@ async fn stopping_stops_the_job_and_waits_until_it_stands_still() {
     };
     let (trained, ()) = tokio::join!(train(&stage, "run-1"), stopping);
     let problem = trained.unwrap_err();
-    assert_eq!(problem.code, codes::JOB_STOPPED);
+    assert_eq!(problem.code, codes::SAGEMAKER_JOB_STOPPED);
     assert!(all_of(&problem).contains("are paid"), "{problem:#?}");
     assert_eq!(stage.calls("StopTrainingJob"), 1);
     assert!(stage.session.clock.elapsed() < Duration::from_secs(200));
@@ -141,7 +141,7 @@ async fn stopping_stops_the_job_and_waits_until_it_stands_still() {
 async fn the_time_limit_is_told_as_such() {
     let stage = stage("", "timeout = \"60s\"\n").await;
     let problem = train(&stage, "run-1").await.unwrap_err();
-    assert_eq!(problem.code, codes::JOB_STOPPED);
+    assert_eq!(problem.code, codes::SAGEMAKER_JOB_STOPPED);
     assert!(problem.message.contains("`timeout`"), "{problem:#?}");
 }
 

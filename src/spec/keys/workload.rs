@@ -211,7 +211,14 @@ pub const MODEL: &[Key] = &[
         Kind::Text(Some("^[^/\\n][^\\n]{0,1023}$")),
         "The key of the model in S3; one that ends in a slash means all below it.",
     )
+    .default("with `path`, the workload's name and a slash")
     .example("\"scorer/model.onnx\""),
+    Key::new(
+        "path",
+        Kind::Text(None),
+        "A file or folder, relative to the project, that is uploaded below `key` when it is shipped.",
+    )
+    .example("\"inference/model\""),
     Key::new("bucket", Kind::Text(Some(super::BUCKET)), "The bucket.")
         .default("the models bucket of the only `s3` stack"),
     Key::new(

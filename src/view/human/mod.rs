@@ -8,6 +8,7 @@ mod plan;
 mod preflight;
 pub mod problems;
 mod rules;
+pub mod shipping;
 mod status;
 mod summary;
 mod values;
@@ -16,16 +17,18 @@ use std::sync::{Mutex, PoisonError};
 
 use super::View;
 use super::printer::Printer;
-use super::progress::{Bars, Lines, Progress};
+use super::progress::{Bars, Lines, LogLines, Progress, ShipBars, ShipLines};
 use super::report::{
     CaseList, CodeList, Explained, FetchReport, Formatted, Initialised, Linted, LockReport, ModuleList, ModulePages,
-    ModuleReport, ModuleWritten, Outputs, RuleList, RuleReport, SandboxReport, Status, Summary, Validated,
+    ModuleReport, ModuleWritten, Outputs, RuleList, RuleReport, SandboxReport, ShipPlan, ShipSummary, Status, Summary,
+    Validated, WorkloadList,
 };
 use super::text::{ADD, CHANGE, COMMAND, NAME, count, paint};
 use crate::cases::{Tested, Watcher};
 use crate::diagnostic::{Problems, Severity};
 use crate::plan::{Kind, Plan};
 use crate::preflight::Preflight;
+use crate::ship;
 
 /// Text for people.
 pub struct Human {
@@ -219,6 +222,40 @@ impl View for Human {
             Box::new(Bars::new(plan, format!("{verb} {}", plan.environment), terminal))
         } else {
             Box::new(Lines::new(self.printer.clone(), plan, self.verbose > 0))
+        }
+    }
+
+    fn ship_plan(&self, plan: &ShipPlan, next: &[String]) {
+        self.printer
+            .data(&shipping::plan(plan, next, self.printer.terminal().width));
+        for proposal in &plan.workloads {
+            self.problems(&proposal.problems);
+        }
+    }
+
+    fn shipping(&self, title: &str) -> Box<dyn Progress<ship::Event>> {
+        let terminal = self.printer.terminal();
+        if terminal.live && self.verbose == 0 {
+            Box::new(ShipBars::new(title.to_owned(), terminal))
+        } else {
+            Box::new(ShipLines::new(self.printer.clone(), self.verbose > 0))
+        }
+    }
+
+    fn log(&self) -> Box<dyn Progress<ship::Event>> {
+        Box::new(LogLines(self.printer.clone()))
+    }
+
+    fn ship_summary(&self, summary: &ShipSummary) {
+        self.printer.say(&format!("\n{}", shipping::summary(summary)));
+    }
+
+    fn workloads(&self, list: &WorkloadList) {
+        self.printer.data(&shipping::workloads(list));
+        for workload in &list.workloads {
+            if let Some(problem) = &workload.problem {
+                self.problems(&Problems(vec![problem.clone()]));
+            }
         }
     }
 

@@ -4,6 +4,8 @@
 //! name is the same. SageMaker changes neither models nor configurations, so a new version is a new name, and going back is
 //! leading the endpoint to the old one.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest, Sha256};
 
@@ -28,23 +30,51 @@ pub const WORKLOAD_TAG: &str = "mlinfra:workload";
 
 /// What the stack gives to what runs on it. What is not known yet stands in requests as a phrase.
 #[derive(Debug, Clone, Default)]
-pub struct Host {
+struct Host {
     /// The role of models.
-    pub execution_role_arn: Option<String>,
+    execution_role_arn: Option<String>,
     /// The role of jobs.
-    pub job_role_arn: Option<String>,
+    job_role_arn: Option<String>,
     /// The subnets of both; outside of any VPC if there are none.
-    pub subnets: Vec<String>,
+    subnets: Vec<String>,
     /// The security group of models.
-    pub security_group_id: Option<String>,
+    security_group_id: Option<String>,
     /// The security group of jobs.
-    pub job_security_group_id: Option<String>,
+    job_security_group_id: Option<String>,
     /// Alarms that make SageMaker go back to the version before.
-    pub alarms: Vec<String>,
+    alarms: Vec<String>,
+}
+
+impl Host {
+    fn of(outputs: &BTreeMap<String, String>) -> Self {
+        let text = |name: &str| outputs.get(name).cloned();
+        let list = |name: &str| list(outputs.get(name).map(String::as_str));
+        Self {
+            execution_role_arn: text("execution_role_arn"),
+            job_role_arn: text("training_role_arn"),
+            // The module has one set of subnets, for models and jobs alike.
+            subnets: list("training_subnet_ids"),
+            security_group_id: text("security_group_id"),
+            job_security_group_id: text("training_security_group_id"),
+            // The built-in module has no such output; a project's own may.
+            alarms: list("endpoint_alarm_names"),
+        }
+    }
+}
+
+/// The items of an output that is a list: a JSON array, or CloudFormation's own form with commas.
+pub fn list(output: Option<&str>) -> Vec<String> {
+    let text = output.unwrap_or_default();
+    serde_json::from_str(text).unwrap_or_else(|_| {
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        items.map(str::to_owned).collect()
+    })
 }
 
 /// The requests that `workload` becomes, in the order in which they are sent, each as `{ kind, name, request }`; none if
 /// it does not run on SageMaker. `kind` is `Model`, `EndpointConfig`, `Endpoint` or `ProcessingJob`.
+///
+/// `package` is the ARN of the model's version in the registry, and `outputs` what the stack gives, once it is deployed.
 ///
 /// # Errors
 /// Everything that SageMaker cannot do for it.
@@ -52,7 +82,8 @@ pub fn objects(
     environment: &Environment,
     workload: &Workload,
     facts: &Facts,
-    host: &Host,
+    package: Option<&str>,
+    outputs: Option<&BTreeMap<String, String>>,
 ) -> Result<Vec<Json>, Problems> {
     if workload.platform != Platform::SageMaker {
         return Ok(Vec::new());
@@ -61,11 +92,13 @@ pub fn objects(
     if problems.has_errors() {
         return Err(problems);
     }
+    let host = outputs.map(Host::of).unwrap_or_default();
     let scene = Scene {
         environment,
         workload,
         facts,
-        host,
+        package,
+        host: &host,
     };
     Ok(match workload.kind {
         Kind::Batch => vec![scene.processing_job()],
@@ -157,6 +190,7 @@ struct Scene<'a> {
     environment: &'a Environment,
     workload: &'a Workload,
     facts: &'a Facts,
+    package: Option<&'a str>,
     host: &'a Host,
 }
 
@@ -338,12 +372,13 @@ impl Scene<'_> {
     }
 
     fn tags(self) -> Json {
-        let own = [
+        let mut own = vec![
             ("mlinfra:project", self.environment.project.value.as_str()),
             ("mlinfra:environment", self.environment.name.as_str()),
             ("mlinfra:stack", self.workload.on.value.as_str()),
             (WORKLOAD_TAG, self.workload.name.value.as_str()),
         ];
+        own.extend(self.package.map(|package| ("mlinfra:model-package", package)));
         tag_list(self.environment, &own)
     }
 }

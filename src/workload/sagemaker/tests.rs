@@ -1,8 +1,10 @@
 //! What every request promises, whatever the file says.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value as Json;
 
-use super::{Host, endpoint_name, is_named_by, objects, prefix};
+use super::{endpoint_name, is_named_by, objects, prefix};
 use crate::diagnostic::{Problems, codes};
 use crate::spec::{Environment, load};
 use crate::workload::Facts;
@@ -17,18 +19,20 @@ fn environment(project: &str, workload: &str) -> Environment {
     load("dev", &mut |_| Ok(text.clone())).unwrap_or_else(|found| panic!("{workload}: {found:#?}"))
 }
 
-fn host() -> Host {
-    Host {
-        execution_role_arn: Some("arn:role".to_owned()),
-        job_role_arn: Some("arn:job".to_owned()),
-        subnets: vec!["subnet-1".to_owned()],
-        security_group_id: Some("sg-1".to_owned()),
-        job_security_group_id: Some("sg-2".to_owned()),
-        alarms: Vec::new(),
-    }
+type Outputs = BTreeMap<String, String>;
+
+fn host() -> Outputs {
+    let outputs = [
+        ("execution_role_arn", "arn:role"),
+        ("training_role_arn", "arn:job"),
+        ("training_subnet_ids", "[\"subnet-1\"]"),
+        ("security_group_id", "sg-1"),
+        ("training_security_group_id", "sg-2"),
+    ];
+    outputs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
-fn made(workload: &str, host: &Host) -> Result<Vec<Json>, Problems> {
+fn made(workload: &str, host: &Outputs) -> Result<Vec<Json>, Problems> {
     let environment = environment("shop", workload);
     let facts = Facts {
         image: Some("registry/w@sha256:1".to_owned()),
@@ -38,7 +42,7 @@ fn made(workload: &str, host: &Host) -> Result<Vec<Json>, Problems> {
             .map(|_| "s3://b/m/".to_owned()),
         ..Facts::default()
     };
-    objects(&environment, &environment.workloads["w"], &facts, host)
+    objects(&environment, &environment.workloads["w"], &facts, None, Some(host))
 }
 
 #[test]
@@ -91,11 +95,12 @@ fn names_that_would_be_too_long_stay_apart() {
 #[test]
 fn alarms_make_a_canary_go_first_and_the_old_instances_stand_by() {
     let mut host = host();
-    let deployment =
-        |host: &Host| made("kind = \"api\"\nreplicas = 2\n", host).unwrap()[2]["request"]["DeploymentConfig"].clone();
+    let deployment = |host: &Outputs| {
+        made("kind = \"api\"\nreplicas = 2\n", host).unwrap()[2]["request"]["DeploymentConfig"].clone()
+    };
     let traffic = "/BlueGreenUpdatePolicy/TrafficRoutingConfiguration/Type";
     assert_eq!(deployment(&host).pointer(traffic).unwrap(), "ALL_AT_ONCE");
-    host.alarms.push("errors".to_owned());
+    host.insert("endpoint_alarm_names".to_owned(), "[\"errors\"]".to_owned());
     let watched = deployment(&host);
     assert_eq!(watched.pointer(traffic).unwrap(), "CANARY");
     assert_eq!(watched["AutoRollbackConfiguration"]["Alarms"][0]["AlarmName"], "errors");
@@ -128,13 +133,7 @@ fn what_sagemaker_cannot_do_is_told_at_once_and_at_its_place() {
 #[test]
 fn what_is_not_known_yet_is_said_and_names_nothing() {
     let environment = environment("shop", "kind = \"api\"\n");
-    let made = objects(
-        &environment,
-        &environment.workloads["w"],
-        &Facts::default(),
-        &Host::default(),
-    )
-    .unwrap();
+    let made = objects(&environment, &environment.workloads["w"], &Facts::default(), None, None).unwrap();
     let text = Json::Array(made).to_string();
     assert!(text.contains("(known after ml)"), "{text}");
     assert!(text.contains("shop-dev-w-(known when it is shipped)"), "{text}");

@@ -36,7 +36,7 @@ async fn a_batch_that_fails_says_why_and_may_be_tried_again() {
     let release = stage.release("nightly", "one", None);
     for attempt in 1..=2 {
         let failed = failure(roll_out(&stage.scene("nightly"), &release, None).await);
-        assert_eq!(failed.problem.code, codes::JOB_FAILED);
+        assert_eq!(failed.problem.code, codes::SAGEMAKER_JOB_FAILED);
         assert!(matches!(failed.restored, Restored::Untouched));
         assert!(all_of(&failed.problem).contains("KeyError: price"), "{failed:#?}");
         assert_eq!(stage.calls("CreateProcessingJob"), attempt);

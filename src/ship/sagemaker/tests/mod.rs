@@ -13,13 +13,15 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
-use super::{objects, roll_out};
+use super::roll_out;
 use crate::aws::sagemaker::endpoints::{self, Endpoint};
 use crate::aws::session::{self, Session, SessionOptions};
 use crate::clock::Clock;
 use crate::sandbox::{Sandbox, SandboxOptions, parse_faults};
 use crate::ship::{Event, ImageAt, ModelAt, Outputs, Release, Rolled, RolledOut, Scene, ShipFailure, Tell};
 use crate::spec::{Environment, load};
+use crate::workload::Facts;
+use crate::workload::sagemaker::objects;
 
 const STACKS: &str = r#"
 [project]
@@ -128,12 +130,18 @@ impl Stage {
     pub(super) fn release(&self, workload: &str, version: &str, model: Option<ModelAt>) -> Release {
         let scene = self.scene(workload);
         let image = image(version);
+        let facts = Facts {
+            image: Some(image.reference.clone()),
+            model_bucket: None,
+            model_uri: model.as_ref().map(|model| model.uri.clone()),
+            model_version: model.as_ref().and_then(|model| model.version.clone()),
+        };
         Release {
             version: crate::ship::release::RELEASE_VERSION,
             workload: workload.to_owned(),
             platform: scene.workload.platform,
             stack: "ml".to_owned(),
-            objects: objects(&scene, &image, model.as_ref()).unwrap(),
+            objects: objects(&self.environment, scene.workload, &facts, None, self.outputs.get("ml")).unwrap(),
             image,
             model,
             commit: None,

@@ -125,12 +125,18 @@ async fn a_review_says_what_would_change_and_changes_nothing() {
 async fn removing_a_workload_leaves_nothing_of_it() {
     let stage = Stage::new("").await;
     let one = stage.serves("one", None).await;
-    stage.serves("two", Some(&one)).await;
-    let deleted = remove(&stage.scene("scorer")).await.unwrap();
-    assert_eq!(deleted.len(), 5, "{deleted:?}");
-    assert_eq!(deleted[0], ENDPOINT);
+    let two = stage.serves("two", Some(&one)).await;
+    stage.told();
+    remove(&stage.scene("scorer"), &two).await.unwrap();
+    let told = stage.told();
+    let deleted = told.iter().find_map(|event| match event {
+        Event::Phase { subject, .. } => Some(subject.split(", ").collect::<Vec<_>>()),
+        _ => None,
+    });
+    let deleted = deleted.unwrap();
+    assert_eq!((deleted.len(), deleted[0]), (5, ENDPOINT), "{deleted:?}");
     for kind in ["endpoint", "endpoint_config", "model"] {
         assert!(stage.existing(kind).is_empty(), "{kind}");
     }
-    assert!(remove(&stage.scene("scorer")).await.unwrap().is_empty());
+    remove(&stage.scene("scorer"), &two).await.unwrap();
 }

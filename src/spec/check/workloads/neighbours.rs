@@ -57,11 +57,19 @@ pub(super) fn model(subject: &Subject<'_>, problems: &mut Problems) -> Option<Mo
     let entry = subject.body.get("model")?;
     let table = read::table(subject.body, "model")?;
     let refuse = |message: &str| Problem::error(codes::WORKLOAD_MODEL, message).at(entry.key.clone(), "");
-    match (read::text(table, "key"), read::text(table, "group")) {
+    let path = read::text(table, "path");
+    if let Some(path) = &path {
+        uploads(table, path, problems);
+    }
+    let key = read::text(table, "key").map(|key| key.value);
+    // What is uploaded lies below the workload's name, if nothing else is said.
+    let key = key.or_else(|| path.as_ref().map(|_| format!("{}/", subject.name.value)));
+    match (key, read::text(table, "group").filter(|_| path.is_none())) {
         (Some(key), None) => Some(Model::S3 {
             bucket: bucket(subject, table, problems)?,
-            key: key.value,
+            key,
             version: version(table),
+            path: path.map(|path| path.value),
         }),
         (None, Some(group)) => {
             if let Some(bucket) = table.get("bucket") {
@@ -107,6 +115,46 @@ pub(super) fn model(subject: &Subject<'_>, problems: &mut Problems) -> Option<Mo
             );
             None
         }
+    }
+}
+
+/// What goes with a model that is uploaded.
+fn uploads(table: &Table, path: &super::Spanned<String>, problems: &mut Problems) {
+    let mut refuse = |key: &str, message: &str, hint: &str| {
+        if let Some(entry) = table.get(key) {
+            problems.push(
+                Problem::error(codes::WORKLOAD_MODEL, message)
+                    .at(entry.key.clone(), "")
+                    .at(path.span.clone(), "this is uploaded")
+                    .hint(hint),
+            );
+        }
+    };
+    refuse(
+        "group",
+        "the model is both uploaded and a version of a group",
+        "keep one of `path` and `group`",
+    );
+    refuse(
+        "version",
+        "an uploaded model has the version that its content says",
+        "remove `version`",
+    );
+    let below = read::text(table, "key").filter(|key| !key.value.ends_with('/'));
+    if let Some(key) = below {
+        refuse(
+            "key",
+            "an uploaded model lies below a key that ends in a slash",
+            &format!("write: key = \"{}/\"", key.value),
+        );
+    }
+    let outside = path.value.starts_with('/') || path.value.split('/').any(|part| part == "..");
+    if outside {
+        refuse(
+            "path",
+            "the model has to lie in the project",
+            "give a path relative to the project's folder",
+        );
     }
 }
 

@@ -1,0 +1,665 @@
+//! What a workload becomes on ECS: the request that registers its task definition, and the one that runs it, as a
+//! service or once as a task.
+//!
+//! From "RegisterTaskDefinition", "CreateService" and "RunTask", Amazon ECS API Reference. What only a deployed stack
+//! knows stands as a phrase in brackets until its outputs are given.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json, json};
+use sha2::{Digest, Sha256};
+
+use super::{Facts, values};
+use crate::diagnostic::{Problem, Problems, Span, codes};
+use crate::spec::workload::{Architecture, Kind, Scale, Secret};
+use crate::spec::{Data, Environment, StackSpec, Workload};
+
+/// The label of a container that holds the digest of all else in its task definition: by it a revision is found again.
+pub const LABEL: &str = "mlinfra.definition";
+
+/// Who runs in the container; nobody in particular, and not root.
+const USER: &str = "65532:65532";
+
+/// "Container timeouts", task definition parameters for Fargate: the longest, in seconds.
+const LONGEST_GRACE: u32 = 120;
+
+/// What a stack gives, by its contract's names; lists are JSON arrays.
+pub type Given = BTreeMap<String, String>;
+
+/// Where a task runs, as far as it can be known.
+struct Capacity {
+    /// The capacity provider's name, or a phrase.
+    provider: String,
+    fargate: bool,
+}
+
+/// The requests that `workload` becomes, in the order in which they are made, each as `{action, request}`.
+///
+/// The second names the task definition by its family; the revision is put in when it is registered. `given` are the
+/// outputs of its stack, or none when they are not known.
+///
+/// # Errors
+/// Settings that ECS has no counterpart for, sizes that Fargate does not have, and what the stack lacks.
+pub fn objects(
+    environment: &Environment,
+    workload: &Workload,
+    facts: &Facts,
+    given: Option<&Given>,
+) -> Result<Vec<Json>, Problems> {
+    let mut problems = Problems::default();
+    let Some(stack) = environment.stacks.get(&workload.on.value) else {
+        return Ok(Vec::new());
+    };
+    let asked = Asked {
+        environment,
+        workload,
+        facts,
+        given,
+        stack,
+    };
+    asked.unsupported(&mut problems);
+    asked.fits_stack(&mut problems);
+    let capacity = asked.capacity(&mut problems);
+    let definition = asked.definition(&capacity, &mut problems);
+    let (action, run) = match workload.kind {
+        Kind::Batch => ("RunTask", asked.task(&capacity, &mut problems)),
+        Kind::Api | Kind::Stream => ("CreateService", asked.service(&capacity, &mut problems)),
+    };
+    if problems.has_errors() {
+        return Err(problems.sorted());
+    }
+    Ok(vec![
+        json!({ "action": "RegisterTaskDefinition", "request": labelled(definition) }),
+        json!({ "action": action, "request": run }),
+    ])
+}
+
+/// What is worth a line about how a workload fits ECS: sizes that were rounded up, a path that nobody asks.
+pub fn notes(environment: &Environment, workload: &Workload, given: Option<&Given>) -> Vec<String> {
+    let mut notes = Vec::new();
+    let Some(stack) = environment.stacks.get(&workload.on.value) else {
+        return notes;
+    };
+    let facts = Facts::default();
+    let asked = Asked {
+        environment,
+        workload,
+        facts: &facts,
+        given,
+        stack,
+    };
+    let name = &workload.name.value;
+    let capacity = asked.capacity(&mut Problems::default());
+    if capacity.fargate {
+        let units = units(workload.milli_cpu);
+        if let Some((cpu, memory)) = fargate(units, workload.memory_mib)
+            && (cpu, memory) != (units, workload.memory_mib)
+        {
+            notes.push(format!(
+                "{name} asks for {} processors and {} MiB; the next size of Fargate has {} and {memory} MiB",
+                decimal(workload.milli_cpu),
+                workload.memory_mib,
+                decimal(cpu.saturating_mul(1000) / 1024),
+            ));
+        }
+        if workload.grace_seconds > LONGEST_GRACE {
+            notes.push(format!(
+                "{name} asks for {} s to finish; Fargate gives {LONGEST_GRACE} s",
+                workload.grace_seconds
+            ));
+        }
+    }
+    let path = match text(stack, "health_check_path") {
+        Input::Is(path) => Some(path),
+        Input::Absent => Some("/ping"),
+        Input::Later => None,
+    };
+    if let (Kind::Api, true, Some(path), Some(probes)) = (workload.kind, asked.has_balancer(), path, &workload.probes)
+        && probes.path != path
+    {
+        notes.push(format!(
+            "the load balancer of {} asks {name} for {path}, as `health_check_path` says, and not for {}",
+            stack.name.value, probes.path
+        ));
+    }
+    notes
+}
+
+/// An input as the file gives it.
+enum Input<'a> {
+    Is(&'a str),
+    Absent,
+    /// It comes from another stack.
+    Later,
+}
+
+fn text<'a>(stack: &'a StackSpec, input: &str) -> Input<'a> {
+    match stack.inputs.get(input).map(|entry| &entry.value.value) {
+        None => Input::Absent,
+        Some(Data::String(text)) if !text.contains("${") => Input::Is(text),
+        Some(_) => Input::Later,
+    }
+}
+
+/// A literal table among the inputs, its keys in alphabetical order: as the stack's outputs list them.
+fn table<'a>(stack: &'a StackSpec, input: &str) -> BTreeMap<&'a str, &'a Data> {
+    match stack.inputs.get(input).map(|entry| &entry.value.value) {
+        Some(Data::Table(table)) => table
+            .iter()
+            .map(|(key, entry)| (key.as_str(), &entry.value.value))
+            .collect(),
+        _ => BTreeMap::new(),
+    }
+}
+
+fn flag(stack: &StackSpec, input: &str, usual: bool) -> bool {
+    match stack.inputs.get(input).map(|entry| &entry.value.value) {
+        Some(Data::Boolean(flag)) => *flag,
+        _ => usual,
+    }
+}
+
+/// A workload with all that decides what it becomes.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    environment: &'a Environment,
+    workload: &'a Workload,
+    facts: &'a Facts,
+    given: Option<&'a Given>,
+    stack: &'a StackSpec,
+}
+
+impl Asked<'_> {
+    fn span(&self, key: &str) -> Span {
+        let written = self.workload.written.get(key);
+        written.unwrap_or(&self.workload.name.span).clone()
+    }
+
+    fn name(&self) -> &str {
+        &self.workload.name.value
+    }
+
+    fn unsupported(&self, problems: &mut Problems) {
+        let name = self.name();
+        if self.workload.batch.schedule.is_some() {
+            problems.push(
+                Problem::error(
+                    codes::ECS_UNSUPPORTED,
+                    format!("`{name}` has a schedule, and ECS starts nothing by the clock"),
+                )
+                .at(self.span("schedule"), "")
+                .note("a schedule would be one of EventBridge Scheduler, which mlinfra does not make")
+                .hint("remove it, and let a job of the CI run `mlinfra ship` at that time")
+                .hint("or run it on an `eks` stack, where it becomes a CronJob"),
+            );
+        }
+        if let Scale::Automatic { min, .. } = self.workload.scale {
+            problems.push(
+                Problem::error(
+                    codes::ECS_UNSUPPORTED,
+                    format!("`{name}` is to be scaled, and mlinfra scales nothing on ECS"),
+                )
+                .at(self.span("autoscaling"), "")
+                .hint(format!("say how many run: replicas = {min}"))
+                .hint("or run it on an `eks` stack"),
+            );
+        }
+    }
+
+    /// Whether the stack has a load balancer that this workload stands behind.
+    fn has_balancer(&self) -> bool {
+        self.workload.kind == Kind::Api
+            && match self.given {
+                Some(given) => given.contains_key("target_group_arn"),
+                None => flag(self.stack, "load_balancer", true),
+            }
+    }
+
+    fn fits_stack(&self, problems: &mut Problems) {
+        let (name, stack) = (self.name(), &self.stack.name.value);
+        if self.has_balancer() {
+            let port = match self.stack.inputs.get("container_port").map(|entry| &entry.value.value) {
+                None => Some(8080),
+                Some(Data::Integer(port)) => Some(*port),
+                Some(_) => None,
+            };
+            if let Some(port) = port.filter(|port| *port != i64::from(self.workload.port)) {
+                problems.push(
+                    Problem::error(
+                        codes::ECS_STACK,
+                        format!(
+                            "`{name}` answers on port {}, and the load balancer of `{stack}` reaches {port} alone",
+                            self.workload.port
+                        ),
+                    )
+                    .at(self.span("port"), "")
+                    .at(self.stack.name.span.clone(), "this stack")
+                    .hint(format!(
+                        "set port = {port}, or container_port = {} in the stack",
+                        self.workload.port
+                    )),
+                );
+            }
+            let other = self
+                .environment
+                .workloads
+                .values()
+                .find(|other| other.kind == Kind::Api && other.on.value == *stack && other.name.value != name);
+            if let Some(other) = other {
+                problems.push(
+                    Problem::error(
+                        codes::ECS_STACK,
+                        format!(
+                            "`{name}` and `{}` would stand behind one load balancer",
+                            other.name.value
+                        ),
+                    )
+                    .at(self.workload.name.span.clone(), "")
+                    .at(other.name.span.clone(), "and this one")
+                    .note("it sends each request to any of them")
+                    .hint("give one of them an `ecs` stack of its own"),
+                );
+            }
+        }
+        let roles = table(self.stack, "task_roles");
+        let wired = self.stack.inputs.contains_key("task_roles") && roles.is_empty();
+        if self.workload.model.is_some() && !wired && !roles.contains_key(name) {
+            problems.push(
+                Problem::error(
+                    codes::ECS_STACK,
+                    format!("the tasks of `{name}` may not read its model: `{stack}` has no task role of that name"),
+                )
+                .at(self.span("model"), "")
+                .hint(format!(
+                    "add one:\n[stacks.{stack}.task_roles.{name}]\nmodels = \"read\""
+                )),
+            );
+        }
+    }
+
+    /// On what it runs: instances with GPUs if it wants any, otherwise what the stack takes by default.
+    fn capacity(&self, problems: &mut Problems) -> Capacity {
+        let groups = table(self.stack, "capacity");
+        let later = format!("(known after {})", self.stack.name.value);
+        let has_gpu = |data: &Data| matches!(data, Data::Table(group) if matches!(group.get("gpu").map(|entry| &entry.value.value), Some(Data::Boolean(true))));
+        if self.workload.gpu > 0 {
+            let found = groups.iter().enumerate().find(|(_, (_, data))| has_gpu(data));
+            if let Some((index, (name, data))) = found {
+                self.same_architecture(name, data, problems);
+                let listed = self.given.map(|given| listed(given, "capacity_providers"));
+                let provider = match listed {
+                    Some(listed) => self.need(listed.get(index).cloned(), "capacity_providers", problems),
+                    None => later,
+                };
+                return Capacity {
+                    provider,
+                    fargate: false,
+                };
+            }
+        }
+        let usual = match text(self.stack, "default_capacity") {
+            Input::Is(name) => name,
+            Input::Absent | Input::Later => "fargate",
+        };
+        if let Some(data) = groups.get(usual) {
+            self.same_architecture(usual, data, problems);
+        }
+        let provider = match self.given {
+            Some(given) => self.need(given.get("capacity_provider").cloned(), "capacity_provider", problems),
+            None => match usual {
+                "fargate" => "FARGATE".to_owned(),
+                "fargate-spot" => "FARGATE_SPOT".to_owned(),
+                _ => later,
+            },
+        };
+        Capacity {
+            fargate: matches!(provider.as_str(), "FARGATE" | "FARGATE_SPOT"),
+            provider,
+        }
+    }
+
+    fn same_architecture(&self, group: &str, data: &Data, problems: &mut Problems) {
+        let Data::Table(fields) = data else { return };
+        let arm = matches!(
+            fields.get("architecture").map(|entry| &entry.value.value),
+            Some(Data::String(name)) if name == "arm64"
+        );
+        let (has, wants) = match (arm, self.workload.architecture) {
+            (true, Architecture::X86_64) => ("arm64", "x86_64"),
+            (false, Architecture::Arm64) => ("x86_64", "arm64"),
+            _ => return,
+        };
+        problems.push(
+            Problem::error(
+                codes::ECS_STACK,
+                format!(
+                    "`{}` is built for {wants}, and the instances of `{group}` are {has}",
+                    self.name()
+                ),
+            )
+            .at(self.span("architecture"), "")
+            .hint(format!(
+                "set architecture = \"{has}\" in the workload, or choose other instances"
+            )),
+        );
+    }
+
+    /// A value of the stack's outputs, which has to be there once it is deployed as the file says.
+    fn need(&self, value: Option<String>, output: &str, problems: &mut Problems) -> String {
+        value.filter(|value| !value.is_empty()).unwrap_or_else(|| {
+            let stack = &self.stack.name.value;
+            problems.push(
+                Problem::error(
+                    codes::ECS_STACK,
+                    format!("the stack `{stack}` as it is deployed does not give `{output}`"),
+                )
+                .at(self.workload.on.span.clone(), "")
+                .hint(format!("bring it up to date: mlinfra apply {}", self.environment.name)),
+            );
+            String::new()
+        })
+    }
+
+    /// An output, or the phrase that it is known later.
+    fn output(&self, output: &str, problems: &mut Problems) -> String {
+        match self.given {
+            Some(given) => self.need(given.get(output).cloned(), output, problems),
+            None => format!("(known after {})", self.stack.name.value),
+        }
+    }
+
+    fn outputs(&self, output: &str, problems: &mut Problems) -> Vec<String> {
+        let Some(given) = self.given else {
+            return vec![format!("(known after {})", self.stack.name.value)];
+        };
+        let found = listed(given, output);
+        if found.is_empty() {
+            self.need(None, output, problems);
+        }
+        found
+    }
+
+    fn role(&self, problems: &mut Problems) -> Option<String> {
+        let roles = table(self.stack, "task_roles");
+        let index = roles.keys().position(|role| *role == self.name())?;
+        Some(match self.given {
+            Some(given) => self.need(
+                listed(given, "task_role_arns").get(index).cloned(),
+                "task_role_arns",
+                problems,
+            ),
+            None => format!("(known after {})", self.stack.name.value),
+        })
+    }
+
+    fn size(&self, capacity: &Capacity, problems: &mut Problems) -> (u32, u64) {
+        let wanted = (units(self.workload.milli_cpu), self.workload.memory_mib);
+        if !capacity.fargate {
+            return wanted;
+        }
+        fargate(wanted.0, wanted.1).unwrap_or_else(|| {
+            problems.push(
+                Problem::error(
+                    codes::ECS_SIZE,
+                    format!(
+                        "`{}` asks for {} processors and {} MiB, and no task of Fargate has that",
+                        self.name(),
+                        decimal(self.workload.milli_cpu),
+                        self.workload.memory_mib
+                    ),
+                )
+                .at(self.span("memory"), "")
+                .note("the largest has 16 processors and 122880 MiB")
+                .hint("ask for less, or run it on instances: `capacity` and `default_capacity` of the stack"),
+            );
+            wanted
+        })
+    }
+
+    fn definition(&self, capacity: &Capacity, problems: &mut Problems) -> Map<String, Json> {
+        let workload = self.workload;
+        let (cpu, memory) = self.size(capacity, problems);
+        let grace = match capacity.fargate {
+            true => workload.grace_seconds.min(LONGEST_GRACE),
+            false => workload.grace_seconds,
+        };
+        let image = self.facts.image.clone();
+        let mut container = json!({
+            "name": self.name(),
+            "image": image.unwrap_or_else(|| values::image(self.environment, workload)),
+            "essential": true,
+            "environment": self.variables(),
+            "user": USER,
+            "readonlyRootFilesystem": true,
+            "mountPoints": [{ "sourceVolume": "tmp", "containerPath": "/tmp", "readOnly": false }],
+            "linuxParameters": { "capabilities": { "drop": ["ALL"] } },
+            "stopTimeout": grace,
+            "logConfiguration": {
+                "logDriver": "awslogs",
+                "options": {
+                    "awslogs-group": self.output("log_group", problems),
+                    "awslogs-region": self.environment.region.value,
+                    "awslogs-stream-prefix": self.name(),
+                    // A full buffer loses lines rather than holding up answers.
+                    "mode": "non-blocking",
+                    "max-buffer-size": "25m",
+                },
+            },
+        });
+        if !workload.args.is_empty() {
+            container["command"] = json!(workload.args);
+        }
+        if workload.kind != Kind::Batch {
+            container["portMappings"] = json!([
+                { "name": "http", "containerPort": workload.port, "protocol": "tcp", "appProtocol": "http" }
+            ]);
+        }
+        if !workload.secrets.is_empty() {
+            container["secrets"] = self.secrets();
+        }
+        if workload.gpu > 0 {
+            container["resourceRequirements"] = json!([{ "type": "GPU", "value": workload.gpu.to_string() }]);
+        }
+        let mut definition = json!({
+            "family": self.environment.stack_name(self.name()),
+            "networkMode": "awsvpc",
+            "requiresCompatibilities": [if capacity.fargate { "FARGATE" } else { "EC2" }],
+            "cpu": cpu.to_string(),
+            "memory": memory.to_string(),
+            "runtimePlatform": {
+                "cpuArchitecture": match workload.architecture {
+                    Architecture::X86_64 => "X86_64",
+                    Architecture::Arm64 => "ARM64",
+                },
+                "operatingSystemFamily": "LINUX",
+            },
+            "executionRoleArn": self.output("execution_role_arn", problems),
+            "volumes": [{ "name": "tmp" }],
+            "containerDefinitions": [container],
+            "tags": self.tags(),
+        });
+        if let Some(role) = self.role(problems) {
+            definition["taskRoleArn"] = json!(role);
+        }
+        match definition {
+            Json::Object(definition) => definition,
+            _ => Map::new(),
+        }
+    }
+
+    fn service(&self, capacity: &Capacity, problems: &mut Problems) -> Json {
+        let workload = self.workload;
+        let mut service = json!({
+            "cluster": self.output("cluster_name", problems),
+            "serviceName": self.name(),
+            "taskDefinition": self.environment.stack_name(self.name()),
+            "desiredCount": workload.scale.least(),
+            "capacityProviderStrategy": [{ "capacityProvider": capacity.provider, "weight": 1 }],
+            // The breaker puts the last good deployment back even if nobody watches any more.
+            "deploymentConfiguration": {
+                "minimumHealthyPercent": 100,
+                "maximumPercent": 200,
+                "deploymentCircuitBreaker": { "enable": true, "rollback": true },
+            },
+            "networkConfiguration": self.network(problems),
+            "enableExecuteCommand": flag(self.stack, "exec", false) && self.role(&mut Problems::default()).is_some(),
+            "enableECSManagedTags": true,
+            "propagateTags": "SERVICE",
+            "tags": self.tags(),
+        });
+        if self.has_balancer() {
+            service["loadBalancers"] = json!([{
+                "targetGroupArn": self.output("target_group_arn", problems),
+                "containerName": self.name(),
+                "containerPort": workload.port,
+            }]);
+            let grace = workload
+                .probes
+                .as_ref()
+                .map_or(0, |probes| probes.startup.saturating_add(probes.initial_delay));
+            service["healthCheckGracePeriodSeconds"] = json!(grace);
+        }
+        let connects = match self.given {
+            Some(given) => given.contains_key("namespace_arn"),
+            None => flag(self.stack, "service_connect", false),
+        };
+        if connects {
+            let mut connect = json!({ "enabled": true, "namespace": self.output("namespace_arn", problems) });
+            if workload.kind == Kind::Api {
+                connect["services"] = json!([{
+                    "portName": "http",
+                    "discoveryName": self.name(),
+                    "clientAliases": [{ "port": workload.port, "dnsName": self.name() }],
+                }]);
+            }
+            service["serviceConnectConfiguration"] = connect;
+        }
+        service
+    }
+
+    fn task(&self, capacity: &Capacity, problems: &mut Problems) -> Json {
+        json!({
+            "cluster": self.output("cluster_name", problems),
+            "taskDefinition": self.environment.stack_name(self.name()),
+            "count": 1,
+            "capacityProviderStrategy": [{ "capacityProvider": capacity.provider, "weight": 1 }],
+            "networkConfiguration": self.network(problems),
+            "enableECSManagedTags": true,
+            "propagateTags": "TASK_DEFINITION",
+        })
+    }
+
+    fn network(&self, problems: &mut Problems) -> Json {
+        json!({
+            "awsvpcConfiguration": {
+                "subnets": self.outputs("subnet_ids", problems),
+                "securityGroups": [self.output("service_security_group_id", problems)],
+                "assignPublicIp": "DISABLED",
+            },
+        })
+    }
+
+    fn variables(&self) -> Json {
+        let mut all = values::told(self.environment, self.workload, self.facts);
+        all.extend(self.workload.env.clone());
+        all.into_iter()
+            .map(|(name, value)| json!({ "name": name, "value": value }))
+            .collect()
+    }
+
+    /// "Pass sensitive data to an Amazon ECS container": ARNs, and for one key of a secret `ARN:KEY::`.
+    fn secrets(&self) -> Json {
+        let environment = self.environment;
+        let prefix = |service: &str| {
+            let (partition, region) = (environment.partition(), &environment.region.value);
+            format!("arn:{partition}:{service}:{region}:{}", environment.account.value)
+        };
+        let secrets = self.workload.secrets.iter().map(|(name, secret)| {
+            let from = match secret {
+                Secret::SecretsManager { id, key } => {
+                    let arn = match id.starts_with("arn:") {
+                        true => id.clone(),
+                        false => format!("{}:secret:{id}", prefix("secretsmanager")),
+                    };
+                    match key {
+                        Some(key) => format!("{arn}:{key}::"),
+                        None => arn,
+                    }
+                }
+                Secret::Parameter(parameter) if parameter.starts_with("arn:") => parameter.clone(),
+                Secret::Parameter(parameter) => {
+                    format!("{}:parameter/{}", prefix("ssm"), parameter.trim_start_matches('/'))
+                }
+            };
+            json!({ "name": name, "valueFrom": from })
+        });
+        secrets.collect()
+    }
+
+    /// The environment's tags, and where it comes from in mlinfra's words.
+    fn tags(&self) -> Json {
+        let mut tags = self.environment.tags.clone();
+        let own = [
+            ("mlinfra:project", &self.environment.project.value),
+            ("mlinfra:environment", &self.environment.name),
+            ("mlinfra:stack", &self.stack.name.value),
+            ("mlinfra:workload", &self.workload.name.value),
+        ];
+        tags.extend(own.map(|(key, value)| (key.to_owned(), value.clone())));
+        tags.into_iter()
+            .map(|(key, value)| json!({ "key": key, "value": value }))
+            .collect()
+    }
+}
+
+/// Puts the digest of the whole into the label of its first container.
+fn labelled(definition: Map<String, Json>) -> Json {
+    let mut definition = Json::Object(definition);
+    let digest = Sha256::digest(definition.to_string().as_bytes());
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    if let Some(container) = definition.pointer_mut("/containerDefinitions/0") {
+        container["dockerLabels"] = json!({ LABEL: digest });
+    }
+    definition
+}
+
+fn listed(given: &Given, output: &str) -> Vec<String> {
+    let text = given.get(output).map(String::as_str).unwrap_or_default();
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+/// Processors in ECS's units, of which one has 1024.
+fn units(milli_cpu: u32) -> u32 {
+    let units = (u64::from(milli_cpu) * 1024).div_ceil(1000);
+    u32::try_from(units).unwrap_or(u32::MAX)
+}
+
+fn decimal(milli: u32) -> String {
+    let text = format!("{}.{:03}", milli / 1000, milli % 1000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// The smallest size that holds both ("Task CPU and memory", task definition parameters for Fargate).
+fn fargate(units: u32, memory_mib: u64) -> Option<(u32, u64)> {
+    /// Processor units, least and most memory, and its steps.
+    const SIZES: [(u32, u64, u64, u64); 7] = [
+        (256, 512, 2_048, 512),
+        (512, 1_024, 4_096, 1_024),
+        (1_024, 2_048, 8_192, 1_024),
+        (2_048, 4_096, 16_384, 1_024),
+        (4_096, 8_192, 30_720, 1_024),
+        (8_192, 16_384, 61_440, 4_096),
+        (16_384, 32_768, 122_880, 8_192),
+    ];
+    SIZES.into_iter().find_map(|(cpu, least, most, step)| {
+        let mut memory = memory_mib.max(least).next_multiple_of(step);
+        // Of the smallest, the steps are 512, 1024 and 2048.
+        if cpu == 256 && memory > 1_024 {
+            memory = 2_048.max(memory);
+        }
+        (cpu >= units && memory <= most).then_some((cpu, memory))
+    })
+}
+
+#[cfg(test)]
+mod tests;
