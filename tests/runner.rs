@@ -31,6 +31,7 @@ mod server;
 mod shared_sandbox;
 mod shipping;
 mod specs;
+mod training;
 mod tutorial;
 mod workloads;
 

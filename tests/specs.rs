@@ -150,6 +150,43 @@ const BEYOND_REACH: &[(&str, &str)] = &[
         "MLI1812",
         "a job has to run: src/ship/ecs/tests/jobs.rs, a_batch_that_fails_is_told_by_its_exit_code_and_last_lines_and_may_be_tried_again",
     ),
+    (
+        "MLI1701",
+        "only a request of SageMaker shows it: src/workload/sagemaker/tests.rs",
+    ),
+    (
+        "MLI1702",
+        "an endpoint has to fail: src/ship/sagemaker/tests/trouble.rs",
+    ),
+    (
+        "MLI1703",
+        "an endpoint has to go back: src/ship/sagemaker/tests/trouble.rs",
+    ),
+    (
+        "MLI1704",
+        "somebody else's endpoint has to be there: src/ship/sagemaker/tests/trouble.rs",
+    ),
+    (
+        "MLI1705",
+        "an endpoint has to be at work for hours: src/ship/sagemaker/tests/trouble.rs",
+    ),
+    (
+        "MLI1706",
+        "lines of an endpoint have to be asked for: src/ship/sagemaker/tests/trouble.rs",
+    ),
+    (
+        "MLI1707",
+        "a bucket has to be looked into: src/ship/sagemaker/tests/models.rs",
+    ),
+    (
+        "MLI1708",
+        "a model registry has to be there: src/ship/sagemaker/tests/models.rs",
+    ),
+    (
+        "MLI1709",
+        "a job has to fail: src/ship/sagemaker/tests/batch.rs and src/ship/training/tests.rs",
+    ),
+    ("MLI1710", "a job has to be stopped: src/ship/training/tests.rs"),
 ];
 
 #[test]

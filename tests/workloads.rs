@@ -12,7 +12,7 @@ fn repository(path: &str) -> PathBuf {
 
 /// Fails unless the file at `path` holds `text`; with `MLINFRA_BLESS` it writes it.
 #[track_caller]
-fn is_current(path: &str, text: &str) {
+pub(crate) fn is_current(path: &str, text: &str) {
     let file = repository(path);
     if std::env::var_os("MLINFRA_BLESS").is_some() {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -167,7 +167,7 @@ fn reference() -> String {
     page
 }
 
-fn table(name: &str, keys: &[Key]) -> String {
+pub(crate) fn table(name: &str, keys: &[Key]) -> String {
     let mut text = format!("\n### {name}\n\n| key | takes | without it | what it is |\n|---|---|---|---|\n");
     for key in keys {
         let default = match (key.default, key.required) {
@@ -204,6 +204,7 @@ fn takes(key: &Key) -> String {
         Kind::Strings(_) => "a table of texts".to_owned(),
         Kind::Table(_) => "a table, below".to_owned(),
         Kind::Tables(_) => "an array of tables, below".to_owned(),
+        Kind::Named(_) => "a table of tables, below".to_owned(),
         other => format!("{other:?}"),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The only room beside the sandbox that names an AWS crate: what leaves it is plain data and [`error::AwsError`].
 
+pub mod artifacts;
 pub mod backend;
 mod changes;
 pub mod cloudformation;

@@ -295,6 +295,7 @@ fn rendered(of: &Environment) -> Result<RenderedStack, CommandError> {
         on_failure: OnFailure::Delete,
         stacks: IndexMap::from([(STACK.to_owned(), stack)]),
         workloads: IndexMap::new(),
+        training: IndexMap::new(),
         waivers: Vec::new(),
         ..of.clone()
     };

@@ -322,11 +322,6 @@ codes! {
     PACKAGE_UNUSABLE = 1405, "what was fetched holds no such module";
     LOCK_FILE_STALE = 1406, "mlinfra.lock would have to change";
 
-    NOT_DEPLOYED = 1530, "a workload has nothing to run on yet";
-    NOTHING_BEFORE = 1531, "a workload has nothing to go back to";
-    RELEASE_GONE = 1532, "a release is recorded and no longer kept";
-    NO_PORT_FORWARD = 1533, "a workload cannot be reached through a port of this machine";
-    MODEL_UNREADABLE = 1534, "a model of the project cannot be read";
     NO_ENGINE = 1501, "no engine to build an image with";
     BUILD_FAILED = 1502, "an image could not be built";
     CONTEXT_UNUSABLE = 1503, "a build context cannot be used";
@@ -339,6 +334,12 @@ codes! {
     REGISTRY_REFUSED = 1510, "a registry refuses an image";
     TAG_TAKEN = 1511, "a tag that cannot be moved names another image";
     PUSH_DIFFERS = 1512, "a registry holds other than what it was given";
+    NOT_DEPLOYED = 1530, "a workload has nothing to run on yet";
+    NOTHING_BEFORE = 1531, "a workload has nothing to go back to";
+    RELEASE_GONE = 1532, "a release is recorded and no longer kept";
+    NO_PORT_FORWARD = 1533, "a workload cannot be reached through a port of this machine";
+    MODEL_UNREADABLE = 1534, "a model of the project cannot be read";
+
     CLUSTER_NOT_READY = 1601, "a cluster that is not there or not ready";
     CLUSTER_UNREACHABLE = 1602, "the API of a cluster cannot be reached";
     CLUSTER_DENIES = 1603, "a cluster does not allow something";
@@ -354,6 +355,20 @@ codes! {
     ROLLOUT_DISTURBED = 1613, "somebody else changed what was being rolled out";
     NO_POD = 1614, "nothing of a workload runs";
     PORT_NOT_FORWARDED = 1615, "a port cannot be forwarded";
+
+    SAGEMAKER_SETTING = 1701, "SageMaker cannot do what a workload asks for";
+    ENDPOINT_FAILED = 1702, "an endpoint does not come into service";
+    ENDPOINT_ROLLED_BACK = 1703, "SageMaker has gone back to what an endpoint served before";
+    ENDPOINT_FOREIGN = 1704, "an endpoint of the workload's name is somebody else's";
+    ENDPOINT_UNFINISHED = 1705, "an endpoint is still at work";
+    ENDPOINT_MISSING = 1706, "a workload has not been shipped to SageMaker yet";
+    MODEL_MISSING = 1707, "a model is not where the workload says";
+    MODEL_UNAPPROVED = 1708, "a model version is not approved";
+    SAGEMAKER_JOB_FAILED = 1709, "a job of SageMaker failed";
+    SAGEMAKER_JOB_STOPPED = 1710, "a job of SageMaker was stopped before it was done";
+    TRAINING_TARGET = 1711, "training runs on no such stack";
+    TRAINING_DATA = 1712, "nothing says where the data of a training job is";
+    TRAINING_SETTING = 1713, "a setting of a training job cannot work";
 
     ECS_UNSUPPORTED = 1801, "a setting that cannot be shipped to ECS";
     ECS_SIZE = 1802, "more is asked for than a task of Fargate has";

@@ -744,6 +744,7 @@ fn environment() -> Environment {
         modules: IndexMap::new(),
         stacks: IndexMap::new(),
         workloads: IndexMap::new(),
+        training: IndexMap::new(),
         waivers: Vec::new(),
         sources: vec![source],
     }

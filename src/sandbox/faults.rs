@@ -51,7 +51,8 @@ pub struct WorkloadFault {
     /// The workload's name.
     pub workload: String,
     /// What goes wrong: `image-pull`, `crash`, `oom`, `never-ready`, `unschedulable`, `quota`, `missing-secret`,
-    /// `admission`, `job-fails`; of an endpoint `create`, `rollback`, `silent-rollback`.
+    /// `admission`, `job-fails`; of an endpoint `create`, `rollback`, `silent-rollback`, `rollback-fails`; of a training
+    /// job, which is named here as a workload is, `job-fails` and `interrupted`.
     pub fails: String,
     /// Only on this platform: `eks`, `ecs`, `sagemaker`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -12,7 +12,7 @@ use super::request::{Name, Request};
 use super::service::{Context, Service};
 use super::store::{Held, Manifest, Store, VERSION};
 use super::time::Fix;
-use super::{Call, Item, SandboxError, action, kubernetes, progress, services};
+use super::{Call, Item, SandboxError, action, kubernetes, printed, progress, services};
 use crate::clock::Clock;
 
 /// What every service answers when the sandbox's own folder cannot be used.
@@ -234,7 +234,14 @@ impl House {
 
     fn route(&mut self, request: &Request, held: Option<&Held>) -> Result<MockResponse, SandboxError> {
         if request.service != Name::CloudFormation {
+            let sagemaker = Name::SageMaker;
+            let prints = request.service == Name::Logs
+                && (self.services.0.contains_key(&sagemaker)
+                    || self.manifest.services.contains_key(sagemaker.as_str()));
             let (stacks, mut desk) = self.split(held);
+            if prints {
+                printed::carry(&mut desk)?;
+            }
             let making = stacks.map(|stacks| stacks.state.making()).unwrap_or_default();
             if request.service == Name::Kubernetes {
                 return kubernetes::answer(&mut desk, request, &making);

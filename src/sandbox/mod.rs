@@ -16,6 +16,7 @@ mod faults;
 mod house;
 mod inventory;
 mod kubernetes;
+mod printed;
 mod progress;
 mod reply;
 mod request;

@@ -1,7 +1,7 @@
 //! What CloudFormation is still making shows as being made in its own service, too.
 //!
-//! The emulators know no time: a cluster is ACTIVE at once, an endpoint stays Creating for ever. Their answers are put
-//! right by what the stacks say: being made until CloudFormation says that it is complete, at work from then on.
+//! The emulators know no time, and a cluster is ACTIVE at once. Their answers are put right by what the stacks say: being
+//! made until CloudFormation says that it is complete, at work from then on.
 
 use serde_json::{Value, json};
 use winterbaume_core::MockResponse;
@@ -59,9 +59,8 @@ pub(super) fn shown(request: &Request, mut response: MockResponse, making: &[Str
 }
 
 fn endpoint(one: &mut Value, is_made: &dyn Fn(&Value) -> bool) {
-    let making = one.get("EndpointArn").is_some_and(is_made);
-    if making || one.get("EndpointStatus") == Some(&json!("Creating")) {
-        set(one, "EndpointStatus", if making { "Creating" } else { "InService" });
+    if one.get("EndpointArn").is_some_and(is_made) {
+        set(one, "EndpointStatus", "Creating");
     }
 }
 

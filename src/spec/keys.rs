@@ -1,8 +1,10 @@
 //! Which keys the files of a project have: one table that the checker, the formatter and the JSON Schema all read, so
 //! that none of them knows a key that the others do not.
 
+mod training;
 mod workload;
 
+pub use training::{CHANNEL, CHANNEL_NAME, OUTPUT, REGISTER, SPOT, TRAINING};
 pub use workload::{AUTOSCALING, IMAGE, INGRESS, MODEL, PROBES, STREAM, TOLERATION, WORKLOAD};
 
 /// A key of a table.
@@ -212,6 +214,16 @@ pub const FILE: &[Key] = &[
             rest: Rest::Refused,
         }),
         "What `mlinfra ship` builds, pushes and rolls out, by name.",
+    ),
+    Key::new(
+        "training",
+        Kind::Named(Named {
+            what: "training job",
+            name: NAME,
+            keys: TRAINING,
+            rest: Rest::Refused,
+        }),
+        "The jobs that `mlinfra train` runs on SageMaker, by name.",
     ),
     Key::new(
         "waivers",

@@ -86,6 +86,8 @@ pub struct Environment {
     pub stacks: IndexMap<String, StackSpec>,
     /// `[workloads.*]`: what runs on the stacks, in the order of the files.
     pub workloads: IndexMap<String, Workload>,
+    /// `[training.*]`: jobs that make models, in the order of the files.
+    pub training: IndexMap<String, Training>,
     /// `[[waivers]]`: findings of the policy that are accepted for a while.
     pub waivers: Vec<Waiver>,
     /// Every text that was read, the environment's own file first.
@@ -187,11 +189,13 @@ pub(crate) mod secret;
 pub(crate) mod syntax;
 #[cfg(test)]
 mod tests;
+pub mod training;
 pub mod workload;
 
 pub(crate) use check::is_name;
 pub(crate) use load::of_table;
 pub use load::{digest, load};
+pub use training::Training;
 pub use workload::Workload;
 
 impl Environment {

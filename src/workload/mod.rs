@@ -15,6 +15,7 @@ use crate::spec::{Environment, Workload};
 use crate::template::NodeValue;
 
 pub mod ecs;
+pub mod sagemaker;
 mod secrets;
 mod templates;
 #[cfg(test)]

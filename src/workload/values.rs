@@ -242,7 +242,7 @@ pub(super) fn told(environment: &Environment, workload: &Workload, facts: &Facts
     all
 }
 
-fn model_uri(model: &Model, facts: &Facts) -> String {
+pub(super) fn model_uri(model: &Model, facts: &Facts) -> String {
     if let Some(uri) = &facts.model_uri {
         return uri.clone();
     }

@@ -6,16 +6,16 @@ mod eks;
 mod emulated;
 mod iam;
 mod ledger;
+mod logs;
 mod registry;
+mod sagemaker;
 mod service_quotas;
 mod ssm;
 mod sts;
 
 use std::path::Path;
 
-use winterbaume_cloudwatchlogs::CloudWatchLogsService;
 use winterbaume_kms::KmsService;
-use winterbaume_sagemaker::SageMakerService;
 
 pub(crate) use ssm::parameter;
 
@@ -49,7 +49,7 @@ pub(crate) fn new(name: Name, folder: Option<&Path>) -> Option<Box<dyn Service>>
         Name::Kms => Box::new(Emulated::new("kms", KmsService::new)),
         Name::Kubernetes => Box::new(Kubernetes::default()),
         Name::Ledger => Box::new(ledger::Ledger::default()),
-        Name::Logs => Box::new(Emulated::new("logs", CloudWatchLogsService::new)),
-        Name::SageMaker => Box::new(Emulated::new("sagemaker", SageMakerService::new)),
+        Name::Logs => Box::new(logs::Logs::new()),
+        Name::SageMaker => Box::new(sagemaker::SageMaker::new()),
     })
 }

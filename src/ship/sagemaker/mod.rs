@@ -1,1 +1,152 @@
-//! SageMaker: a model, its configuration and its endpoint.
+//! SageMaker: endpoints that serve, and jobs that end.
+//!
+//! Models and configurations never change and are named after their content, so making them again is harmless, and
+//! leading the endpoint from one to another is all that a rollout is. SageMaker may go back to the old configuration by
+//! itself and call that `InService`: what counts is which configuration serves in the end.
+
+mod clean;
+mod endpoint;
+mod explain;
+mod job;
+mod log;
+mod look;
+mod model;
+mod watch;
+
+#[cfg(test)]
+pub(super) mod tests;
+
+use std::time::Duration;
+
+use super::event::{Event, Phase};
+use super::{LogOptions, ObjectChange, Release, Restored, Rolled, Running, Scene, ShipFailure};
+use crate::aws::error::AwsError;
+use crate::aws::retry;
+use crate::diagnostic::{Problem, codes};
+use crate::spec::workload::Kind;
+use crate::workload::sagemaker as requests;
+
+pub(super) use job::{Ended, JobKind, ended_badly, follow};
+pub use model::resolve_model;
+
+/// How long one question may be repeated while SageMaker throttles or does not answer.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// What shipping `release` would change. Nothing is changed.
+///
+/// # Errors
+/// Whatever keeps SageMaker's answers away.
+pub async fn review(scene: &Scene<'_>, release: &Release) -> Result<Vec<ObjectChange>, Problem> {
+    look::review(scene, release).await
+}
+
+/// Ships `release` and waits until it serves, or until a batch has ended. `serving` is what the records say that served
+/// before, with which configuration a failed rollout ends.
+///
+/// Run again after any kind of death it goes on where it was: an update that is under way is waited for and not begun
+/// twice.
+///
+/// # Errors
+/// Why it does not serve, and what does.
+pub async fn roll_out(scene: &Scene<'_>, release: &Release, serving: Option<&Release>) -> Rolled {
+    if release
+        .objects
+        .iter()
+        .any(|object| object.to_string().contains("(known "))
+    {
+        let output = match scene.workload.kind {
+            Kind::Batch => "training_role_arn",
+            Kind::Api | Kind::Stream => "execution_role_arn",
+        };
+        return Err(untouched(lacks(
+            &scene.workload.on.value,
+            output,
+            &scene.environment.name,
+        )));
+    }
+    match scene.workload.kind {
+        Kind::Batch => job::roll_out(scene, release).await,
+        Kind::Api | Kind::Stream => endpoint::roll_out(scene, release, serving).await,
+    }
+}
+
+/// What runs of the workload; none if nothing was ever shipped.
+///
+/// # Errors
+/// Whatever keeps SageMaker's answers away.
+pub async fn running(scene: &Scene<'_>) -> Result<Option<Running>, Problem> {
+    look::running(scene).await
+}
+
+/// Tells the workload's lines as [`super::Event::Log`], until `stop` where they are to be followed.
+///
+/// # Errors
+/// There is no endpoint or job, or CloudWatch Logs does not answer.
+pub async fn logs(scene: &Scene<'_>, options: &LogOptions) -> Result<(), Problem> {
+    log::logs(scene, options).await
+}
+
+/// Deletes the endpoint of the workload with all of its configurations and models, and tells what it deleted; a batch that
+/// runs is stopped. What is not there is fine.
+///
+/// # Errors
+/// What SageMaker refuses.
+pub async fn remove(scene: &Scene<'_>, release: &Release) -> Result<(), Problem> {
+    let deleted = match scene.workload.kind {
+        Kind::Batch => job::remove(scene).await?,
+        Kind::Api | Kind::Stream => clean::remove(scene, release).await?,
+    };
+    if !deleted.is_empty() {
+        scene.tell.event(Event::Phase {
+            workload: scene.name().to_owned(),
+            phase: Phase::CleanUp,
+            subject: deleted.join(", "),
+        });
+    }
+    Ok(())
+}
+
+/// Asks until there is an answer: throttling and lost connections are outlasted for ten minutes.
+async fn asked<T, F>(scene: &Scene<'_>, call: impl FnMut() -> F) -> Result<T, Problem>
+where
+    F: Future<Output = Result<T, AwsError>>,
+{
+    let answer = retry::patiently(scene.session.clock, PATIENCE, call).await;
+    answer.map_err(|error| refused(&error))
+}
+
+/// What SageMaker refuses, with what helps against what it refuses most.
+pub(super) fn refused(error: &AwsError) -> Problem {
+    let problem = error.problem();
+    let quota = error.code.as_deref().is_some_and(|code| code.contains("LimitExceeded"));
+    if quota {
+        return problem
+            .hint("SageMaker counts each instance type for each use: ask for more in Service Quotas, or take another type")
+            .hint("`mlinfra plan` checks quotas before anything is made");
+    }
+    problem
+}
+
+/// A stack that does not give what is needed.
+pub(super) fn lacks(stack: &str, output: &str, environment: &str) -> Problem {
+    Problem::error(
+        codes::STACK_OUTPUT_MISSING,
+        format!("the stack `{stack}` has no output `{output}`"),
+    )
+    .hint(format!(
+        "`mlinfra apply {environment}` makes the stack, or brings it up to date"
+    ))
+}
+
+/// A rollout that failed before anything was changed.
+fn untouched(problem: Problem) -> Box<ShipFailure> {
+    Box::new(ShipFailure {
+        problem,
+        restored: Restored::Untouched,
+    })
+}
+
+/// The run was told to stop before it began something.
+fn interrupted(what: &str) -> Problem {
+    Problem::error(codes::INTERRUPTED, format!("stopped before {what}"))
+}

@@ -14,6 +14,9 @@ mod image;
 mod neighbours;
 mod read;
 mod schedule;
+mod training;
+
+pub(super) use training::training;
 
 /// "CronJob", Kubernetes: eleven characters of 63 are for what it adds to the names of its jobs.
 const LONGEST_NAME: usize = 52;

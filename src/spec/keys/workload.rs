@@ -3,11 +3,11 @@
 use super::{Key, Kind, SECRET, Strings};
 
 /// A duration: a whole number of seconds, minutes or hours.
-const DURATION: &str = "^[1-9][0-9]{0,4}(s|m|h)$";
+pub(super) const DURATION: &str = "^[1-9][0-9]{0,4}(s|m|h)$";
 /// A quantity of memory, as Kubernetes writes it.
 const MEMORY: &str = "^[1-9][0-9]{0,6}(Mi|Gi)$";
 /// "Environment variables": what every shell can read.
-const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
+pub(super) const VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 /// "Labels and Selectors", Kubernetes: a name, with a DNS name and a slash before it or not.
 const LABEL: &str = "^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$";
 /// The value of a label; it may be empty.

@@ -269,6 +269,12 @@ const SECRET_NAMES: [&str; 8] = [
     "SECRET_ACCESS_KEY",
 ];
 
+/// Whether the name of a variable says that a secret is behind it.
+pub(super) fn is_called_as_a_secret(name: &str) -> bool {
+    let name = name.to_uppercase();
+    SECRET_NAMES.iter().any(|word| name.ends_with(*word))
+}
+
 fn environment(subject: &Subject<'_>, problems: &mut Problems) {
     let Some(env) = read::table(subject.body, "env") else {
         return;
@@ -278,8 +284,7 @@ fn environment(subject: &Subject<'_>, problems: &mut Problems) {
         let Data::String(text) = &entry.value.value else {
             continue;
         };
-        let last_word = |word: &&str| name.to_uppercase().ends_with(*word);
-        if SECRET_NAMES.iter().any(last_word) && !text.is_empty() {
+        if is_called_as_a_secret(name) && !text.is_empty() {
             problems.push(
                 Problem::error(
                     codes::SECRET_LITERAL,

@@ -196,7 +196,7 @@ fn bucket(subject: &Subject<'_>, table: &Table, problems: &mut Problems) -> Opti
     }
 }
 
-fn known_group(subject: &Subject<'_>, group: &super::Spanned<String>, problems: &mut Problems) {
+pub(super) fn known_group(subject: &Subject<'_>, group: &super::Spanned<String>, problems: &mut Problems) {
     let mut known = Vec::new();
     let mut stacks = 0;
     for stack in of(subject, "sagemaker") {

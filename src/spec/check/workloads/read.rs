@@ -222,7 +222,7 @@ pub(super) fn strings(body: &Table, key: &str) -> BTreeMap<String, String> {
 }
 
 /// One string, or an array of them.
-fn list(table: &Table, key: &str) -> Vec<String> {
+pub(super) fn list(table: &Table, key: &str) -> Vec<String> {
     match table.get(key).map(|entry| &entry.value.value) {
         Some(Data::String(one)) => vec![one.clone()],
         Some(Data::Array(items)) => items
@@ -249,13 +249,13 @@ fn given(table: &Table, key: &str, default: &str) -> String {
     text(table, key).map_or_else(|| default.to_owned(), |text| text.value)
 }
 
-fn small(table: &Table, key: &str, default: u32) -> u32 {
+pub(super) fn small(table: &Table, key: &str, default: u32) -> u32 {
     whole(table, key)
         .and_then(|number| u32::try_from(number).ok())
         .unwrap_or(default)
 }
 
-fn seconds(table: &Table, key: &str, default: u32) -> u32 {
+pub(super) fn seconds(table: &Table, key: &str, default: u32) -> u32 {
     let duration = |text: &str| -> Option<u32> {
         let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
         let unit = match unit {
