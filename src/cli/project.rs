@@ -91,8 +91,8 @@ pub struct ValidateArgs {
 /// Print the CloudFormation templates that an environment renders to, or the Kubernetes manifests of a workload
 ///
 /// Prints exactly what would be deployed: canonical JSON, made readable. One stack prints one template; all of them
-/// print one object by stack name, or go to a folder, one file each. A workload prints its manifests as one list, which
-/// kubectl takes; what is known only later, such as the digest of an image that is not built yet, stands in it in
+/// print one object by stack name, or go to a folder, one file each. A workload on EKS prints its manifests as one list, which
+/// kubectl takes, one on ECS or SageMaker the requests that are made; what is known only later, such as the digest of an image that is not built yet, stands in it in
 /// brackets.
 #[derive(Debug, Args)]
 #[command(after_help = "\

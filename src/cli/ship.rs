@@ -169,6 +169,7 @@ pub struct PortForwardArgs {
 Examples:
   mlinfra train dev churn
   mlinfra train dev churn --yes --format json
+  mlinfra train dev churn --run 0199...       follows a run that was cut off, and starts none
   mlinfra ship dev scorer                     takes the newest approved version of the group")]
 pub struct TrainArgs {
     /// The environment
@@ -182,4 +183,8 @@ pub struct TrainArgs {
     /// Start it without asking
     #[arg(short, long, value_parser = values::switch, env = "MLINFRA_YES", hide_env_values = true)]
     pub yes: bool,
+
+    /// The run to follow again, by the id that it told when it was started; default: a new one
+    #[arg(long, value_name = "ID", env = "MLINFRA_RUN", hide_env_values = true)]
+    pub run: Option<String>,
 }

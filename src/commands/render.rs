@@ -63,7 +63,7 @@ pub fn run(context: &Context, args: &RenderArgs) -> Outcome {
     Ok(Done::Fine)
 }
 
-/// Prints the manifests of a workload, or writes them into a folder.
+/// Prints the manifests or requests of a workload, or writes them into a folder.
 fn manifests(
     context: &Context,
     args: &RenderArgs,
@@ -74,16 +74,23 @@ fn manifests(
     let Some(workload) = environment.workloads.get(name) else {
         return Err(no_workload(environment, name).into());
     };
-    if workload.platform != Platform::Eks {
-        let (on, module) = (&workload.on.value, workload.platform.module());
-        let message = format!("`{name}` has no manifests: it runs on `{on}`, which is of the module `{module}`");
-        return Err(Problem::error(codes::UNKNOWN_WORKLOAD, message)
-            .at(workload.on.span.clone(), "")
-            .note("manifests are what runs on Kubernetes, on stacks of the module `eks`")
-            .into());
-    }
-    let manifests = workload::manifests(environment, workload, templates, &Facts::default())?;
-    let list = workload::list(&manifests);
+    let list = if workload.platform == Platform::Eks {
+        workload::list(&workload::manifests(
+            environment,
+            workload,
+            templates,
+            &Facts::default(),
+        )?)
+    } else {
+        Value::from(workload::objects(
+            environment,
+            workload,
+            templates,
+            &Facts::default(),
+            None,
+            None,
+        )?)
+    };
     match &args.out {
         Some(folder) => write(context, &context.path(folder), name, &list)?,
         None => context.view().raw(readable(&list).as_bytes()),

@@ -64,7 +64,7 @@ pub fn run(context: &Context, args: &ValidateArgs) -> Outcome {
 fn manifests(environment: &Environment, templates: &Templates) -> Problems {
     let mut problems = Problems::default();
     for workload in environment.workloads.values() {
-        if let Err(found) = workload::manifests(environment, workload, templates, &Facts::default()) {
+        if let Err(found) = workload::objects(environment, workload, templates, &Facts::default(), None, None) {
             problems.extend(found);
         }
     }

@@ -11,7 +11,7 @@ use super::progress::Progress;
 use super::report::{
     CaseList, CodeList, Explained, FetchReport, Formatted, Initialised, Linted, LockReport, ModuleList, ModulePages,
     ModuleReport, ModuleWritten, Outputs, RuleList, RuleReport, SandboxReport, ShipPlan, ShipSummary, Status, Summary,
-    Validated, WorkloadList,
+    TrainSummary, Validated, WorkloadList,
 };
 use crate::cases::{Tested, TestedModule, Watcher};
 use crate::diagnostic::Problems;
@@ -190,6 +190,10 @@ impl View for Json {
 
     fn ship_summary(&self, summary: &ShipSummary) {
         self.document("ship_summary", summary);
+    }
+
+    fn trained(&self, summary: &TrainSummary) {
+        self.document("trained", summary);
     }
 
     fn workloads(&self, list: &WorkloadList) {

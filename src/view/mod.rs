@@ -23,7 +23,7 @@ use progress::Progress;
 use report::{
     CaseList, CodeList, Explained, FetchReport, Formatted, Initialised, Linted, LockReport, ModuleList, ModulePages,
     ModuleReport, ModuleWritten, Outputs, RuleList, RuleReport, SandboxReport, ShipPlan, ShipSummary, Status, Summary,
-    Validated, WorkloadList,
+    TrainSummary, Validated, WorkloadList,
 };
 
 pub use human::Human;
@@ -89,6 +89,8 @@ pub trait View: Send + Sync {
     fn log(&self) -> Box<dyn Progress<ship::Event>>;
     /// How shipping ended.
     fn ship_summary(&self, summary: &ShipSummary);
+    /// What a training job made.
+    fn trained(&self, summary: &TrainSummary);
     /// What runs.
     fn workloads(&self, list: &WorkloadList);
     /// A sentence on what is being done, for people only.

@@ -121,6 +121,30 @@ pub fn manifests(
     Ok(manifests)
 }
 
+/// What `workload`'s platform is given, in the order in which it is given: manifests of Kubernetes, requests of ECS or of
+/// SageMaker. `outputs` are those of its stack, or none while that is not deployed; `package` is the ARN of the model's
+/// version, if it is one of the registry.
+///
+/// # Errors
+/// Everything that is wrong with the templates, and what the platform has no counterpart for.
+pub fn objects(
+    environment: &Environment,
+    workload: &Workload,
+    templates: &Templates,
+    facts: &Facts,
+    package: Option<&str>,
+    outputs: Option<&BTreeMap<String, String>>,
+) -> Result<Vec<Json>, Problems> {
+    match workload.platform {
+        Platform::Eks => Ok(manifests(environment, workload, templates, facts)?
+            .into_iter()
+            .map(|manifest| manifest.object)
+            .collect()),
+        Platform::Ecs => ecs::objects(environment, workload, facts, outputs),
+        Platform::SageMaker => sagemaker::objects(environment, workload, facts, package, outputs),
+    }
+}
+
 /// Told at the project's own file, where one of the two is built in.
 fn made_twice(
     name: &str,

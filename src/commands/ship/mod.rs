@@ -26,7 +26,7 @@ use crate::workload::Templates;
 
 pub use platform::{logs, running};
 pub use propose::report_of;
-pub use withdraw::withdraw;
+pub use withdraw::{bare, withdraw};
 
 /// What shipping starts from: the files, what is deployed, and what was shipped before.
 pub struct Dock {
@@ -222,7 +222,7 @@ fn unrecorded(dock: &Dock, workloads: &[&Workload]) -> bool {
 }
 
 /// How images are found and made.
-fn image_options(context: &Context, rebuild: bool) -> image::Options {
+pub fn image_options(context: &Context, rebuild: bool) -> image::Options {
     let variables = context.variables();
     let docker = match (variables.get("DOCKER_CONFIG"), variables.get("HOME")) {
         (Some(folder), _) => Some(std::path::Path::new(folder).join("config.json")),

@@ -1,13 +1,11 @@
 //! A release, made from the files and from what is known of image and model.
 
-use serde_json::Value as Json;
-
 use super::Dock;
 use crate::diagnostic::Problems;
 use crate::ship::release::RELEASE_VERSION;
 use crate::ship::{ImageAt, ModelAt, Release};
 use crate::spec::Workload;
-use crate::spec::workload::{Bucket, Model, Platform};
+use crate::spec::workload::{Bucket, Model};
 use crate::workload::{self, Facts};
 
 /// What a release is made from beside the files. What is not known stands in it as a phrase in brackets.
@@ -47,23 +45,15 @@ pub fn release(dock: &Dock, workload: &Workload, materials: &Materials) -> Resul
         image: materials.image.clone().unwrap_or_else(unknown),
         model: materials.model.clone(),
         commit: materials.commit.clone(),
-        objects: objects(dock, workload, &facts, materials)?,
+        objects: workload::objects(
+            &dock.world.environment,
+            workload,
+            &dock.templates,
+            &facts,
+            materials.model.as_ref().and_then(|model| model.package.as_deref()),
+            dock.outputs.get(&workload.on.value),
+        )?,
     })
-}
-
-fn objects(dock: &Dock, workload: &Workload, facts: &Facts, materials: &Materials) -> Result<Vec<Json>, Problems> {
-    let environment = &dock.world.environment;
-    match workload.platform {
-        Platform::Eks => Ok(workload::manifests(environment, workload, &dock.templates, facts)?
-            .into_iter()
-            .map(|manifest| manifest.object)
-            .collect()),
-        Platform::Ecs => workload::ecs::objects(environment, workload, facts, outputs_of(dock, workload)),
-        Platform::SageMaker => {
-            let package = materials.model.as_ref().and_then(|model| model.package.as_deref());
-            workload::sagemaker::objects(environment, workload, facts, package, outputs_of(dock, workload))
-        }
-    }
 }
 
 /// The bucket of the model, where the file names the stack that has it.
@@ -79,8 +69,4 @@ fn bucket(dock: &Dock, workload: &Workload) -> Option<String> {
         }) => Some(name.clone()),
         _ => None,
     }
-}
-
-fn outputs_of<'a>(dock: &'a Dock, workload: &Workload) -> Option<&'a std::collections::BTreeMap<String, String>> {
-    dock.outputs.get(&workload.on.value)
 }

@@ -11,7 +11,7 @@ use crate::commands::world::{Reading, World};
 use crate::diagnostic::{Source, Span};
 use crate::plan::{Action, Plan};
 use crate::ship::{Release, Scene, Tell};
-use crate::spec::workload::{Architecture, Batch, Image, Kind, Scale, ServiceAccount};
+use crate::spec::workload::{Architecture, Batch, Image, Kind, Platform, Scale, ServiceAccount};
 use crate::spec::{Spanned, Workload};
 use crate::state::{self, Shipped, ShippedWorkload};
 
@@ -80,32 +80,41 @@ pub fn recorded(name: &str, release: &Release) -> Workload {
         path: "the state".into(),
         text: String::new(),
     });
-    let span = Span::new(&source, 0..0);
     let spanned = |text: &str| Spanned {
         value: text.to_owned(),
-        span: span.clone(),
+        span: Span::new(&source, 0..0),
     };
-    let kinds: Vec<&str> = release
-        .objects
-        .iter()
-        .filter_map(|object| object.get("kind")?.as_str())
-        .collect();
-    let kind = if kinds.iter().any(|kind| matches!(*kind, "Job" | "CronJob")) {
-        Kind::Batch
-    } else {
-        Kind::Api
+    let is_batch = |object: &Json| {
+        let kind = object.get("kind").or_else(|| object.get("action"));
+        kind.and_then(Json::as_str)
+            .is_some_and(|kind| matches!(kind, "Job" | "CronJob" | "RunTask" | "CreateProcessingJob"))
     };
     let namespace = |object: &Json| object.pointer("/metadata/namespace")?.as_str().map(str::to_owned);
     Workload {
-        name: spanned(name),
-        kind,
-        on: spanned(&release.stack),
-        platform: release.platform,
-        image: Image::Reference(release.image.reference.clone()),
-        architecture: match release.image.architecture.as_str() {
-            "arm64" => Architecture::Arm64,
-            _ => Architecture::X86_64,
+        kind: if release.objects.iter().any(is_batch) {
+            Kind::Batch
+        } else {
+            Kind::Api
         },
+        namespace: release
+            .objects
+            .iter()
+            .find_map(namespace)
+            .unwrap_or_else(|| "default".to_owned()),
+        image: Image::Reference(release.image.reference.clone()),
+        ..bare(&spanned(name), &spanned(&release.stack), release.platform)
+    }
+}
+
+/// A workload of which only name and place are known.
+pub fn bare(name: &Spanned<String>, on: &Spanned<String>, platform: Platform) -> Workload {
+    Workload {
+        name: name.clone(),
+        kind: Kind::Api,
+        on: on.clone(),
+        platform,
+        image: Image::Reference(String::new()),
+        architecture: Architecture::X86_64,
         model: None,
         scale: Scale::Fixed(1),
         milli_cpu: 1_000,
@@ -117,13 +126,9 @@ pub fn recorded(name: &str, release: &Release) -> Workload {
         secrets: BTreeMap::new(),
         port: 8080,
         probes: None,
-        namespace: release
-            .objects
-            .iter()
-            .find_map(namespace)
-            .unwrap_or_else(|| "default".to_owned()),
+        namespace: "default".to_owned(),
         service_account: ServiceAccount {
-            name: name.to_owned(),
+            name: name.value.clone(),
             identity: None,
         },
         ingress: None,

@@ -21,7 +21,7 @@ use super::progress::{Bars, Lines, LogLines, Progress, ShipBars, ShipLines};
 use super::report::{
     CaseList, CodeList, Explained, FetchReport, Formatted, Initialised, Linted, LockReport, ModuleList, ModulePages,
     ModuleReport, ModuleWritten, Outputs, RuleList, RuleReport, SandboxReport, ShipPlan, ShipSummary, Status, Summary,
-    Validated, WorkloadList,
+    TrainSummary, Validated, WorkloadList,
 };
 use super::text::{ADD, CHANGE, COMMAND, NAME, count, paint};
 use crate::cases::{Tested, Watcher};
@@ -248,6 +248,10 @@ impl View for Human {
 
     fn ship_summary(&self, summary: &ShipSummary) {
         self.printer.say(&format!("\n{}", shipping::summary(summary)));
+    }
+
+    fn trained(&self, summary: &TrainSummary) {
+        self.printer.data(&shipping::trained(summary));
     }
 
     fn workloads(&self, list: &WorkloadList) {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::ship::{FieldChange, ObjectChange, ObjectFate, Running};
 use crate::view::report::{
-    Ending, ImageProposal, ShipPlan, ShipProposal, ShipSummary, ShippedReport, WorkloadDrift, WorkloadEnding,
-    WorkloadList, WorkloadReport, WorkloadResult,
+    Ending, ImageProposal, ShipPlan, ShipProposal, ShipSummary, ShippedReport, TrainSummary, WorkloadDrift,
+    WorkloadEnding, WorkloadList, WorkloadReport, WorkloadResult,
 };
 use crate::view::text::{ADD, CHANGE, COMMAND, DIM, NAME, REMOVE, bytes, duration, fit, one_line, paint, table};
 
@@ -201,6 +201,55 @@ fn ending(ending: &WorkloadEnding) -> Vec<String> {
         paint(DIM, one_line(&image)),
         address,
     ]
+}
+
+/// What a training job made.
+pub fn trained(summary: &TrainSummary) -> String {
+    let trained = &summary.trained;
+    let mut rows = vec![vec!["job".to_owned(), one_line(&trained.job)]];
+    if let Some(model) = &trained.model {
+        rows.push(vec!["model".to_owned(), one_line(model)]);
+    }
+    let seconds = |seconds: u32| duration(Duration::from_secs(u64::from(seconds)));
+    if let Some(billable) = trained.billable_seconds {
+        let ran = trained.trained_seconds.map(seconds).unwrap_or_default();
+        rows.push(vec![
+            "trained".to_owned(),
+            format!("{ran}, {} of it paid", seconds(billable)),
+        ]);
+    }
+    for (name, value) in &trained.metrics {
+        rows.push(vec![one_line(name), value.to_string()]);
+    }
+    let mut next = String::new();
+    if let Some(version) = &trained.registered {
+        let approval = if version.approved {
+            "approved"
+        } else {
+            "waits for approval"
+        };
+        rows.push(vec![
+            "registered".to_owned(),
+            format!(
+                "version {} of {}, {approval}",
+                version.version,
+                one_line(&version.group)
+            ),
+        ]);
+        if !version.approved {
+            next = format!(
+                "To approve it: aws sagemaker update-model-package --model-approval-status Approved --model-package-arn {}\n",
+                version.arn
+            );
+        }
+    }
+    format!(
+        "{} {}\n{}{}",
+        paint(ADD, "Trained"),
+        paint(NAME, &summary.job),
+        table(&rows),
+        paint(COMMAND, next)
+    )
 }
 
 /// What runs.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{Ending, LockReport};
 use crate::diagnostic::{Problem, Problems};
+use crate::ship::training::Trained;
 use crate::ship::{ModelAt, ObjectChange, Running};
 use crate::spec::workload::Platform;
 
@@ -225,4 +226,19 @@ pub enum WorkloadDrift {
     Interrupted,
     /// Its platform could not be asked.
     Unknown,
+}
+
+/// How a training job ended that ended well.
+#[derive(Debug, Serialize)]
+pub struct TrainSummary {
+    /// The environment.
+    pub environment: String,
+    /// The job, by its name in the file.
+    pub job: String,
+    /// The id of the run.
+    pub run: String,
+    /// The image that it ran.
+    pub image: String,
+    /// What it made.
+    pub trained: Trained,
 }
