@@ -40,21 +40,21 @@ kind = "api"
 "#;
 
 /// A project on an account of the sandbox.
-struct Bench {
+pub(super) struct Bench {
     sandbox: Arc<Sandbox>,
-    session: Session,
+    pub(super) session: Session,
     environment: Environment,
     outputs: Outputs,
-    root: tempfile::TempDir,
+    pub(super) root: tempfile::TempDir,
     tell: Tell,
-    told: UnboundedReceiver<Event>,
+    pub(super) told: UnboundedReceiver<Event>,
     stop: CancellationToken,
-    options: Options,
+    pub(super) options: Options,
 }
 
 impl Bench {
     /// With the repositories of its stack.
-    async fn new(workload: &str) -> Self {
+    pub(super) async fn new(workload: &str) -> Self {
         let bench = Self::undeployed(workload).await;
         let mut uris = Vec::new();
         for name in ["shop/dev/w", "shop/dev/other"] {
@@ -109,7 +109,7 @@ impl Bench {
         }
     }
 
-    fn scene(&self) -> Scene<'_> {
+    pub(super) fn scene(&self) -> Scene<'_> {
         Scene {
             session: &self.session,
             environment: &self.environment,
@@ -521,7 +521,6 @@ mod with_an_engine {
     //! An engine is a process, and its time is real: nothing here waits for any.
 
     use std::io::Write as _;
-    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 
@@ -532,8 +531,16 @@ mod with_an_engine {
         let script = format!(
             "#!/bin/sh\ncase $1 in\nversion) echo 28.0;;\nbuild)\n  echo \"$*\" >{root}/asked\n  while [ $# -gt 0 ]; do [ \"$1\" = --iidfile ] && iid=$2; shift; done\n{build}\n  echo sha256:abc >\"$iid\";;\nimage) cp {root}/image.tar \"$4\";;\nesac\n"
         );
-        fs_err::write(&path, script).unwrap();
-        fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        // Another process writes it: a file that this one has open for writing cannot be run, and a test beside this one
+        // that starts a process meanwhile would keep it open.
+        let mut writer = std::process::Command::new("sh")
+            .args(["-c", "cat >\"$0\" && chmod 755 \"$0\""])
+            .arg(&path)
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        writer.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+        assert!(writer.wait().unwrap().success());
         bench.options.engine = Some(path.display().to_string());
     }
 
@@ -665,7 +672,7 @@ mod with_an_engine {
         let mut text = fs_err::read(&path).unwrap();
         let at = text.windows(7).position(|part| part == b"a layer").unwrap();
         text[at] = b'b';
-        fs_err::File::create(&path).unwrap().write_all(&text).unwrap();
+        fs_err::write(&path, text).unwrap();
         engine(&mut bench, "");
         let problem = bench.refused().await;
         assert_eq!(problem.code, codes::LAYOUT_UNUSABLE, "{problem:?}");

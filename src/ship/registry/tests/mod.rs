@@ -62,10 +62,12 @@ impl Bench {
     async fn new() -> Self {
         let fake = Fake::default();
         let stop = CancellationToken::new();
+        let session = session().await;
+        let token = Token::of(&crate::aws::ecr::login(&session).await.unwrap());
         let repository = Repository::at(
             fake.http(),
             (BASE, NAME, Purpose::Push),
-            (Access::Ecr(session().await), Token::default()),
+            (Access::Ecr(session), token),
             Clock::real(),
             stop.clone(),
         );
