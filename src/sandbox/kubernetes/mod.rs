@@ -119,21 +119,15 @@ impl Service for Kubernetes {
 fn serve(cluster: &mut Cluster, request: &Request) -> Result<Answer, Refusal> {
     match kinds::asked(&request.path) {
         // These are told to anybody: the role `system:public-info-viewer`.
-        Asked::Version => return Ok(Answer::Json(200, version(cluster))),
-        Asked::Health => return Ok(Answer::Text("ok".to_owned())),
-        asked => {
-            if token::refusal(request).is_some() {
-                return Err(Refusal::new(401, "Unauthorized", "Unauthorized"));
-            }
-            match asked {
-                Asked::Objects(target) => verbs::answer(cluster, target, request),
-                Asked::Discovery(of) => kinds::discovery(of.as_ref(), &request.path)
-                    .map(|found| Answer::Json(200, found))
-                    .ok_or_else(Refusal::nothing),
-                Asked::Review(review) => reviewed(&review, request),
-                _ => Err(Refusal::nothing()),
-            }
-        }
+        Asked::Version => Ok(Answer::Json(200, version(cluster))),
+        Asked::Health => Ok(Answer::Text("ok".to_owned())),
+        _ if token::refusal(request).is_some() => Err(Refusal::new(401, "Unauthorized", "Unauthorized")),
+        Asked::Objects(target) => verbs::answer(cluster, target, request),
+        Asked::Discovery(of) => kinds::discovery(of.as_ref(), &request.path)
+            .map(|found| Answer::Json(200, found))
+            .ok_or_else(Refusal::nothing),
+        Asked::Review(review) => reviewed(&review, request),
+        Asked::Nothing => Err(Refusal::nothing()),
     }
 }
 

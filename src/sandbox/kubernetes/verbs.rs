@@ -506,9 +506,9 @@ fn remove(cluster: &mut Cluster, target: &Target, live: &Value, deletion: &Delet
         "Namespace" => cluster.end_namespace(&key),
         "Pod" => pods::end(cluster, &key, deletion.grace),
         kind => {
-            // Jobs of a client that does not say leave their pods: the default of batch/v1 over the API is `Orphan` only
-            // for the versions before it.
-            if deletion.policy == "Orphan" && kind != "Namespace" {
+            // Deleted without a word about them, a Job leaves its pods: "for back compatibility" (strategy of batch/v1).
+            let leaves = deletion.policy == "Orphan" || deletion.policy.is_empty() && kind == "Job";
+            if leaves {
                 cluster.orphan(uid(live));
             }
             cluster.delete(&key);

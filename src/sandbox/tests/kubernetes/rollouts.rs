@@ -293,6 +293,10 @@ async fn a_job_completes_with_a_log_or_fails_when_its_retries_are_used_up() {
     assert_eq!(status, 200);
     let left: Vec<Pod> = api.list(&format!("{PODS}?labelSelector=job-name%3Dwell")).await;
     assert!(left.is_empty());
+    // Without a word about them they stay.
+    api.json("DELETE", &format!("{JOBS}/ill"), "", &Value::Null).await;
+    let left: Vec<Pod> = api.list(&format!("{PODS}?labelSelector=job-name%3Dill")).await;
+    assert_eq!(left.len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
