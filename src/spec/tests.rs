@@ -210,7 +210,7 @@ on = "clustr"
         told(dev),
         [
             "MLI0104 environments/dev.toml:2:1 environment files have no key `regoin` | they have `extends`, `project`, \
-             `environment`, `backend`, `tags`, `modules`, `stacks`, `workloads`, `waivers`",
+             `environment`, `backend`, `tags`, `modules`, `stacks`, `workloads`, `training`, `waivers`",
             "MLI0107 environments/dev.toml:5:11 `1111-2222-3333` is not an account id | without anything between the \
              digits: \"111122223333\"",
             "MLI0108 environments/dev.toml:6:10 `eu-central-1a` is not the name of a region | that looks like an \
