@@ -368,7 +368,11 @@ fn metrics(body: &Table, problems: &mut Problems) {
             Ok(_) => "it has no group around the value".to_owned(),
             // Look-arounds are fine for SageMaker and unknown here.
             Err(_) if text.contains("(?") => continue,
-            Err(error) => error.to_string().lines().last().unwrap_or_default().trim().to_owned(),
+            Err(error) => {
+                let said = error.to_string();
+                let last = said.lines().last().unwrap_or_default();
+                last.trim_start_matches("error:").trim().to_owned()
+            }
         };
         problems.push(
             Problem::error(
