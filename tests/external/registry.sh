@@ -70,7 +70,7 @@ aws() {
   local port
   port=$(free_port)
   printf '[[fault]]\nregistry = "http://127.0.0.1:%s"\nregistry_password = "%s"\n' "$1" "${2:-secret}" >"$work/faults-$port.toml"
-  (cd "$work/project" && exec "$mlinfra" sandbox serve --port "$port" --time-scale 6000 --faults "$work/faults-$port.toml" \
+  (cd "$work/project" && exec "$mlinfra" sandbox serve --port "$port" --directory "$work/account" --time-scale 6000 --faults "$work/faults-$port.toml" \
     >"$work/aws-$port.log" 2>&1) &
   started+=($!)
   until curl --silent --output /dev/null "http://127.0.0.1:$port/"; do
