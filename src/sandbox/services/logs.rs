@@ -1,9 +1,11 @@
-//! CloudWatch Logs, with events that can be told apart and lists that come in pages.
+//! CloudWatch Logs, with events that can be told apart, lists that come in pages, and a memory that outlives a process.
 //!
-//! The emulator gives each event another id whenever it is asked, and knows neither prefixes of streams nor pages.
+//! The emulator gives each event another id whenever it is asked, knows neither prefixes of streams nor pages, and leaves
+//! events out of the state that it writes down.
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use winterbaume_cloudwatchlogs::CloudWatchLogsService;
@@ -18,12 +20,57 @@ use super::emulated::Emulated;
 /// "FilterLogEvents", CloudWatch Logs API Reference.
 const MOST: u64 = 10_000;
 
+/// So many of the last events of a stream are remembered.
+const REMEMBERED: usize = 10_000;
+
+/// Events as they were put: by group, then by stream.
+type Written = BTreeMap<String, BTreeMap<String, Vec<Value>>>;
+
 /// The service.
-pub(super) struct Logs(Emulated<CloudWatchLogsService>);
+pub(super) struct Logs {
+    emulator: Emulated<CloudWatchLogsService>,
+    written: Written,
+}
+
+/// What is written down of it.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    emulator: Value,
+    written: Written,
+}
 
 impl Logs {
     pub(super) fn new() -> Self {
-        Self(Emulated::new("logs", CloudWatchLogsService::new))
+        Self {
+            emulator: Emulated::new("logs", CloudWatchLogsService::new),
+            written: Written::new(),
+        }
+    }
+
+    /// Keeps what the emulator has taken and will not write down.
+    fn remember(&mut self, request: &Request) {
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let name = |field: &str| body.get(field).and_then(Value::as_str).unwrap_or_default();
+        let (group, stream) = (name("logGroupName"), name("logStreamName"));
+        match request.action.as_str() {
+            "PutLogEvents" => {
+                let streams = self.written.entry(group.to_owned()).or_default();
+                let events = streams.entry(stream.to_owned()).or_default();
+                let put = body.get("logEvents").and_then(Value::as_array).into_iter().flatten();
+                events.extend(put.cloned());
+                let old = events.len().saturating_sub(REMEMBERED);
+                events.drain(..old);
+            }
+            "DeleteLogGroup" => {
+                self.written.remove(group);
+            }
+            "DeleteLogStream" => {
+                if let Some(streams) = self.written.get_mut(group) {
+                    streams.remove(stream);
+                }
+            }
+            _ => {}
+        }
     }
 
     fn filter(&mut self, request: &Request, context: &Context) -> MockResponse {
@@ -37,7 +84,7 @@ impl Logs {
         let prefix = taken("logStreamNamePrefix");
         let prefix = prefix.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
         let all = Request::json(Name::Logs, &context.region, "FilterLogEvents", &body);
-        let response = self.0.handle(&all, context);
+        let response = self.emulator.handle(&all, context);
         if response.status >= 400 {
             return response;
         }
@@ -88,18 +135,42 @@ impl Service for Logs {
         if request.action == "FilterLogEvents" {
             return self.filter(request, context);
         }
-        self.0.handle(request, context)
+        let response = self.emulator.handle(request, context);
+        if response.status < 400 {
+            self.remember(request);
+        }
+        response
     }
 
     fn export(&mut self, context: &Context) -> Result<Vec<u8>, String> {
-        self.0.export(context)
+        let emulator = self.emulator.export(context)?;
+        let saved = Saved {
+            emulator: serde_json::from_slice(&emulator).map_err(|error| error.to_string())?,
+            written: self.written.clone(),
+        };
+        serde_json::to_vec(&saved).map_err(|error| error.to_string())
     }
 
     fn import(&mut self, state: &[u8], context: &Context) -> Result<(), String> {
-        self.0.import(state, context)
+        // A state of before has the emulator's alone.
+        let Ok(saved) = serde_json::from_slice::<Saved>(state) else {
+            self.written.clear();
+            return self.emulator.import(state, context);
+        };
+        let emulator = serde_json::to_vec(&saved.emulator).map_err(|error| error.to_string())?;
+        self.emulator.import(&emulator, context)?;
+        for (group, streams) in &saved.written {
+            for (stream, events) in streams {
+                let put = json!({ "logGroupName": group, "logStreamName": stream, "logEvents": events });
+                let put = Request::json(Name::Logs, &context.region, "PutLogEvents", &put);
+                self.emulator.handle(&put, context);
+            }
+        }
+        self.written = saved.written;
+        Ok(())
     }
 
     fn inventory(&mut self, context: &Context) -> Vec<Item> {
-        self.0.inventory(context)
+        self.emulator.inventory(context)
     }
 }

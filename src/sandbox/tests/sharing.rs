@@ -132,3 +132,28 @@ async fn time_goes_on_while_no_process_runs() {
     let passed = sandbox.calls()[0].at - began;
     assert!((3_600_000..3_601_000).contains(&passed), "{passed} ms");
 }
+
+#[tokio::test]
+async fn what_was_written_to_the_logs_is_there_in_the_next_process() {
+    let folder = tempfile::tempdir().unwrap();
+    for place in ["first", "second"] {
+        let sandbox = open(Some(folder.path()), Clock::real(), Vec::new()).await;
+        let logs = aws_sdk_cloudwatchlogs::Client::new(&config(&sandbox));
+        if place == "first" {
+            logs.create_log_group().log_group_name("g").send().await.unwrap();
+            let stream = logs.create_log_stream().log_group_name("g").log_stream_name("s");
+            stream.send().await.unwrap();
+            let event = aws_sdk_cloudwatchlogs::types::InputLogEvent::builder()
+                .timestamp(1_790_000_000_000)
+                .message("a line")
+                .build()
+                .unwrap();
+            let put = logs.put_log_events().log_group_name("g").log_stream_name("s");
+            put.log_events(event).send().await.unwrap();
+        }
+        let found = logs.get_log_events().log_group_name("g").log_stream_name("s");
+        let found = found.send().await.unwrap();
+        let lines: Vec<&str> = found.events().iter().filter_map(|event| event.message()).collect();
+        assert_eq!(lines, ["a line"], "{place}");
+    }
+}

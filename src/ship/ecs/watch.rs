@@ -40,7 +40,9 @@ impl Watch<'_> {
         let clock = self.scene.session.clock;
         let began = clock.elapsed();
         let (mut best, mut moved) = ((0, u32::MAX), began);
-        let (mut was_ours, mut no_room) = (false, None);
+        // When the deployment that was seen to be ours was made, in AWS's time.
+        let mut ours: Option<i64> = None;
+        let mut no_room = None;
         loop {
             let service = service::find(self.scene.session, &self.wanted.cluster, &self.wanted.name).await;
             let service = service.map_err(|error| told(self.scene, &error))?;
@@ -58,9 +60,11 @@ impl Watch<'_> {
             // The same revision, but in the deployment before: that is not what was begun.
             let is_begun = self.deployment.as_ref().is_none_or(|id| *id == primary.id);
             let is_ours = is_same && (is_begun || is_current);
-            was_ours |= is_ours;
-            if !is_same && (was_ours || is_current) {
-                return Err(self.replaced(service, primary).await);
+            if is_ours {
+                ours = Some(primary.created);
+            }
+            if !is_same && (ours.is_some() || is_current) {
+                return Err(self.replaced(service, primary, ours).await);
             }
             let waiting_for = waiting_for(service, primary);
             self.scene.tell.event(Event::Rollout {
@@ -138,7 +142,7 @@ impl Watch<'_> {
         if !is_failed && primary.running >= service.desired {
             return Ok(());
         }
-        match self.cause(service, Some(primary), is_failed).await {
+        match self.cause(service, Some(&primary.id), primary.created, is_failed).await {
             Ok(Some(problem)) => Err(problem),
             Ok(None) if is_failed => Err(Problem::error(
                 codes::ECS_STALLED,
@@ -156,18 +160,21 @@ impl Watch<'_> {
         }
     }
 
-    /// Why tasks of the revision stopped: a cause that is certain or was met often, or any if `at_last`.
+    /// Why tasks of the revision stopped that the deployment `id` started, or, if that is not known, any since then: a
+    /// cause that is certain or was met often, or any if `at_last`.
     async fn cause(
         &self,
         service: &Service,
-        deployment: Option<&Deployment>,
+        id: Option<&str>,
+        since: i64,
         at_last: bool,
     ) -> Result<Option<Problem>, AwsError> {
         let mut tasks = self.tasks("STOPPED").await?;
         tasks.retain(|task| {
-            let of_this = deployment.is_none_or(|one| {
-                task.started_by == one.id || task.started_by.is_empty() && task.created >= one.created
-            });
+            let of_this = match id {
+                Some(id) if !task.started_by.is_empty() => task.started_by == id,
+                _ => task.created >= since,
+            };
             task.definition == self.definition && of_this
         });
         tasks.sort_by_key(|task| std::cmp::Reverse(task.created));
@@ -221,14 +228,16 @@ impl Watch<'_> {
             .note("somebody else has deleted it meanwhile")
     }
 
-    /// Another revision is being rolled out: AWS's circuit breaker or somebody else has taken the place.
-    async fn replaced(&self, service: &Service, primary: &Deployment) -> Problem {
+    /// Another revision is being rolled out: AWS's circuit breaker or somebody else has taken the place of `ours`.
+    async fn replaced(&self, service: &Service, primary: &Deployment, ours: Option<i64>) -> Problem {
         let name = &self.wanted.name;
-        let ours = service.deployments.iter().find(|one| one.definition == self.definition);
-        let by_itself = primary.reason.contains("rolling back") || ours.is_some_and(|one| one.rollout == "FAILED");
-        if by_itself && let Ok(Some(problem)) = self.cause(service, ours, true).await {
+        // A breaker that was quick may be done with it already, and its deployment gone.
+        let still = service.deployments.iter().find(|one| one.definition == self.definition);
+        if let Some(since) = still.map(|one| one.created).or(ours)
+            && let Ok(Some(problem)) = self.cause(service, still.map(|one| one.id.as_str()), since, true).await
+        {
             return problem.note(format!(
-                "ECS's circuit breaker has begun to put {} back",
+                "ECS has begun to put {} back by itself",
                 revision(&primary.definition)
             ));
         }

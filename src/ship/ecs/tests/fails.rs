@@ -292,7 +292,10 @@ async fn a_circuit_breaker_that_is_quicker_is_told_by_the_cause_of_its_tasks() {
     let problem = watch.until_settled().await.unwrap_err();
     assert_eq!(problem.code, codes::ECS_EXITED, "{problem:#?}");
     assert!(
-        problem.notes.iter().any(|note| note.contains("circuit breaker")),
+        problem
+            .notes
+            .iter()
+            .any(|note| note.contains("put shop-dev-scorer:1 back")),
         "{problem:#?}"
     );
 }
