@@ -187,6 +187,17 @@ const BEYOND_REACH: &[(&str, &str)] = &[
         "a job has to fail: src/ship/sagemaker/tests/batch.rs and src/ship/training/tests.rs",
     ),
     ("MLI1710", "a job has to be stopped: src/ship/training/tests.rs"),
+    ("MLI1530", "a stack has to be missing: tests/shipping.rs"),
+    ("MLI1531", "something has to be shipped once: tests/shipping.rs"),
+    (
+        "MLI1532",
+        "an object of the state bucket has to be deleted behind mlinfra's back",
+    ),
+    ("MLI1533", "something has to be shipped: tests/shipping.rs"),
+    (
+        "MLI1534",
+        "a model has to be missing when it is shipped: tests/shipping.rs",
+    ),
 ];
 
 #[test]

@@ -73,7 +73,7 @@ fn a_folder_gets_the_manifests_as_a_file() {
 #[test]
 fn what_runs_on_ecs_or_sagemaker_is_printed_as_the_requests_that_are_made() {
     let project = every_kind();
-    for (workload, first) in [("tool", "RegisterTaskDefinition"), ("ranker", "CreateModel")] {
+    for (workload, first) in [("tool", "RegisterTaskDefinition"), ("ranker", "ExecutionRoleArn")] {
         let printed = project
             .mlinfra(&format!("render dev --workload {workload}"))
             .exits(0)

@@ -144,7 +144,7 @@ CMD ["/code"]
 DOCKERFILE
 
 aws "$registry"
-(cd "$project" && "$mlinfra" apply dev --endpoint-url "$aws" --yes) >"$work/apply.log" 2>&1 || { cat "$work/apply.log" >&2; fail "apply failed"; }
+(cd "$project" && "$mlinfra" bootstrap dev --endpoint-url "$aws" && "$mlinfra" apply dev --endpoint-url "$aws" --yes) >"$work/apply.log" 2>&1 || { cat "$work/apply.log" >&2; fail "apply failed"; }
 
 ship
 first=$reference

@@ -20,6 +20,9 @@ for suite in diagrams user-data; do
   printf -- '-- %s\n' "$suite"
   "tests/external/$suite.sh"
 done
+printf -- '-- %s\n' "kubernetes"
+# With the time that it takes to build the control plane, once.
+timeout --kill-after=30 3600 tests/external/kubernetes.sh
 printf -- '-- %s\n' "the model server as a static binary"
 BINARY=$(timeout 3600 tests/external/inference-binary.sh)
 export BINARY

@@ -87,7 +87,7 @@ pub fn recorded(name: &str, release: &Release) -> Workload {
     let is_batch = |object: &Json| {
         let kind = object.get("kind").or_else(|| object.get("action"));
         kind.and_then(Json::as_str)
-            .is_some_and(|kind| matches!(kind, "Job" | "CronJob" | "RunTask" | "CreateProcessingJob"))
+            .is_some_and(|kind| matches!(kind, "Job" | "CronJob" | "RunTask" | "ProcessingJob"))
     };
     let namespace = |object: &Json| object.pointer("/metadata/namespace")?.as_str().map(str::to_owned);
     Workload {

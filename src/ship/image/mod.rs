@@ -193,7 +193,7 @@ async fn resolved(scene: &Scene<'_>, options: &Options, text: &str) -> Result<Im
     let Some(fetched) = opened.manifest(reference.wanted()).await? else {
         return Err(
             Problem::error(codes::IMAGE_NOT_FOUND, format!("there is no image {reference}"))
-                .note(format!("{} knows the repository or the tag not", reference.host))
+                .note(format!("{} does not know the repository or the tag", reference.host))
                 .hint("correct `reference`, or push the image first"),
         );
     };

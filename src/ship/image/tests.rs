@@ -40,21 +40,21 @@ kind = "api"
 "#;
 
 /// A project on an account of the sandbox.
-pub(super) struct Bench {
+struct Bench {
     sandbox: Arc<Sandbox>,
-    pub(super) session: Session,
+    session: Session,
     environment: Environment,
     outputs: Outputs,
-    pub(super) root: tempfile::TempDir,
+    root: tempfile::TempDir,
     tell: Tell,
-    pub(super) told: UnboundedReceiver<Event>,
+    told: UnboundedReceiver<Event>,
     stop: CancellationToken,
-    pub(super) options: Options,
+    options: Options,
 }
 
 impl Bench {
     /// With the repositories of its stack.
-    pub(super) async fn new(workload: &str) -> Self {
+    async fn new(workload: &str) -> Self {
         let bench = Self::undeployed(workload).await;
         let mut uris = Vec::new();
         for name in ["shop/dev/w", "shop/dev/other"] {
@@ -109,7 +109,7 @@ impl Bench {
         }
     }
 
-    pub(super) fn scene(&self) -> Scene<'_> {
+    fn scene(&self) -> Scene<'_> {
         Scene {
             session: &self.session,
             environment: &self.environment,

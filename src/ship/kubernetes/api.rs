@@ -87,7 +87,8 @@ impl Patience {
     pub(super) async fn lasts(&mut self, error: &ApiError) -> bool {
         let lasts = error.is_transient() && self.clock.elapsed().saturating_sub(self.begun) < PATIENCE;
         if lasts {
-            self.clock.sleep(PAUSE).await;
+            // Calls that were refused together are not to come back together.
+            self.clock.sleep(PAUSE.mul_f64(0.5 + fastrand::f64())).await;
         }
         lasts
     }

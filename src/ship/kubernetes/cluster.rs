@@ -35,6 +35,8 @@ const OLD_ACCESS: Duration = Duration::from_secs(15);
 const ACCESS_POLL: Duration = Duration::from_secs(3);
 /// Clusters of this age have had the time to learn who may come in.
 const YOUNG: i64 = 30 * 60;
+/// How far this machine's clock may be behind that of AWS.
+const SKEW: i64 = 5 * 60;
 
 /// A cluster whose API has let us in.
 pub(super) struct Cluster {
@@ -138,7 +140,7 @@ pub(super) async fn knock(scene: &Scene<'_>, cluster: &Cluster, described: &eks:
         .created
         .map(|made| scene.session.clock.wall().as_second().saturating_sub(made));
     let mut patience = match age {
-        Some(age) if age < YOUNG => ACCESS,
+        Some(age) if (-SKEW..YOUNG).contains(&age) => ACCESS,
         _ => OLD_ACCESS,
     };
     let clock = cluster.api.clock;

@@ -103,8 +103,12 @@ pub(super) async fn watch(ground: &Ground<'_>, release: &Release, at: &Address) 
     let mut told = None;
     let mut held = None;
     let ended = loop {
+        let looked = tokio::select! {
+            looked = look(ground, at) => looked,
+            () = ground.stop.cancelled() => break Ended::Stopped,
+        };
         let now = clock.elapsed();
-        match look(ground, at).await {
+        match looked {
             Ok(Some(seen)) => {
                 last_answer = now;
                 follow(ground, namespace, &seen.pods, &mut followed, &mut logs);
@@ -178,13 +182,13 @@ struct Seen {
 
 async fn look(ground: &Ground<'_>, at: &Address) -> Result<Option<Seen>, super::api::ApiError> {
     let api = ground.api();
-    let Some(job) = api.get(&at.path()).await? else {
+    let Some(job) = api.get_patiently(&at.path()).await? else {
         return Ok(None);
     };
     let namespace = at.namespace.as_deref();
     let picked = format!("job-name={}", at.name);
     let pods = api
-        .list(&collection("v1", "pods", namespace), &[("labelSelector", &picked)])
+        .list_patiently(&collection("v1", "pods", namespace), &[("labelSelector", &picked)])
         .await?;
     let mut events = Vec::new();
     let troubled = pods

@@ -92,8 +92,15 @@ pub(super) async fn deployment(
     let mut held: Option<Held> = None;
     let mut noted = false;
     loop {
+        let looked = match wait.stop {
+            Stop::Ignore => look(ground, at).await,
+            Stop::Heed => tokio::select! {
+                looked = look(ground, at) => looked,
+                () = ground.stop.cancelled() => return Ended::Stopped,
+            },
+        };
         let now = clock.elapsed();
-        match look(ground, at).await {
+        match looked {
             Ok(Some(seen)) => {
                 last_answer = now;
                 if let Some(problem) = seen.overtaken(ground, at, asked) {
@@ -176,13 +183,7 @@ pub(super) async fn deployment(
 
 /// Whether all of it runs what was asked for already.
 pub(super) async fn is_complete(ground: &Ground<'_>, at: &Address, asked: &Asked) -> Result<bool, ApiError> {
-    let mut patience = ground.api().patience();
-    let seen = loop {
-        match look(ground, at).await {
-            Err(error) if patience.lasts(&error).await => {}
-            other => break other?,
-        }
-    };
+    let seen = look(ground, at).await?;
     Ok(seen.is_some_and(|seen| {
         seen.state(asked, number(&seen.deployment, "/metadata/generation"))
             .is_complete
@@ -298,18 +299,20 @@ struct State {
     odd: Option<String>,
 }
 
+/// Each call for itself is tried again: were all of them made again because one was refused, an API server that refuses
+/// every third would never be seen.
 async fn look(ground: &Ground<'_>, at: &Address) -> Result<Option<Seen>, ApiError> {
     let api = ground.api();
-    let Some(deployment) = api.get(&at.path()).await? else {
+    let Some(deployment) = api.get_patiently(&at.path()).await? else {
         return Ok(None);
     };
     let namespace = at.namespace.as_deref();
     let picked = selector(&deployment);
     let query = [("labelSelector", picked.as_str())];
     let sets = api
-        .list(&collection("apps/v1", "replicasets", namespace), &query)
+        .list_patiently(&collection("apps/v1", "replicasets", namespace), &query)
         .await?;
-    let pods = api.list(&collection("v1", "pods", namespace), &query).await?;
+    let pods = api.list_patiently(&collection("v1", "pods", namespace), &query).await?;
     let set = current_set(&deployment, &sets);
     let fresh = fresh(&deployment, set, pods);
     let mut events = Vec::new();

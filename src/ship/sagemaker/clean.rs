@@ -54,7 +54,7 @@ pub(super) async fn remove(scene: &Scene<'_>, release: &Release) -> Result<Vec<S
         asked(scene, || endpoints::delete_endpoint(scene.session, &name)).await?;
         match settle(scene, &name, "").await.map_err(|problem| *problem)? {
             Settled::Gone => deleted.push(name),
-            Settled::At(_) | Settled::Unfinished(_) => return Err(explain::unfinished(scene, &name)),
+            Settled::At(_) | Settled::Unfinished => return Err(explain::unfinished(scene, &name)),
         }
     }
     let swept = sweep(scene, &mut BTreeSet::new()).await;

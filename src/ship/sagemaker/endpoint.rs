@@ -146,7 +146,7 @@ async fn begin(scene: &Scene<'_>, wanted: &Wanted<'_>) -> Result<Begun, Box<Prob
                 scene
                     .tell
                     .note(format!("{} is {doing}: waiting until it is done", wanted.name));
-                if let Settled::Unfinished(_) = settle(scene, wanted.name, leads_to).await? {
+                if let Settled::Unfinished = settle(scene, wanted.name, leads_to).await? {
                     return Err(Box::new(explain::unfinished(scene, wanted.name)));
                 }
             }
@@ -272,7 +272,7 @@ async fn restore(
             let message = format!("{} is gone: somebody has deleted it", wanted.name);
             Restored::Not(Box::new(Problem::error(codes::ENDPOINT_FAILED, message)))
         }
-        Settled::Unfinished(_) => Restored::Not(Box::new(explain::unfinished(scene, wanted.name))),
+        Settled::Unfinished => Restored::Not(Box::new(explain::unfinished(scene, wanted.name))),
     }
 }
 
@@ -324,7 +324,7 @@ async fn verified(scene: &Scene<'_>, wanted: &Wanted<'_>, old: &str) -> Restored
     match settle(scene, wanted.name, old).await {
         Ok(Settled::At(endpoint)) if endpoint.status == "InService" && endpoint.config == old => Restored::Back,
         Ok(Settled::At(endpoint)) => Restored::Not(Box::new(explain::failed_for_good(wanted.name, &endpoint))),
-        Ok(Settled::Gone | Settled::Unfinished(_)) => Restored::Not(Box::new(explain::unfinished(scene, wanted.name))),
+        Ok(Settled::Gone | Settled::Unfinished) => Restored::Not(Box::new(explain::unfinished(scene, wanted.name))),
         Err(problem) => Restored::Not(problem),
     }
 }

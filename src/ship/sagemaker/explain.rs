@@ -20,7 +20,7 @@ pub(super) struct Names<'a> {
 pub(super) async fn failed(scene: &Scene<'_>, names: &Names<'_>, settled: &Settled, began: i64) -> Problem {
     let endpoint = match settled {
         Settled::At(endpoint) => endpoint,
-        Settled::Unfinished(_) => return unfinished(scene, names.endpoint),
+        Settled::Unfinished => return unfinished(scene, names.endpoint),
         Settled::Gone => {
             return Problem::error(
                 codes::ENDPOINT_FAILED,

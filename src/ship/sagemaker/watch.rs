@@ -21,7 +21,7 @@ pub(super) enum Settled {
     /// There is none.
     Gone,
     /// It is still at work, after as long as is waited for anything.
-    Unfinished(Endpoint),
+    Unfinished,
 }
 
 /// Waits until nothing is at work on the endpoint, and tells what it does meanwhile. `config` is where it is led.
@@ -53,7 +53,7 @@ pub(super) async fn settle(scene: &Scene<'_>, name: &str, config: &str) -> Resul
             return Ok(Settled::At(endpoint));
         }
         if clock.elapsed().saturating_sub(began) > LIMIT {
-            return Ok(Settled::Unfinished(endpoint));
+            return Ok(Settled::Unfinished);
         }
         tokio::select! {
             () = clock.sleep(pause) => {}
