@@ -8,6 +8,7 @@ use super::watch::{Settled, settle};
 use super::{asked, clean, explain, interrupted, requests, untouched};
 use crate::aws::sagemaker::{self as aws, endpoints};
 use crate::diagnostic::{Problem, codes};
+use crate::spec::workload::Scale;
 
 use endpoints::{Endpoint, Made};
 
@@ -31,6 +32,13 @@ pub(super) async fn roll_out(scene: &Scene<'_>, release: &Release, serving: Opti
         phase: Phase::RollOut,
         subject: wanted.name.to_owned(),
     });
+    if let Scale::Automatic { min, .. } = scene.workload.scale {
+        // That is Application Auto Scaling's, which nothing here speaks to.
+        scene.tell.note(format!(
+            "`autoscaling` is not set up for endpoints: {min} instances of {} run",
+            wanted.name
+        ));
+    }
     let (before, begun) = match begin(scene, &wanted).await {
         Ok(Begun::Serves) => return Ok(RolledOut::Unchanged),
         Ok(Begun::Under { before, at }) => (before, at),
