@@ -156,9 +156,12 @@ fn a_missing_value_goes_where_the_ensemble_says() {
     assert_eq!(run(0, f32::NAN), high);
 }
 
-/// Puts one tree in place of all: the number of each node, and the numbers of the two that follow; none of a leaf.
-fn plant(graph: &mut GraphProto, nodes: &[(i64, Option<(i64, i64)>)]) {
-    let mut set = |name: &str, of: fn(&(i64, Option<(i64, i64)>)) -> i64| {
+/// The number of a node, and the numbers of the two that follow; none of a leaf.
+type Planted = (i64, Option<(i64, i64)>);
+
+/// Puts one tree in place of all.
+fn plant(graph: &mut GraphProto, nodes: &[Planted]) {
+    let mut set = |name: &str, of: fn(&Planted) -> i64| {
         attribute(graph, name).ints = nodes.iter().map(of).collect();
     };
     set("nodes_treeids", |_| 0);
@@ -176,7 +179,7 @@ fn plant(graph: &mut GraphProto, nodes: &[(i64, Option<(i64, i64)>)]) {
 
 #[test]
 fn what_is_no_tree_is_refused() {
-    let planted = |nodes: &[(i64, Option<(i64, i64)>)]| {
+    let planted = |nodes: &[Planted]| {
         let mut graph = case("three-none").graph();
         plant(&mut graph, nodes);
         Trees::of(&graph)

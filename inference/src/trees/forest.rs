@@ -37,7 +37,7 @@ impl Node {
             Mode::GreaterOrEqual => feature >= self.value,
             Mode::Greater => feature > self.value,
             Mode::Equal => feature == self.value,
-            Mode::NotEqual => feature < self.value || feature > self.value,
+            Mode::NotEqual => feature != self.value && !feature.is_nan(),
             Mode::Leaf => false,
         };
         holds || (self.missing && feature.is_nan())
