@@ -20,6 +20,8 @@ for suite in diagrams user-data; do
   printf -- '-- %s\n' "$suite"
   "tests/external/$suite.sh"
 done
+printf -- '-- %s\n' "registry"
+timeout --kill-after=30 900 tests/external/registry.sh
 printf -- '-- %s\n' "kubernetes"
 # With the time that it takes to build the control plane, once.
 timeout --kill-after=30 3600 tests/external/kubernetes.sh
