@@ -367,7 +367,8 @@ fn of_two_ships_at_once_one_works_and_the_other_says_who_does() {
     project
         .mlinfra("ship dev --sandbox --yes --lock-timeout 0")
         .exits(3)
-        .says("for ship");
+        .says("is locked by ada@")
+        .says("(ship)");
     first.killed();
     let project = project.with("MLINFRA_SANDBOX_TIME_SCALE", FAST);
     project.mlinfra("ship dev --sandbox --yes").exits(0);
@@ -452,9 +453,19 @@ fn elsewhere(stack: &str, workload: &str) -> Project {
     project
 }
 
+/// Pushes the image of the layout alone: its digest in the registry, where a platform may want another form of it.
+fn pushed(project: &Project, content: &str) -> String {
+    layout(&project.path("build/scorer"), content, "amd64");
+    let printed = project
+        .mlinfra("ship dev scorer --sandbox --yes --image-only")
+        .exits(0)
+        .stdout;
+    printed.trim().rsplit_once('@').unwrap().1.to_owned()
+}
+
 fn ships_updates_fails_and_goes_back(project: &Project, fails: &str) {
-    let one = layout(&project.path("build/scorer"), "one", "amd64");
     project.mlinfra("apply dev --sandbox --yes").exits(0);
+    let one = pushed(project, "one");
     project
         .mlinfra("ship dev --sandbox --yes")
         .exits(0)
@@ -464,7 +475,7 @@ fn ships_updates_fails_and_goes_back(project: &Project, fails: &str) {
         .mlinfra("ship dev --sandbox --yes")
         .exits(0)
         .says("Nothing to ship");
-    let two = layout(&project.path("build/scorer"), "two", "amd64");
+    let two = pushed(project, "two");
     project.write(
         "faults.toml",
         format!("[[fault]]\nworkload = \"scorer\"\nfails = \"{fails}\"\nimage = \"{two}\"\n"),

@@ -190,8 +190,13 @@ pub async fn run(context: &Context, args: &ShipArgs) -> Outcome {
     }
     context.view().ship_plan(&plan, &[]);
     refuse(&plan)?;
-    if !changes && !unrecorded(&dock, &workloads) {
-        return Ok(Done::Fine);
+    if !changes {
+        if !unrecorded(&dock, &workloads) {
+            return Ok(Done::Fine);
+        }
+        context
+            .view()
+            .note("What runs was never recorded to its end; it is looked at again and recorded.\n");
     }
     consent(context, args.yes, "Ship", &dock, &orders).await?;
     carry_out(context, &dock, OperationKind::Ship, &orders).await.outcome()
