@@ -99,7 +99,7 @@ pub async fn list(
         let page = answer.get(member).and_then(Json::as_array).into_iter().flatten();
         found.extend(page.filter_map(Json::as_str).map(str::to_owned));
         match answer.get("nextToken").filter(|token| token.is_string()) {
-            Some(token) => request["nextToken"] = token.clone(),
+            Some(token) => set(&mut request, "nextToken", token.clone()),
             None => return Ok(found),
         }
     }
@@ -178,5 +178,12 @@ impl Intercept for Heard {
             *heard = json;
         }
         Ok(())
+    }
+}
+
+/// Sets a member of an object; of what is none, nothing.
+fn set(object: &mut Json, name: &str, value: Json) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(name.to_owned(), value);
     }
 }

@@ -451,18 +451,26 @@ impl Asked<'_> {
             },
         });
         if !workload.args.is_empty() {
-            container["command"] = json!(workload.args);
+            set(&mut container, "command", json!(workload.args));
         }
         if workload.kind != Kind::Batch {
-            container["portMappings"] = json!([
-                { "name": "http", "containerPort": workload.port, "protocol": "tcp", "appProtocol": "http" }
-            ]);
+            set(
+                &mut container,
+                "portMappings",
+                json!([
+                    { "name": "http", "containerPort": workload.port, "protocol": "tcp", "appProtocol": "http" }
+                ]),
+            );
         }
         if !workload.secrets.is_empty() {
-            container["secrets"] = self.secrets();
+            set(&mut container, "secrets", self.secrets());
         }
         if workload.gpu > 0 {
-            container["resourceRequirements"] = json!([{ "type": "GPU", "value": workload.gpu.to_string() }]);
+            set(
+                &mut container,
+                "resourceRequirements",
+                json!([{ "type": "GPU", "value": workload.gpu.to_string() }]),
+            );
         }
         let mut definition = json!({
             "family": self.environment.stack_name(self.name()),
@@ -482,7 +490,7 @@ impl Asked<'_> {
             "tags": self.tags(),
         });
         if let Some(role) = self.role(problems) {
-            definition["taskRoleArn"] = json!(role);
+            set(&mut definition, "taskRoleArn", json!(role));
         }
         match definition {
             Json::Object(definition) => definition,
@@ -511,16 +519,20 @@ impl Asked<'_> {
             "tags": self.tags(),
         });
         if self.has_balancer() {
-            service["loadBalancers"] = json!([{
-                "targetGroupArn": self.output("target_group_arn", problems),
-                "containerName": self.name(),
-                "containerPort": workload.port,
-            }]);
+            set(
+                &mut service,
+                "loadBalancers",
+                json!([{
+                    "targetGroupArn": self.output("target_group_arn", problems),
+                    "containerName": self.name(),
+                    "containerPort": workload.port,
+                }]),
+            );
             let grace = workload
                 .probes
                 .as_ref()
                 .map_or(0, |probes| probes.startup.saturating_add(probes.initial_delay));
-            service["healthCheckGracePeriodSeconds"] = json!(grace);
+            set(&mut service, "healthCheckGracePeriodSeconds", json!(grace));
         }
         let connects = match self.given {
             Some(given) => given.contains_key("namespace_arn"),
@@ -529,13 +541,17 @@ impl Asked<'_> {
         if connects {
             let mut connect = json!({ "enabled": true, "namespace": self.output("namespace_arn", problems) });
             if workload.kind == Kind::Api {
-                connect["services"] = json!([{
-                    "portName": "http",
-                    "discoveryName": self.name(),
-                    "clientAliases": [{ "port": workload.port, "dnsName": self.name() }],
-                }]);
+                set(
+                    &mut connect,
+                    "services",
+                    json!([{
+                        "portName": "http",
+                        "discoveryName": self.name(),
+                        "clientAliases": [{ "port": workload.port, "dnsName": self.name() }],
+                    }]),
+                );
             }
-            service["serviceConnectConfiguration"] = connect;
+            set(&mut service, "serviceConnectConfiguration", connect);
         }
         service
     }
@@ -621,7 +637,7 @@ fn labelled(definition: Map<String, Json>) -> Json {
     let digest = Sha256::digest(definition.to_string().as_bytes());
     let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     if let Some(container) = definition.pointer_mut("/containerDefinitions/0") {
-        container["dockerLabels"] = json!({ LABEL: digest });
+        set(container, "dockerLabels", json!({ LABEL: digest }));
     }
     definition
 }
@@ -670,3 +686,10 @@ fn fargate(units: u32, memory_mib: u64) -> Option<(u32, u64)> {
 
 #[cfg(test)]
 mod tests;
+
+/// Sets a member of an object; of what is none, nothing.
+fn set(object: &mut Json, name: &str, value: Json) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(name.to_owned(), value);
+    }
+}

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::service::Context;
-use super::{Answer, ApiError, Ecs, name, refuse, seconds, text};
+use super::{Answer, ApiError, Ecs, name, refuse, seconds, set, text};
 
 /// One revision of a family.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -21,7 +21,11 @@ impl Revision {
 
     fn described(&self) -> Value {
         let mut described = self.definition.clone();
-        described["status"] = json!(if self.active { "ACTIVE" } else { "INACTIVE" });
+        set(
+            &mut described,
+            "status",
+            json!(if self.active { "ACTIVE" } else { "INACTIVE" }),
+        );
         described
     }
 }
@@ -75,13 +79,17 @@ impl Ecs {
             "arn:aws:ecs:{}:{}:task-definition/{family}:{revision}",
             context.region, context.account
         );
-        definition["taskDefinitionArn"] = json!(arn);
-        definition["revision"] = json!(revision);
-        definition["compatibilities"] = match fargate {
-            true => json!(["EC2", "FARGATE"]),
-            false => json!(["EC2"]),
-        };
-        definition["registeredAt"] = seconds(context.now);
+        set(&mut definition, "taskDefinitionArn", json!(arn));
+        set(&mut definition, "revision", json!(revision));
+        set(
+            &mut definition,
+            "compatibilities",
+            match fargate {
+                true => json!(["EC2", "FARGATE"]),
+                false => json!(["EC2"]),
+            },
+        );
+        set(&mut definition, "registeredAt", seconds(context.now));
         let registered = Revision {
             definition,
             tags: tags.clone(),
@@ -104,7 +112,7 @@ impl Ecs {
             );
         };
         revision.active = false;
-        revision.definition["deregisteredAt"] = seconds(context.now);
+        set(&mut revision.definition, "deregisteredAt", seconds(context.now));
         Ok(json!({ "taskDefinition": revision.described() }))
     }
 
@@ -116,7 +124,7 @@ impl Ecs {
         };
         let mut answer = json!({ "taskDefinition": revision.described() });
         if tagged {
-            answer["tags"] = revision.tags.clone();
+            set(&mut answer, "tags", revision.tags.clone());
         }
         Ok(answer)
     }
@@ -143,7 +151,7 @@ impl Ecs {
         let most = usize::try_from(most).unwrap_or(100).max(1);
         let mut answer = json!({ "taskDefinitionArns": arns.iter().skip(from).take(most).collect::<Vec<_>>() });
         if from + most < arns.len() {
-            answer["nextToken"] = json!((from + most).to_string());
+            set(&mut answer, "nextToken", json!((from + most).to_string()));
         }
         answer
     }
@@ -209,7 +217,8 @@ fn defaults(definition: &mut Value) {
         let ports = members.get_mut("portMappings").and_then(Value::as_array_mut);
         for port in ports.into_iter().flatten() {
             if port.get("hostPort").is_none() {
-                port["hostPort"] = port.get("containerPort").cloned().unwrap_or_default();
+                let container_port = port.get("containerPort").cloned().unwrap_or_default();
+                set(port, "hostPort", container_port);
             }
         }
     }

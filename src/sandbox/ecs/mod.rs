@@ -138,7 +138,7 @@ impl Ecs {
                 .collect::<Vec<_>>(),
         );
         let mut put = stream.clone();
-        put["logEvents"] = json!(events);
+        set(&mut put, "logEvents", json!(events));
         let of = |action, body| Request::json(Name::Logs, &context.region, action, body);
         self.outbox.push(of("CreateLogStream", &stream));
         self.outbox.push(of("PutLogEvents", &put));
@@ -170,4 +170,11 @@ fn seconds(at: i64) -> Value {
 
 fn refuse<T>(code: &str, message: impl Into<String>) -> Result<T, ApiError> {
     Err(ApiError::new(400, code, message))
+}
+
+/// Sets a member of an object; of what is none, nothing.
+pub(super) fn set(object: &mut Value, name: &str, value: Value) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(name.to_owned(), value);
+    }
 }

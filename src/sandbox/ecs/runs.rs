@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::service::Context;
 use super::tasks::{Order, arn};
-use super::{Answer, Ecs, name, refuse, text, texts};
+use super::{Answer, Ecs, name, refuse, set, text, texts};
 
 impl Ecs {
     pub(super) fn run_task(&mut self, body: &Value, context: &Context) -> Answer {
@@ -116,7 +116,7 @@ impl Ecs {
             .unwrap_or(0);
         let mut answer = json!({ "taskArns": found.iter().skip(from).take(100).collect::<Vec<_>>() });
         if from + 100 < found.len() {
-            answer["nextToken"] = json!((from + 100).to_string());
+            set(&mut answer, "nextToken", json!((from + 100).to_string()));
         }
         Ok(answer)
     }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::super::reply::ApiError;
 use super::super::service::Context;
 use super::clusters::cluster_arn;
-use super::{Answer, Ecs, name, refuse, seconds, text, texts};
+use super::{Answer, Ecs, name, refuse, seconds, set, text, texts};
 
 /// A service.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -327,7 +327,7 @@ impl Ecs {
                     "serviceConnectConfiguration",
                 ] {
                     if let Some(value) = deployment.settings.get(member) {
-                        described[member] = value.clone();
+                        set(&mut described, member, value.clone());
                     }
                 }
                 described
@@ -346,7 +346,7 @@ impl Ecs {
             .and_then(Value::as_array_mut);
         for item in strategy.into_iter().flatten() {
             if item.get("base").is_none() {
-                item["base"] = json!(0);
+                set(item, "base", json!(0));
             }
         }
         let own = json!({

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::service::Context;
 use super::clusters::cluster_arn;
-use super::{Ecs, seconds, text};
+use super::{Ecs, seconds, set, text};
 
 /// From being asked for to having a network interface.
 const PROVISIONING: i64 = 10_000;
@@ -186,26 +186,26 @@ impl Task {
             "version": 1,
         });
         if let Some(running) = self.running.filter(|at| *at <= now) {
-            task["startedAt"] = seconds(running);
+            set(&mut task, "startedAt", seconds(running));
             if let Some((_, digest)) = self.image.split_once('@') {
-                container["imageDigest"] = json!(digest);
+                set(&mut container, "imageDigest", json!(digest));
             }
         }
         if !live {
-            task["stopCode"] = json!(self.end.code);
-            task["stoppedReason"] = json!(self.end.reason);
-            task["stoppingAt"] = self.stopping.map(seconds).unwrap_or_default();
+            set(&mut task, "stopCode", json!(self.end.code));
+            set(&mut task, "stoppedReason", json!(self.end.reason));
+            set(&mut task, "stoppingAt", self.stopping.map(seconds).unwrap_or_default());
             if let Some(reason) = &self.end.container {
-                container["reason"] = json!(reason);
+                set(&mut container, "reason", json!(reason));
             }
             if let Some(exit) = self.end.exit {
-                container["exitCode"] = json!(exit);
+                set(&mut container, "exitCode", json!(exit));
             }
         }
         if let Some(stopped) = self.stopped.filter(|at| *at <= now) {
-            task["stoppedAt"] = seconds(stopped);
+            set(&mut task, "stoppedAt", seconds(stopped));
         }
-        task["containers"] = json!([container]);
+        set(&mut task, "containers", json!([container]));
         task
     }
 }

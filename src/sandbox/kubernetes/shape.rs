@@ -308,10 +308,12 @@ pub(super) fn wrong(target: &Target, object: &Value, live: Option<&Value>) -> Ve
             containers(object, template, "spec.jobTemplate.spec.template.spec", &mut say);
         }
         "Pod" => containers(object, "", "spec", &mut say),
-        "Service" if list(object, "/spec/ports").is_empty() && text(object, "/spec/type") != "ExternalName" => {
-            if text(object, "/spec/clusterIP") != "None" {
-                say("spec.ports", "Required value".to_owned());
-            }
+        "Service"
+            if list(object, "/spec/ports").is_empty()
+                && text(object, "/spec/type") != "ExternalName"
+                && text(object, "/spec/clusterIP") != "None" =>
+        {
+            say("spec.ports", "Required value".to_owned());
         }
         "HorizontalPodAutoscaler" => {
             let most = number(object, "/spec/maxReplicas").unwrap_or_default();

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::super::cloudformation::{Physical, ResourceRequest};
-use super::super::ecs::fits_fargate as fits_fargate_size;
+use super::super::ecs::{fits_fargate as fits_fargate_size, set};
 use super::super::house::Desk;
 use super::super::request::{Name, Request};
 use super::{Made, ledger, list, scalar, text, told};
@@ -22,7 +22,7 @@ pub(super) fn create(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, planned
         CLUSTER => {
             providers_exist(desk, list(properties, "CapacityProviders"))?;
             let mut body = super::lower_camel(properties);
-            body["clusterName"] = json!(planned.id);
+            set(&mut body, "clusterName", json!(planned.id));
             desk.ask_json(Name::Ecs, "CreateCluster", &body).map(drop)
         }
         PROVIDER => Ok(()),

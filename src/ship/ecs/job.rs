@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::super::{Event, Release, Restored, Rolled, RolledOut, Running, Scene, ShipFailure, event::Phase};
 use super::log::Follow;
 use super::read::{Task, text};
-use super::request::Wanted;
+use super::request::{Wanted, set};
 use super::service::untouched;
 use super::watch::tasks;
 use super::{PATIENCE, POLL, definition, diagnose, interrupted, told};
@@ -78,10 +78,10 @@ async fn begin(scene: &Scene<'_>, wanted: &Wanted, request: &Json, release: &Rel
         subject: format!("task {}/{}", wanted.cluster, wanted.name),
     });
     let mut request = request.clone();
-    request["taskDefinition"] = json!(definition);
-    request["startedBy"] = json!(mark);
+    set(&mut request, "taskDefinition", json!(definition));
+    set(&mut request, "startedBy", json!(mark));
     // Asked twice, it starts once; after a failure, it starts again.
-    request["clientToken"] = json!(format!("{mark}-{}", ended.len()));
+    set(&mut request, "clientToken", json!(format!("{mark}-{}", ended.len())));
     let answer = call_patiently(scene.session, Action::RunTask, &request, PATIENCE)
         .await
         .map_err(told)?;

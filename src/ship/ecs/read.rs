@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::super::FieldChange;
 use super::difference::differences;
+use super::request::set;
 
 /// A service.
 #[derive(Debug, Clone)]
@@ -73,7 +74,7 @@ impl Service {
         let mut found = json.clone();
         let primary = items("deployments").find(|one| text(one, "status") == Some("PRIMARY"));
         if let Some(connect) = primary.and_then(|one| one.get("serviceConnectConfiguration")) {
-            found["serviceConnectConfiguration"] = connect.clone();
+            set(&mut found, "serviceConnectConfiguration", connect.clone());
         }
         Self {
             status: owned(json, "status"),

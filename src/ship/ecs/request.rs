@@ -110,7 +110,7 @@ fn differs(asked: &Json, found: Option<&Json>) -> bool {
 /// The request that makes the service, with the revision in it.
 pub(super) fn creation(settings: &Json, definition: &str) -> Json {
     let mut request = settings.clone();
-    request["taskDefinition"] = json!(definition);
+    set(&mut request, "taskDefinition", json!(definition));
     request
 }
 
@@ -161,7 +161,7 @@ pub(super) fn as_found(cluster: &str, name: &str, found: &Json) -> Json {
     let mut request = json!({ "cluster": cluster, "service": name });
     for member in OF_UPDATE {
         if let Some(value) = found.get(member) {
-            request[member] = value.clone();
+            set(&mut request, member, value.clone());
         }
     }
     let balanced = found
@@ -173,9 +173,20 @@ pub(super) fn as_found(cluster: &str, name: &str, found: &Json) -> Json {
         members.remove("healthCheckGracePeriodSeconds");
         members.insert("loadBalancers".to_owned(), json!([]));
     }
-    request["serviceConnectConfiguration"] = match found.get("serviceConnectConfiguration") {
-        Some(connect) => connect.clone(),
-        None => json!({ "enabled": false }),
-    };
+    set(
+        &mut request,
+        "serviceConnectConfiguration",
+        match found.get("serviceConnectConfiguration") {
+            Some(connect) => connect.clone(),
+            None => json!({ "enabled": false }),
+        },
+    );
     request
+}
+
+/// Sets a member of an object; of what is none, nothing.
+pub(super) fn set(object: &mut Json, name: &str, value: Json) {
+    if let Some(members) = object.as_object_mut() {
+        members.insert(name.to_owned(), value);
+    }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::super::{Event, Release, Restored, Rolled, RolledOut, Running, Scene, ShipFailure, event::Phase};
 use super::read::Service;
-use super::request::{Run, Wanted, as_found, creation, update};
+use super::request::{Run, Wanted, as_found, creation, set, update};
 use super::watch::{Watch, tasks};
 use super::{PATIENCE, POLL, definition, interrupted, told};
 use crate::aws::ecs::{Action, call_patiently};
@@ -178,7 +178,7 @@ async fn carry_out(
         Step::Update | Step::Again => (Action::UpdateService, update(settings, &begun.definition, found)),
     };
     if begun.step == Step::Again {
-        request["forceNewDeployment"] = json!(true);
+        set(&mut request, "forceNewDeployment", json!(true));
     }
     match call_patiently(scene.session, action, &request, PATIENCE).await {
         Ok(answer) => Ok(deployment(&answer)),

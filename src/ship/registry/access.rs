@@ -19,6 +19,7 @@ use crate::diagnostic::{Problem, codes};
 const TOKEN: Duration = Duration::from_secs(30);
 
 /// How a repository is logged in to.
+#[expect(clippy::large_enum_variant, reason = "one is made for each repository")]
 pub(super) enum Access {
     /// With a login of the account's, which lasts twelve hours.
     Ecr(Session),

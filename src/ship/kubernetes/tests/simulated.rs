@@ -146,7 +146,7 @@ async fn a_workload_is_shipped_seen_changed_and_taken_away() {
     );
     let runs = running(&scene).await.unwrap().unwrap();
     assert!(runs.healthy && runs.ready == runs.wanted && runs.ready > 0, "{runs:?}");
-    assert_eq!(runs.images, [first.image.reference.clone()]);
+    assert_eq!(runs.images, std::slice::from_ref(&first.image.reference));
     assert_eq!(runs.address.as_deref(), Some("https://scorer.example.com"));
     let again = roll_out(&scene, &first, Some(&first), PLAIN).await;
     assert_eq!(again.unwrap(), RolledOut::Unchanged);
@@ -164,7 +164,7 @@ async fn a_workload_is_shipped_seen_changed_and_taken_away() {
     );
     assert_eq!(
         running(&scene).await.unwrap().unwrap().images,
-        [second.image.reference.clone()]
+        std::slice::from_ref(&second.image.reference)
     );
     logs(&scene, &ALL).await.unwrap();
     let refused = port_forward(&scene, 0, 8080, |_| ()).await.unwrap_err();
@@ -206,7 +206,7 @@ async fn each_way_to_fail_is_told_apart_and_the_old_version_is_back() {
         );
         let runs = running(&scene).await.unwrap().unwrap();
         assert!(runs.healthy, "{fails}: {runs:?}");
-        assert_eq!(runs.images, [first.image.reference.clone()], "{fails}");
+        assert_eq!(runs.images, std::slice::from_ref(&first.image.reference), "{fails}");
         let slow = matches!(fails, "never-ready" | "unschedulable");
         assert!(
             slow || clock.elapsed() < Duration::from_secs(120),
