@@ -8,9 +8,9 @@ use crate::commands::context::Context;
 use crate::commands::error::CommandError;
 use crate::commands::status::age;
 use crate::diagnostic::{Problem, Problems, codes};
-use crate::ship::{Release, Scene, Tell, image, model};
+use crate::ship::{Release, Scene, Tell, image, kubernetes, model};
 use crate::spec::Workload;
-use crate::spec::workload::Image;
+use crate::spec::workload::{Image, Platform};
 use crate::state::{self, Shipped};
 use crate::view::report::{ImageProposal, ShipPlan, ShipProposal, ShippedReport};
 
@@ -154,6 +154,7 @@ async fn proposal(context: &Context, dock: &Dock, workload: &Workload, how: How)
         Ok(release) => {
             let serving = served(dock, &workload.name.value).await;
             add_review(&mut made, review(&scene, &release, serving.as_ref(), how).await);
+            made.problems.extend(no_such_node(&scene).await);
         }
         Err(problems) => made.problems.extend(problems),
     }
@@ -167,6 +168,34 @@ async fn served(dock: &Dock, workload: &str) -> Option<Release> {
     state::release(session, backend, &dock.world.key, &shipped.release)
         .await
         .ok()?
+}
+
+/// A warning if the cluster has nodes, and none that could run the image. One may still come: what makes nodes decides.
+async fn no_such_node(scene: &Scene<'_>) -> Problems {
+    let architecture = scene.workload.architecture.oci();
+    if scene.workload.platform != Platform::Eks || scene.output("cluster_name").is_none() {
+        return Problems::default();
+    }
+    // Whoever may not list nodes has no warning less for it.
+    let Ok(nodes) = kubernetes::architectures(scene).await else {
+        return Problems::default();
+    };
+    if nodes.is_empty() || nodes.contains_key(architecture) {
+        return Problems::default();
+    }
+    let there: Vec<String> = nodes
+        .iter()
+        .map(|(architecture, count)| format!("{count} x {architecture}"))
+        .collect();
+    let message = format!(
+        "`{}` is for {architecture}, and the cluster has no such node: {}",
+        scene.name(),
+        there.join(", ")
+    );
+    let warning = Problem::warning(codes::WRONG_ARCHITECTURE, message)
+        .note("it is fine if a node pool makes one when a pod asks for it")
+        .hint("`architecture` of the workload names the processor");
+    Problems(vec![warning])
 }
 
 async fn review(
