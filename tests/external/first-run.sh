@@ -20,6 +20,11 @@ for environment in dev test prod; do
   [ "$code" = 0 ] || { cat plan.txt plan.txt.err; fail "plan $environment after apply exits $code, not 0"; }
 done
 
+code=$(exits ship.txt mlinfra ship dev --sandbox --plan --detailed-exitcode)
+[ "$code" = 2 ] || { cat ship.txt ship.txt.err; fail "ship dev --plan before anything was shipped exits $code, not 2"; }
+grep -q 'would be built' ship.txt || fail "the plan does not say that the image would be built"
+grep -q '+ Deployment default/scorer' ship.txt || fail "the plan does not name the Deployment"
+
 sed -i 's|10\.10\.0\.0/16|10.99.0.0/16|' environments/dev.toml
 code=$(exits plan.txt mlinfra plan dev --sandbox --detailed-exitcode)
 cat plan.txt

@@ -315,7 +315,7 @@ fn drift(drift: WorkloadDrift) -> Option<&'static str> {
         WorkloadDrift::None | WorkloadDrift::NotShipped | WorkloadDrift::Gone | WorkloadDrift::Unknown => None,
         WorkloadDrift::OtherImage => Some("another image runs"),
         WorkloadDrift::NotInFile => Some("no longer in the file"),
-        WorkloadDrift::Interrupted => Some("its last rollout has no recorded end"),
+        WorkloadDrift::Interrupted => Some("its last rollout did not end well"),
     }
 }
 

@@ -222,7 +222,7 @@ pub enum WorkloadDrift {
     Gone,
     /// It was shipped and runs, and the file has it no more.
     NotInFile,
-    /// A rollout began, and its end was never recorded.
+    /// A rollout began, and failed without anything to go back to, or its end was never recorded.
     Interrupted,
     /// Its platform could not be asked.
     Unknown,
