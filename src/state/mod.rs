@@ -3,6 +3,7 @@
 //! Everything of one environment lies under `PROJECT/ENV/`. Nothing secret is in any of it: parameters are outputs of
 //! other stacks, and contracts accept secrets only as references.
 
+mod addressed;
 mod history;
 mod model;
 mod plans;

@@ -1,70 +1,37 @@
 //! `templates/SHA256.json`: every template that was ever deployed, under the digest of its bytes.
 
-use std::fmt::Write as _;
-
-use sha2::{Digest, Sha256};
-
-use super::{Key, from_bucket};
-use crate::aws::s3::{self, Expect, Put};
+use super::{Key, addressed};
 use crate::aws::session::{Endpoint, Session};
-use crate::diagnostic::{Problem, codes};
+use crate::diagnostic::Problem;
 use crate::spec::Backend;
+
+const FOLDER: &str = "templates";
 
 /// Stores a template, unless it is there already; returns its digest.
 ///
 /// # Errors
-/// [`codes::STATE_UNREADABLE`] if other bytes lie under its name: whoever may add templates could have put them there
-/// before, and CloudFormation would read them.
+/// [`crate::diagnostic::codes::STATE_UNREADABLE`] if other bytes lie under its name: whoever may add templates could have
+/// put them there before, and CloudFormation would read them.
 pub async fn put(session: &Session, backend: &Backend, key: &Key, template: &str) -> Result<String, Problem> {
-    let digest = digest(template.as_bytes());
-    let written = s3::put(
-        session,
-        &backend.bucket,
-        &object(key, &digest),
-        template.as_bytes(),
-        &Expect::Absent,
-    )
-    .await
-    .map_err(|error| from_bucket(&error, backend, key))?;
-    if written == Put::Refused {
-        get(session, backend, key, &digest).await?;
-    }
-    Ok(digest)
+    addressed::put(session, backend, key, FOLDER, template.as_bytes()).await
 }
 
 /// The template with this digest; none if it was never stored.
 ///
 /// # Errors
-/// [`codes::STATE_UNREADABLE`] if the bytes are not those that the digest names.
+/// [`crate::diagnostic::codes::STATE_UNREADABLE`] if the bytes are not those that the digest names.
 pub async fn get(session: &Session, backend: &Backend, key: &Key, sha256: &str) -> Result<Option<String>, Problem> {
-    let object = object(key, sha256);
-    let Some(found) = s3::get(session, &backend.bucket, &object)
-        .await
-        .map_err(|error| from_bucket(&error, backend, key))?
-    else {
+    let Some(body) = addressed::get(session, backend, key, FOLDER, sha256).await? else {
         return Ok(None);
     };
-    let tampered = || {
-        Problem::error(
-            codes::STATE_UNREADABLE,
-            format!("{object} in the state bucket is not what its name says"),
-        )
-    };
-    if digest(&found.body) != sha256 {
-        return Err(tampered()
-            .note("somebody wrote it who may write to the bucket: what it holds is not what was reviewed")
-            .hint(format!(
-                "look at it and at who wrote it: aws s3api list-object-versions --bucket {} --prefix {object}",
-                backend.bucket
-            ))
-            .hint("delete it, and run the same command again"));
-    }
-    String::from_utf8(found.body).map(Some).map_err(|_| tampered())
+    String::from_utf8(body)
+        .map(Some)
+        .map_err(|_| addressed::tampered(&addressed::object(key, FOLDER, sha256)))
 }
 
 /// Where CloudFormation reads it (`TemplateURL`).
 pub fn url(session: &Session, backend: &Backend, key: &Key, sha256: &str) -> String {
-    let (bucket, object, region) = (&backend.bucket, object(key, sha256), &session.region);
+    let (bucket, object, region) = (&backend.bucket, addressed::object(key, FOLDER, sha256), &session.region);
     match &session.endpoint {
         Endpoint::Url(url) => format!("{}/{bucket}/{object}", url.trim_end_matches('/')),
         Endpoint::Aws | Endpoint::Sandbox(_) => {
@@ -76,17 +43,4 @@ pub fn url(session: &Session, backend: &Backend, key: &Key, sha256: &str) -> Str
             format!("https://{bucket}.s3.{region}.{domain}/{object}")
         }
     }
-}
-
-fn object(key: &Key, sha256: &str) -> String {
-    key.object(&format!("templates/{sha256}.json"))
-}
-
-/// SHA-256 in hex.
-pub(super) fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
