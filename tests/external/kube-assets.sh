@@ -38,8 +38,11 @@ trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 {
   # The system's list of packages may be without sources: this one is apart from it, and leaves it as it is.
   mkdir -p "$work/lists/partial" "$work/apt" "$work/deb"
-  echo "deb http://deb.debian.org/debian $snapshot main
-deb-src http://deb.debian.org/debian $snapshot main" >"$work/apt/sources.list"
+  # From wherever this system has its packages.
+  # shellcheck disable=SC2016 # apt-get expands it
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' | grep '/debian/$' | head -1)
+  [ -n "$mirror" ] || { echo "this system names no mirror of Debian"; false; }
+  printf '%s\n' "deb $mirror $snapshot main" "deb-src $mirror $snapshot main" >"$work/apt/sources.list"
   apt=(-o "Dir::Etc::sourcelist=$work/apt/sources.list" -o "Dir::Etc::sourceparts=-"
     -o "Dir::State::lists=$work/lists" -o "Dir::Cache::pkgcache=" -o "Dir::Cache::srcpkgcache="
     -o "APT::Sandbox::User=" -o "Acquire::Retries=3")
