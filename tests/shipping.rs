@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::interrupted::{FAST, Run, SLOW};
+use crate::interrupted::{Run, SLOW};
 use crate::project::Project;
 
 /// Everything that a workload needs on each platform, and no more.
@@ -36,6 +36,15 @@ kind  = "api"
 on    = "cluster"
 image = { layout = "build/scorer", repository = "scorer" }
 "#;
+
+/// Ten minutes of a rollout in less than a second, and still slow enough that a deadline of minutes is not over before a
+/// busy machine has answered once.
+const QUICK: &str = "1000";
+
+/// An empty folder, with time at that pace.
+fn empty() -> Project {
+    Project::empty().with("MLINFRA_SANDBOX_TIME_SCALE", QUICK)
+}
 
 /// An OCI image layout whose one layer holds `content`; returns the digest of its manifest.
 fn layout(folder: &Path, content: &str, architecture: &str) -> String {
@@ -88,7 +97,7 @@ fn layout(folder: &Path, content: &str, architecture: &str) -> String {
 
 /// A project whose stacks are applied, with the first version of its image.
 fn applied() -> (Project, String) {
-    let project = Project::empty();
+    let project = empty();
     project.write("environments/dev.toml", ENVIRONMENT);
     let digest = layout(&project.path("build/scorer"), "one", "amd64");
     project.mlinfra("apply dev --sandbox --yes").exits(0);
@@ -206,7 +215,7 @@ fn a_release_that_does_not_come_to_run_is_explained_and_what_ran_before_is_put_b
 
 #[test]
 fn what_is_missing_is_told_before_anything_is_changed() {
-    let project = Project::empty();
+    let project = empty();
     project.write("environments/dev.toml", ENVIRONMENT);
     project
         .mlinfra("ship dev --sandbox --yes")
@@ -244,7 +253,7 @@ fn what_is_missing_is_told_before_anything_is_changed() {
 
 #[test]
 fn without_an_engine_a_folder_is_not_built_and_the_ways_without_one_are_told() {
-    let project = Project::empty().with("PATH", "");
+    let project = empty().with("PATH", "");
     project.write(
         "environments/dev.toml",
         ENVIRONMENT.replace(
@@ -263,7 +272,7 @@ fn without_an_engine_a_folder_is_not_built_and_the_ways_without_one_are_told() {
 
 #[test]
 fn apply_ships_too_when_asked_and_the_image_alone_is_printed_when_asked() {
-    let project = Project::empty();
+    let project = empty();
     project.write("environments/dev.toml", ENVIRONMENT);
     let one = layout(&project.path("build/scorer"), "one", "amd64");
     project
@@ -307,7 +316,7 @@ fn a_killed_ship_is_taken_up_and_ends_as_an_undisturbed_one() {
         let (project, one) = applied();
         let project = project.with("MLINFRA_SANDBOX_TIME_SCALE", SLOW);
         Run::start(&project, "ship dev --sandbox --yes").until(moment).killed();
-        let project = project.with("MLINFRA_SANDBOX_TIME_SCALE", FAST);
+        let project = project.with("MLINFRA_SANDBOX_TIME_SCALE", QUICK);
         project
             .mlinfra("ship dev --sandbox --yes")
             .exits(0)
@@ -329,7 +338,7 @@ fn a_killed_update_leaves_what_ran_before_known_and_goes_on() {
         let two = layout(&project.path("build/scorer"), "two", "amd64");
         let project = project.with("MLINFRA_SANDBOX_TIME_SCALE", SLOW);
         Run::start(&project, "ship dev --sandbox --yes").until(moment).killed();
-        let project = project.with("MLINFRA_SANDBOX_TIME_SCALE", FAST);
+        let project = project.with("MLINFRA_SANDBOX_TIME_SCALE", QUICK);
         let known = of(&project, "scorer");
         assert!(
             known["serving"]["image"].as_str().unwrap().ends_with(&one),
@@ -353,7 +362,7 @@ fn ctrl_c_during_a_rollout_puts_back_what_ran_before() {
         .signalled("INT")
         .ended();
     assert_eq!(code, Some(130), "{said}");
-    let project = project.with("MLINFRA_SANDBOX_TIME_SCALE", FAST);
+    let project = project.with("MLINFRA_SANDBOX_TIME_SCALE", QUICK);
     serves(&project, &one);
     project.mlinfra("lock status dev --sandbox").exits(0).says("free");
 }
@@ -370,7 +379,7 @@ fn of_two_ships_at_once_one_works_and_the_other_says_who_does() {
         .says("is locked by ada@")
         .says("(ship)");
     first.killed();
-    let project = project.with("MLINFRA_SANDBOX_TIME_SCALE", FAST);
+    let project = project.with("MLINFRA_SANDBOX_TIME_SCALE", QUICK);
     project.mlinfra("ship dev --sandbox --yes").exits(0);
     serves(&project, &one);
 }
@@ -413,7 +422,7 @@ fn destroy_takes_away_what_was_shipped_first() {
 
 #[test]
 fn a_model_of_the_project_is_uploaded_once_and_each_version_stays() {
-    let project = Project::empty();
+    let project = empty();
     project.write(
         "environments/dev.toml",
         format!(
@@ -444,7 +453,7 @@ fn a_model_of_the_project_is_uploaded_once_and_each_version_stays() {
 
 /// The same scorer on the other platforms.
 fn elsewhere(stack: &str, workload: &str) -> Project {
-    let project = Project::empty();
+    let project = empty();
     let common = ENVIRONMENT.split("[stacks.cluster]").next().unwrap();
     project.write(
         "environments/dev.toml",
@@ -510,4 +519,47 @@ fn on_sagemaker_an_update_that_aws_rolls_back_silently_is_a_failure() {
         "kind = \"api\"\non = \"ml\"\ninstance_type = \"ml.m6i.large\"\nimage = { layout = \"build/scorer\", repository = \"scorer\" }\n",
     );
     ships_updates_fails_and_goes_back(&project, "silent-rollback");
+}
+
+#[test]
+fn a_training_job_makes_a_version_of_the_registry_and_ship_takes_it() {
+    let project = elsewhere(
+        "[stacks.ml]\nmodule = \"sagemaker\"\nmodel_groups = [\"scorer\"]\n\n[training.churn]\non = \"ml\"\nimage = { layout = \"build/scorer\", repository = \"scorer\" }\ninstance_type = \"ml.m6i.xlarge\"\nchannels = { train = { key = \"churn/train/\" } }\nregister = { group = \"scorer\", approve = true }\n",
+        "kind = \"api\"\non = \"ml\"\ninstance_type = \"ml.m6i.large\"\nimage = { layout = \"build/scorer\", repository = \"scorer\" }\nmodel = { group = \"scorer\" }\n",
+    );
+    layout(&project.path("build/scorer"), "one", "amd64");
+    project
+        .mlinfra("train dev churn --sandbox --yes")
+        .exits(1)
+        .says("MLI1530");
+    project.mlinfra("apply dev --sandbox --yes").exits(0);
+    project
+        .mlinfra("ship dev --sandbox --yes")
+        .exits(1)
+        .says("has no versions");
+    project
+        .mlinfra("train dev chrn --sandbox --yes")
+        .exits(1)
+        .says("did you mean `churn`?");
+    let trained = project
+        .mlinfra("train dev churn --sandbox --yes")
+        .exits(0)
+        .says("version 1 of shop-dev-ml-scorer, approved");
+    // The same run again follows the same job, and makes no second version.
+    let run = trained
+        .stderr
+        .split("--run ")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap()
+        .to_owned();
+    project
+        .mlinfra(&format!("train dev churn --sandbox --yes --run {run}"))
+        .exits(0)
+        .says("is there already: following it")
+        .says("version 1 of");
+    project.mlinfra("ship dev --sandbox --yes").exits(0);
+    assert_eq!(of(&project, "scorer")["serving"]["model"]["version"], "1");
 }

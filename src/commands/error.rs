@@ -64,8 +64,6 @@ impl Kind {
             codes::WAIVER_EXPIRED | Code(500..=590) => Self::Guarded,
             // What the account cannot do is not even tried.
             Code(1200..=1299) => Self::Guarded,
-            // What ran, or should have: Kubernetes, SageMaker and ECS.
-            Code(1600..=1899) => Self::Rollout,
             codes::NEEDS_ANSWER | codes::UNKNOWN_CODE => Self::Usage,
             _ => Self::Failed,
         }

@@ -385,6 +385,18 @@ fn good(ending: &WorkloadEnding) -> bool {
     )
 }
 
+/// Whether something was set going and did not come out as it should. What is missing, or refused before anything is
+/// changed, is none of that.
+fn rolled_out_badly(ending: &WorkloadEnding) -> bool {
+    let job = ending.problem.as_ref().is_some_and(|problem| {
+        matches!(
+            problem.code,
+            codes::JOB_FAILED | codes::ECS_JOB | codes::SAGEMAKER_JOB_FAILED
+        )
+    });
+    job || matches!(ending.outcome, WorkloadResult::Failed | WorkloadResult::Restored)
+}
+
 fn result(run: &Run) -> OperationResult {
     if run.endings.iter().all(good) {
         OperationResult::Succeeded
@@ -433,13 +445,7 @@ fn report(context: &Context, dock: &Dock, verb: &'static str, run: Run, passed: 
     }
     let kind = match ending {
         Ending::Interrupted => context.interrupted_kind(),
-        _ if run
-            .endings
-            .iter()
-            .any(|ending| matches!(ending.outcome, WorkloadResult::Failed | WorkloadResult::Restored)) =>
-        {
-            Kind::Rollout
-        }
+        _ if run.endings.iter().any(rolled_out_badly) => Kind::Rollout,
         _ => CommandError::from(run.problems).kind,
     };
     for ending in run
