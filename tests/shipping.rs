@@ -563,3 +563,32 @@ fn a_training_job_makes_a_version_of_the_registry_and_ship_takes_it() {
     project.mlinfra("ship dev --sandbox --yes").exits(0);
     assert_eq!(of(&project, "scorer")["serving"]["model"]["version"], "1");
 }
+
+#[test]
+fn a_workload_that_moves_to_another_stack_leaves_the_one_that_it_was_on() {
+    let (project, _) = applied();
+    project.mlinfra("ship dev --sandbox --yes").exits(0);
+    let tasks = "[stacks.tasks]\nmodule = \"ecs\"\n\n[workloads.scorer]";
+    project.edit("environments/dev.toml", "[workloads.scorer]", tasks);
+    project.edit("environments/dev.toml", "on    = \"cluster\"", "on    = \"tasks\"");
+    project
+        .mlinfra("plan dev --sandbox --ship")
+        .exits(0)
+        .says("not deployed yet");
+    project.mlinfra("apply dev --sandbox --yes").exits(0);
+    project
+        .mlinfra("ship dev --sandbox --yes")
+        .exits(0)
+        .says("scorer: taken away from cluster");
+    assert_eq!(of(&project, "scorer")["stack"], "tasks");
+    project
+        .mlinfra("rollback dev scorer --sandbox --yes")
+        .exits(1)
+        .says("`scorer` ran on `cluster` before");
+    project.edit("environments/dev.toml", "on    = \"tasks\"", "on    = \"cluster\"");
+    project
+        .mlinfra("ship dev --sandbox --yes")
+        .exits(0)
+        .says("+ Deployment default/scorer")
+        .says("scorer: taken away from tasks");
+}

@@ -10,7 +10,7 @@ use super::{Done, Outcome};
 use crate::cli::TrainArgs;
 use crate::diagnostic::{Problem, closest, codes};
 use crate::ship::training::{self, Trained, TrainingScene};
-use crate::ship::{Event, Scene, Tell, image};
+use crate::ship::{Event, Tell, image};
 use crate::spec::{Training, Workload};
 use crate::state::{self, OperationKind, OperationRecord, OperationResult, WorkloadChange, WorkloadOutcome};
 use crate::view::progress::show;
@@ -96,15 +96,7 @@ async fn train(
         image: training.image.clone(),
         ..bare(&training.name, &training.on, crate::spec::workload::Platform::SageMaker)
     };
-    let scene = Scene {
-        session: &dock.world.session,
-        environment: &dock.world.environment,
-        workload: &workload,
-        outputs: &dock.outputs,
-        root: &dock.root,
-        tell,
-        stop: &stop,
-    };
+    let scene = dock.scene(&workload, tell, &stop);
     let image = image::deliver(&scene, &image_options(context, false)).await?;
     let scene = TrainingScene {
         session: &dock.world.session,

@@ -9,7 +9,7 @@ use super::ship::{self, Dock, report_of};
 use super::{Done, Outcome, lock};
 use crate::cli::{LogsArgs, PortForwardArgs, WorkloadsArgs};
 use crate::diagnostic::{Problem, codes};
-use crate::ship::{Event, LogOptions, Running, Scene, Tell, kubernetes};
+use crate::ship::{Event, LogOptions, Running, Tell, kubernetes};
 use crate::spec::Workload;
 use crate::spec::workload::Platform;
 use crate::state::ShippedWorkload;
@@ -53,7 +53,7 @@ async fn one(
     stop: &CancellationToken,
 ) -> WorkloadReport {
     let deployed = dock.reading.deployed.stacks.contains_key(&workload.on.value);
-    let scene = scene(dock, workload, tell, stop);
+    let scene = dock.scene(workload, tell, stop);
     let asked = if deployed {
         ship::running(&scene).await
     } else {
@@ -110,18 +110,6 @@ fn unlisted(dock: &Dock, name: &str, known: &ShippedWorkload) -> Option<Workload
     })
 }
 
-fn scene<'a>(dock: &'a Dock, workload: &'a Workload, tell: &'a Tell, stop: &'a CancellationToken) -> Scene<'a> {
-    Scene {
-        session: &dock.world.session,
-        environment: &dock.world.environment,
-        workload,
-        outputs: &dock.outputs,
-        root: &dock.root,
-        tell,
-        stop,
-    }
-}
-
 /// Prints what the containers print. Being stopped is how following ends, and no error.
 pub async fn logs(context: &Context, args: &LogsArgs) -> Outcome {
     let dock = Dock::open(context, &args.environment).await?;
@@ -136,7 +124,7 @@ pub async fn logs(context: &Context, args: &LogsArgs) -> Outcome {
     let (events, heard) = unbounded_channel();
     let work = async {
         let tell = Tell::to(events);
-        let scene = scene(&dock, workload, &tell, &stop);
+        let scene = dock.scene(workload, &tell, &stop);
         ship::logs(&scene, &options).await
     };
     let show = show(context.view().log(), dock.world.session.clock, heard, |_: Event| ());
@@ -179,7 +167,7 @@ pub async fn port_forward(context: &Context, args: &PortForwardArgs) -> Outcome 
     let port = args.port.unwrap_or(workload.port);
     let work = async {
         let tell = Tell::to(events);
-        let scene = scene(&dock, workload, &tell, &stop);
+        let scene = dock.scene(workload, &tell, &stop);
         let ready = |address: std::net::SocketAddr| {
             context.view().note(&format!(
                 "Listening on {address}, passing on to port {} of `{}`; Ctrl-C ends it",

@@ -5,7 +5,6 @@ use std::time::Duration;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
-use super::propose::scene;
 use super::record::Log;
 use super::release::{Materials, release};
 use super::withdraw::recorded;
@@ -107,6 +106,17 @@ async fn under_lock(
     tell: &Tell,
     lease: &Lease,
 ) -> Result<Run, CommandError> {
+    // The question was asked without the lock: an apply may have come in between.
+    let reading = context.unless_stopped(dock.world.read()).await??;
+    if dock.world.outputs(&reading) != dock.outputs {
+        let verb = format!("ship {}", dock.world.environment.name);
+        return Err(Problem::error(
+            codes::PLAN_STALE,
+            "the stacks changed since they were read; nothing was shipped",
+        )
+        .hint(format!("{} goes by what they are now", context.command(&verb)))
+        .into());
+    }
     let names = orders.iter().map(|order| order.workload.as_str());
     let mut log = Log::begin(context, &dock.world, lease, kind, names).await?;
     if let Some(died) = &log.died {
@@ -136,7 +146,7 @@ async fn under_lock(
         }
         let workload = dock.workload(&order.workload)?;
         let began = clock.elapsed();
-        let scene = scene(dock, workload, tell, &stop.token);
+        let scene = dock.scene(workload, tell, &stop.token);
         let step = Step {
             context,
             dock,
@@ -178,7 +188,7 @@ async fn take_away(
             subject: format!("what was shipped onto {}", release.stack),
         });
         let workload = recorded(name, &release);
-        platform::remove(&scene(dock, &workload, tell, stop), &release).await
+        platform::remove(&dock.scene(&workload, tell, stop), &release).await
     };
     match taken.await {
         Ok(()) => {
@@ -263,6 +273,11 @@ impl Step<'_> {
                 None
             }
         };
+        // What runs on another stack is neither compared with nor put back here; it goes once this one runs.
+        let (serving, elsewhere) = match serving {
+            Some(serving) if serving.stack == release.stack => (Some(serving), None),
+            elsewhere => (None, elsewhere),
+        };
         log.attempts(self.context, &release).await?;
         let rolled = platform::roll_out(&self.scene, &release, serving.as_ref(), self.order.take_ownership).await;
         let mut end = ending(self.order, WorkloadResult::Shipped);
@@ -275,6 +290,9 @@ impl Step<'_> {
                     RolledOut::Done => (WorkloadResult::Shipped, WorkloadOutcome::Done),
                 };
                 log.serves(name, outcome).await?;
+                if let Some(elsewhere) = elsewhere {
+                    self.leave(&elsewhere).await;
+                }
                 end.outcome = result;
                 end.address = self.address().await;
                 Ok((end, None))
@@ -287,6 +305,20 @@ impl Step<'_> {
                 Ok((with_problem(end, &problem), Some(problem)))
             }
         }
+    }
+
+    /// Takes away what ran on the stack that the workload was moved from.
+    async fn leave(&self, elsewhere: &Release) {
+        let tell = self.scene.tell;
+        let before = recorded(&self.order.workload, elsewhere);
+        let scene = self.dock.scene(&before, tell, self.scene.stop);
+        tell.note(match platform::remove(&scene, elsewhere).await {
+            Ok(()) => format!("{}: taken away from {}", self.order.workload, elsewhere.stack),
+            Err(problem) => format!(
+                "{} cannot be taken away from {}, where it ran before: {}",
+                self.order.workload, elsewhere.stack, problem.message
+            ),
+        });
     }
 
     /// Where it answers, if its platform says so at once.
@@ -341,7 +373,7 @@ fn judged(problem: Problem, restored: Restored) -> (WorkloadResult, WorkloadOutc
         Restored::Untouched => (
             WorkloadResult::Untouched,
             WorkloadOutcome::Restored,
-            problem.note("nothing was changed: what ran before still runs"),
+            problem.note("nothing was changed"),
         ),
         Restored::Back => (
             WorkloadResult::Restored,

@@ -10,6 +10,8 @@ mod withdraw;
 use carry::{Order, What, carry_out};
 use propose::How;
 
+use tokio_util::sync::CancellationToken;
+
 use super::context::Context;
 use super::error::CommandError;
 use super::prompt::{Question, ask};
@@ -18,7 +20,7 @@ use super::world::{Need, Reading, World};
 use super::{Done, Outcome};
 use crate::cli::{RollbackArgs, ShipArgs};
 use crate::diagnostic::{Problem, Problems, Severity, codes};
-use crate::ship::{Outputs, image};
+use crate::ship::{Outputs, Scene, Tell, image};
 use crate::spec::Workload;
 use crate::state::{OperationKind, State};
 use crate::view::report::ShipPlan;
@@ -66,6 +68,19 @@ impl Dock {
             .as_ref()
             .map(|(state, _)| state.clone())
             .unwrap_or_default()
+    }
+
+    /// All that shipping `workload` needs.
+    pub fn scene<'a>(&'a self, workload: &'a Workload, tell: &'a Tell, stop: &'a CancellationToken) -> Scene<'a> {
+        Scene {
+            session: &self.world.session,
+            environment: &self.world.environment,
+            workload,
+            outputs: &self.outputs,
+            root: &self.root,
+            tell,
+            stop,
+        }
     }
 
     /// The workload of this name.
@@ -181,7 +196,10 @@ pub async fn run(context: &Context, args: &ShipArgs) -> Outcome {
             "To do this: {}",
             context.command(&format!("ship {}", args.environment))
         )];
-        context.view().ship_plan(&plan, if changes { &next } else { &[] });
+        let stands = refuse(&plan);
+        let shown: &[String] = if changes && stands.is_ok() { &next } else { &[] };
+        context.view().ship_plan(&plan, shown);
+        stands?;
         return Ok(if changes && args.detailed_exitcode {
             Done::ChangesPresent
         } else {
@@ -315,5 +333,6 @@ pub async fn beside_plan(context: &Context, environment: &str) -> Result<bool, C
     let workloads = dock.chosen(&[])?;
     let plan = propose::plan(context, &dock, &workloads, &dock.gone(), How::default()).await?;
     context.view().ship_plan(&plan, &[]);
+    refuse(&plan)?;
     Ok(plan.changes_anything())
 }

@@ -45,6 +45,16 @@ pub async fn plan(
 pub async fn back(context: &Context, dock: &Dock, workload: &Workload, how: How) -> Result<ShipPlan, CommandError> {
     let name = &workload.name.value;
     let previous = before(dock, name)?;
+    if previous.stack != workload.on.value {
+        let message = format!(
+            "`{name}` ran on `{}` before, and the file has it on `{}`",
+            previous.stack, workload.on.value
+        );
+        return Err(Problem::error(codes::NOTHING_BEFORE, message)
+            .at(workload.on.span.clone(), "")
+            .hint("write back what `on` was, and ship it")
+            .into());
+    }
     let kept = state::release(
         &dock.world.session,
         &dock.world.environment.backend,
@@ -56,7 +66,7 @@ pub async fn back(context: &Context, dock: &Dock, workload: &Workload, how: How)
         .await??
         .ok_or_else(|| gone(name, &previous))?;
     let (tell, stop) = (Tell::nobody(), CancellationToken::new());
-    let scene = scene(dock, workload, &tell, &stop);
+    let scene = dock.scene(workload, &tell, &stop);
     let serves = served(dock, name).await;
     let reviewed = platform::review(&scene, &release, serves.as_ref(), how.take_ownership);
     let reviewed = context.unless_stopped(reviewed).await?;
@@ -125,7 +135,7 @@ fn sheet(dock: &Dock, workloads: Vec<ShipProposal>) -> ShipPlan {
 
 async fn proposal(context: &Context, dock: &Dock, workload: &Workload, how: How) -> Result<ShipProposal, CommandError> {
     let (tell, stop) = (Tell::nobody(), CancellationToken::new());
-    let scene = scene(dock, workload, &tell, &stop);
+    let scene = dock.scene(workload, &tell, &stop);
     let mut made = ShipProposal {
         workload: workload.name.value.clone(),
         kind: workload.kind.name(),
@@ -137,6 +147,14 @@ async fn proposal(context: &Context, dock: &Dock, workload: &Workload, how: How)
         objects: None,
         problems: Problems::default(),
     };
+    if !dock.outputs.contains_key(&workload.on.value) {
+        let stack = &workload.on.value;
+        made.problems.push(Problem::warning(
+            codes::NOT_DEPLOYED,
+            format!("the stack `{stack}` is not deployed yet: image and model are looked at once it is, and all would be made"),
+        ));
+        return Ok(made);
+    }
     let mut materials = Materials {
         commit: context.commit(),
         ..Materials::default()
@@ -153,7 +171,8 @@ async fn proposal(context: &Context, dock: &Dock, workload: &Workload, how: How)
     match release(dock, workload, &materials) {
         Ok(release) => {
             let serving = served(dock, &workload.name.value).await;
-            add_review(&mut made, review(&scene, &release, serving.as_ref(), how).await);
+            let reviewed = platform::review(&scene, &release, serving.as_ref(), how.take_ownership).await;
+            add_review(&mut made, reviewed);
             made.problems.extend(no_such_node(&scene).await);
         }
         Err(problems) => made.problems.extend(problems),
@@ -163,7 +182,9 @@ async fn proposal(context: &Context, dock: &Dock, workload: &Workload, how: How)
 
 /// The release that serves, in full; none where it cannot be read, since then what it made is found by its labels.
 async fn served(dock: &Dock, workload: &str) -> Option<Release> {
-    let shipped = serving(dock, workload)?;
+    let on = dock.world.environment.workloads.get(workload)?;
+    // What runs elsewhere is nothing to compare with.
+    let shipped = serving(dock, workload).filter(|shipped| shipped.stack == on.on.value)?;
     let (session, backend) = (&dock.world.session, &dock.world.environment.backend);
     state::release(session, backend, &dock.world.key, &shipped.release)
         .await
@@ -173,7 +194,7 @@ async fn served(dock: &Dock, workload: &str) -> Option<Release> {
 /// A warning if the cluster has nodes, and none that could run the image. One may still come: what makes nodes decides.
 async fn no_such_node(scene: &Scene<'_>) -> Problems {
     let architecture = scene.workload.architecture.oci();
-    if scene.workload.platform != Platform::Eks || scene.output("cluster_name").is_none() {
+    if scene.workload.platform != Platform::Eks {
         return Problems::default();
     }
     // Whoever may not list nodes has no warning less for it.
@@ -198,24 +219,6 @@ async fn no_such_node(scene: &Scene<'_>) -> Problems {
     Problems(vec![warning])
 }
 
-async fn review(
-    scene: &Scene<'_>,
-    release: &Release,
-    serving: Option<&Release>,
-    how: How,
-) -> Result<Vec<crate::ship::ObjectChange>, Problem> {
-    if scene.output("cluster_name").is_none() && scene.outputs.get(&scene.workload.on.value).is_none() {
-        return Err(Problem::warning(
-            codes::NOT_DEPLOYED,
-            format!(
-                "the stack `{}` is not deployed yet: all of it would be made",
-                scene.workload.on.value
-            ),
-        ));
-    }
-    platform::review(scene, release, serving, how.take_ownership).await
-}
-
 fn add_review(proposal: &mut ShipProposal, reviewed: Result<Vec<crate::ship::ObjectChange>, Problem>) {
     match reviewed {
         Ok(objects) => proposal.objects = Some(objects),
@@ -225,22 +228,14 @@ fn add_review(proposal: &mut ShipProposal, reviewed: Result<Vec<crate::ship::Obj
 
 fn look_at(proposal: &mut ImageProposal, known: image::Known) -> Option<crate::ship::ImageAt> {
     match known {
-        image::Known::There(image) => {
+        image::Known::There(ref image) | image::Known::ToSend(ref image) => {
             proposal.reference = Some(image.reference.clone());
             proposal.digest = Some(image.digest.clone());
             proposal.bytes = Some(image.bytes).filter(|bytes| *bytes > 0);
             proposal.architecture.clone_from(&image.architecture);
             proposal.to_build = false;
-            proposal.pushed = true;
-            Some(image)
-        }
-        image::Known::ToSend(image) => {
-            proposal.reference = Some(image.reference.clone());
-            proposal.digest = Some(image.digest.clone());
-            proposal.bytes = Some(image.bytes).filter(|bytes| *bytes > 0);
-            proposal.architecture.clone_from(&image.architecture);
-            proposal.to_build = false;
-            Some(image)
+            proposal.pushed = matches!(known, image::Known::There(_));
+            Some(image.clone())
         }
         image::Known::ToBuild { repository, tag } => {
             proposal.reference = Some(format!("{repository}:{tag}"));
@@ -263,19 +258,6 @@ fn unlooked(workload: &Workload) -> ImageProposal {
         architecture: workload.architecture.oci().to_owned(),
         to_build,
         pushed: false,
-    }
-}
-
-/// The stage on which a workload is shipped.
-pub fn scene<'a>(dock: &'a Dock, workload: &'a Workload, tell: &'a Tell, stop: &'a CancellationToken) -> Scene<'a> {
-    Scene {
-        session: &dock.world.session,
-        environment: &dock.world.environment,
-        workload,
-        outputs: &dock.outputs,
-        root: &dock.root,
-        tell,
-        stop,
     }
 }
 
