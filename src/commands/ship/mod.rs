@@ -163,7 +163,7 @@ pub async fn run(context: &Context, args: &ShipArgs) -> Outcome {
             codes::UNKNOWN_WORKLOAD,
             format!("{} has no workloads to ship", args.environment),
         )
-        .hint("docs/workloads.md says how one is written: [workloads.NAME]")
+        .hint("add one:\n[workloads.scorer]\nkind  = \"api\"\non    = \"cluster\"\nimage = { context = \".\" }")
         .into());
     }
     if !args.image_only {
