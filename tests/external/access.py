@@ -26,9 +26,10 @@ MOST = {"managed policy": 6144, "inline policies": 10240, "trust": 2048, "attach
 # Operations whose permission is called otherwise (Service Authorization Reference, Amazon S3).
 PERMISSION = {
     "s3:HeadBucket": "s3:ListBucket", "s3:ListObjectsV2": "s3:ListBucket", "s3:ListObjectVersions": "s3:ListBucketVersions",
-    "s3:DeleteObjects": "s3:DeleteObject", "s3:ListBuckets": "s3:ListAllMyBuckets",
+    "s3:DeleteObjects": "s3:DeleteObject", "s3:ListBuckets": "s3:ListAllMyBuckets", "s3:HeadObject": "s3:GetObject",
+    "ecs:GetLogEvents": "logs:GetLogEvents",
 }
-SERVICES = {"early_validation": "cloudformation", "service_quotas": "servicequotas"}
+SERVICES = {"artifacts": "s3", "early_validation": "cloudformation", "service_quotas": "servicequotas"}
 
 
 def render(project, environment, region, protect):
@@ -170,9 +171,15 @@ def handlers(wanted):
 
 def asked():
     """The permissions behind the calls in src/aws."""
-    for path in sorted((ROOT / "src/aws").glob("*.rs")):
-        service = SERVICES.get(path.stem, path.stem)
-        for operation in re.findall(r'AwsError::of\(\s*(?:SERVICE|"[^"]+"),\s*"(\w+)"', path.read_text()):
+    folder = ROOT / "src/aws"
+    for path in sorted(folder.rglob("*.rs")):
+        service = path.relative_to(folder).parts[0].removesuffix(".rs")
+        service, text = SERVICES.get(service, service), path.read_text()
+        operations = re.findall(r'AwsError::of\(\s*(?:SERVICE|"[^"]+"),\s*"(\w+)"', text)
+        # A list of actions, each with its method.
+        operations += [name for listed in re.findall(r"^actions! \{(.*?)^\}", text, re.DOTALL | re.MULTILINE)
+                       for name in re.findall(r"(\w+): \w+;", listed)]
+        for operation in operations:
             yield PERMISSION.get(f"{service}:{operation}", f"{service}:{operation}")
 
 
