@@ -1,59 +1,18 @@
 //! ECS: task definitions, services and tasks.
 //!
-//! Requests and answers stay JSON, as they stand in a release: what was recorded is what is sent, and what AWS
-//! describes is compared with it member by member. The SDK signs, sends, tries again and reads errors; only the two
-//! bodies are taken as they are.
+//! Requests and answers stay JSON, as they stand in a release: see [`super::json`].
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::config_bag::ConfigBag;
 use serde_json::Value as Json;
 
 use super::error::{AwsError, Kind};
+use super::json::actions;
 use super::retry::patiently;
 use super::session::Session;
 
-macro_rules! actions {
-    ($($action:ident: $operation:ident;)*) => {
-        /// The actions of ECS that are called, by their names in its API reference.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Action {
-            $(#[doc = concat!("`", stringify!($action), "`.")] $action,)*
-        }
-
-        impl Action {
-            /// Its name.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$action => stringify!($action),)* }
-            }
-        }
-
-        /// Calls `action` with `request`, and gives the answer's body.
-        ///
-        /// # Errors
-        /// What the SDK's own retries do not get over.
-        pub async fn call(session: &Session, action: Action, request: &Json) -> Result<Json, AwsError> {
-            let heard = Heard::default();
-            match action {
-                $(Action::$action => {
-                    let call = session.ecs().$operation().customize();
-                    let sent = call.mutate_request(saying(request)).interceptor(heard.clone()).send().await;
-                    sent.map_err(|error| AwsError::of("ECS", stringify!($action), error))?;
-                })*
-            }
-            Ok(heard.json())
-        }
-    };
-}
-
 actions! {
+    ecs, "ECS";
     CreateService: create_service;
     DeleteService: delete_service;
     DeregisterTaskDefinition: deregister_task_definition;
@@ -140,44 +99,6 @@ pub async fn tail_streams(
                 Err(error)
             }
         }
-    }
-}
-
-/// Exchanges the body before it is signed.
-fn saying(request: &Json) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static + use<> {
-    let body = request.to_string();
-    move |message| {
-        message.headers_mut().insert("content-length", body.len().to_string());
-        *message.body_mut() = SdkBody::from(body.as_str());
-    }
-}
-
-/// The body of the last answer.
-#[derive(Debug, Clone, Default)]
-struct Heard(Arc<Mutex<Json>>);
-
-impl Heard {
-    fn json(&self) -> Json {
-        self.0.lock().map(|body| body.clone()).unwrap_or_default()
-    }
-}
-
-impl Intercept for Heard {
-    fn name(&self) -> &'static str {
-        "the body of an answer"
-    }
-
-    fn read_after_deserialization(
-        &self,
-        context: &AfterDeserializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let body = context.response().body().bytes().unwrap_or_default();
-        if let (Ok(json), Ok(mut heard)) = (serde_json::from_slice(body), self.0.lock()) {
-            *heard = json;
-        }
-        Ok(())
     }
 }
 

@@ -87,6 +87,7 @@ struct Clients {
     logs: OnceLock<aws_sdk_cloudwatchlogs::Client>,
     s3: OnceLock<aws_sdk_s3::Client>,
     sagemaker: OnceLock<aws_sdk_sagemaker::Client>,
+    scaling: OnceLock<aws_sdk_applicationautoscaling::Client>,
     service_quotas: OnceLock<aws_sdk_servicequotas::Client>,
     ssm: OnceLock<aws_sdk_ssm::Client>,
     sts: OnceLock<aws_sdk_sts::Client>,
@@ -112,6 +113,7 @@ impl Session {
         iam: aws_sdk_iam;
         logs: aws_sdk_cloudwatchlogs;
         sagemaker: aws_sdk_sagemaker;
+        scaling: aws_sdk_applicationautoscaling;
         service_quotas: aws_sdk_servicequotas;
         ssm: aws_sdk_ssm;
         sts: aws_sdk_sts;

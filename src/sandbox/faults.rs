@@ -480,6 +480,7 @@ fn throttling(service: Name) -> ApiError {
         | Name::Ledger
         | Name::Logs
         | Name::SageMaker
+        | Name::Scaling
         | Name::ServiceQuotas
         | Name::Ssm => ApiError::new(400, "ThrottlingException", "Rate exceeded"),
         Name::CloudFormation | Name::Iam | Name::Sts => ApiError::new(400, "Throttling", "Rate exceeded"),

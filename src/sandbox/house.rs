@@ -12,7 +12,7 @@ use super::request::{Name, Request};
 use super::service::{Context, Service};
 use super::store::{Held, Manifest, Store, VERSION};
 use super::time::Fix;
-use super::{Call, Item, SandboxError, action, kubernetes, printed, progress, services};
+use super::{Call, Item, SandboxError, action, kubernetes, printed, progress, scaling, services};
 use crate::clock::Clock;
 
 /// What every service answers when the sandbox's own folder cannot be used.
@@ -246,7 +246,11 @@ impl House {
             if request.service == Name::Kubernetes {
                 return kubernetes::answer(&mut desk, request, &making);
             }
-            return Ok(progress::shown(request, desk.send(request)?, &making));
+            let answer = match scaling::answer(&mut desk, request)? {
+                Some(answer) => answer,
+                None => desk.send(request)?,
+            };
+            return Ok(progress::shown(request, answer, &making));
         }
         self.load_stacks(held)?;
         let now = u64::try_from(self.manifest.time.millis()).unwrap_or_default();

@@ -21,6 +21,7 @@ mod progress;
 mod reply;
 mod request;
 mod s3;
+mod scaling;
 mod server;
 mod service;
 mod services;

@@ -31,6 +31,8 @@ pub(crate) enum Name {
     Registry,
     S3,
     SageMaker,
+    /// Application Auto Scaling.
+    Scaling,
     ServiceQuotas,
     Ssm,
     Sts,
@@ -38,7 +40,7 @@ pub(crate) enum Name {
 
 impl Name {
     /// Every service.
-    pub(crate) const ALL: [Name; 17] = [
+    pub(crate) const ALL: [Name; 18] = [
         Name::CloudFormation,
         Name::DynamoDb,
         Name::Ec2,
@@ -53,6 +55,7 @@ impl Name {
         Name::Registry,
         Name::S3,
         Name::SageMaker,
+        Name::Scaling,
         Name::ServiceQuotas,
         Name::Ssm,
         Name::Sts,
@@ -75,6 +78,7 @@ impl Name {
             Name::Registry => "registry",
             Name::S3 => "s3",
             Name::SageMaker => "sagemaker",
+            Name::Scaling => "application-autoscaling",
             Name::ServiceQuotas => "servicequotas",
             Name::Ssm => "ssm",
             Name::Sts => "sts",
@@ -106,6 +110,7 @@ impl Name {
             | Name::Ledger
             | Name::Logs
             | Name::SageMaker
+            | Name::Scaling
             | Name::ServiceQuotas
             | Name::Ssm => Protocol::Json11,
         }

@@ -12,6 +12,7 @@ pub mod model;
 pub mod registry;
 pub mod release;
 pub mod sagemaker;
+mod scaling;
 pub mod training;
 
 use std::collections::BTreeMap;

@@ -103,6 +103,8 @@ pub enum Restored {
     Back,
     /// Nothing ran before; what was made is left so that it can be looked at.
     NothingBefore,
+    /// It need not be: the new version runs, and only what comes after that failed.
+    Unneeded,
     /// It could not be put back, or that is not known.
     Not(Box<Problem>),
 }

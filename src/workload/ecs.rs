@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest, Sha256};
 
+use super::scaling::{self, Scaled};
 use super::{Facts, values};
 use crate::diagnostic::{Problem, Problems, Span, codes};
-use crate::spec::workload::{Architecture, Kind, Scale, Secret};
+use crate::spec::workload::{Architecture, Kind, Scale, Secret, Target};
 use crate::spec::{Data, Environment, StackSpec, Workload};
 
 /// The label of a container that holds the digest of all else in its task definition: by it a revision is found again.
@@ -66,13 +67,16 @@ pub fn objects(
         Kind::Batch => ("RunTask", asked.task(&capacity, &mut problems)),
         Kind::Api | Kind::Stream => ("CreateService", asked.service(&capacity, &mut problems)),
     };
+    let scaling = asked.scaling(&mut problems);
     if problems.has_errors() {
         return Err(problems.sorted());
     }
-    Ok(vec![
-        json!({ "action": "RegisterTaskDefinition", "request": labelled(definition) }),
-        json!({ "action": action, "request": run }),
-    ])
+    let mut requests = vec![("RegisterTaskDefinition", labelled(definition)), (action, run)];
+    requests.extend(scaling);
+    let written = requests.into_iter();
+    Ok(written
+        .map(|(action, request)| json!({ "action": action, "request": request }))
+        .collect())
 }
 
 /// What is worth a line about how a workload fits ECS: sizes that were rounded up, a path that nobody asks.
@@ -194,17 +198,27 @@ impl Asked<'_> {
                 .hint("or run it on an `eks` stack, where it becomes a CronJob"),
             );
         }
-        if let Scale::Automatic { min, .. } = self.workload.scale {
-            problems.push(
-                Problem::error(
-                    codes::ECS_UNSUPPORTED,
-                    format!("`{name}` is to be scaled, and mlinfra scales nothing on ECS"),
-                )
-                .at(self.span("autoscaling"), "")
-                .hint(format!("say how many run: replicas = {min}"))
-                .hint("or run it on an `eks` stack"),
-            );
-        }
+        let Scale::Automatic { min, target, .. } = self.workload.scale else {
+            return;
+        };
+        let lacks = match target {
+            Target::Lag(_) => "CloudWatch does not know how many messages of Kafka wait",
+            Target::Requests(_) if !self.has_balancer() => {
+                "requests are counted by a load balancer, and there is none before it"
+            }
+            Target::Cpu(_) | Target::Requests(_) => return,
+        };
+        problems.push(
+            Problem::error(
+                codes::ECS_UNSUPPORTED,
+                format!("`{name}` cannot be scaled by that on ECS: {lacks}"),
+            )
+            .at(self.span("autoscaling"), "")
+            .hint(format!(
+                "follow the processors: target_cpu = 70, or say how many run: replicas = {min}"
+            ))
+            .hint("or run it on an `eks` stack"),
+        );
     }
 
     /// Whether the stack has a load balancer that this workload stands behind.
@@ -556,6 +570,36 @@ impl Asked<'_> {
         service
     }
 
+    /// Its bounds, and what its number follows; nothing where that is fixed.
+    fn scaling(&self, problems: &mut Problems) -> Vec<(&'static str, Json)> {
+        let Scale::Automatic { min, max, target } = self.workload.scale else {
+            return Vec::new();
+        };
+        let scaled = Scaled::service(&self.output("cluster_name", problems), self.name());
+        let (metric, value) = match target {
+            Target::Cpu(percent) => ("ECSServiceAverageCPUUtilization", f64::from(percent)),
+            // It counts a minute's.
+            Target::Requests(each_second) => ("ALBRequestCountPerTarget", each_second * 60.0),
+            Target::Lag(_) => return Vec::new(),
+        };
+        let counts = matches!(target, Target::Requests(_)) && self.has_balancer();
+        let label = counts.then(|| {
+            let balancer = self.output("load_balancer_arn_suffix", problems);
+            format!("{balancer}/{}", self.output("target_group_arn_suffix", problems))
+        });
+        let tags = self.all_tags().into_iter().map(|(key, value)| (key, json!(value)));
+        vec![
+            (
+                "RegisterScalableTarget",
+                scaling::target(&scaled, min, max, tags.collect()),
+            ),
+            (
+                "PutScalingPolicy",
+                scaling::policy(&scaled, scaling::predefined(metric, label), value),
+            ),
+        ]
+    }
+
     fn task(&self, capacity: &Capacity, problems: &mut Problems) -> Json {
         json!({
             "cluster": self.output("cluster_name", problems),
@@ -617,6 +661,13 @@ impl Asked<'_> {
 
     /// The environment's tags, and where it comes from in mlinfra's words.
     fn tags(&self) -> Json {
+        self.all_tags()
+            .into_iter()
+            .map(|(key, value)| json!({ "key": key, "value": value }))
+            .collect()
+    }
+
+    fn all_tags(&self) -> BTreeMap<String, String> {
         let mut tags = self.environment.tags.clone();
         let own = [
             ("mlinfra:project", &self.environment.project.value),
@@ -625,9 +676,7 @@ impl Asked<'_> {
             ("mlinfra:workload", &self.workload.name.value),
         ];
         tags.extend(own.map(|(key, value)| (key.to_owned(), value.clone())));
-        tags.into_iter()
-            .map(|(key, value)| json!({ "key": key, "value": value }))
-            .collect()
+        tags
     }
 }
 

@@ -16,6 +16,7 @@ use crate::template::NodeValue;
 
 pub mod ecs;
 pub mod sagemaker;
+pub mod scaling;
 mod secrets;
 mod templates;
 #[cfg(test)]

@@ -29,7 +29,7 @@ PERMISSION = {
     "s3:DeleteObjects": "s3:DeleteObject", "s3:ListBuckets": "s3:ListAllMyBuckets", "s3:HeadObject": "s3:GetObject",
     "ecs:GetLogEvents": "logs:GetLogEvents",
 }
-SERVICES = {"artifacts": "s3", "early_validation": "cloudformation", "service_quotas": "servicequotas"}
+SERVICES = {"artifacts": "s3", "scaling": "application-autoscaling", "early_validation": "cloudformation", "service_quotas": "servicequotas"}
 
 
 def render(project, environment, region, protect):

@@ -12,7 +12,7 @@ fi
 export PATH="$bin:$PATH" MLINFRA_BINARY MLINFRA_CHECKOV
 printf -- '-- %s\n' "the embedded schemas"
 "$bin/python" src/template/data/derive.py --check
-for suite in templates agreement schemas policy access fetch terminal ministack clients manifests ecs; do
+for suite in templates agreement schemas policy access fetch terminal ministack clients manifests platforms; do
   printf -- '-- %s\n' "$suite"
   "$bin/python" "tests/external/$suite.py"
 done

@@ -211,6 +211,7 @@ pub async fn update_endpoint(session: &Session, request: &Json) -> Result<Made, 
         .update_endpoint()
         .set_endpoint_name(text(request, "/EndpointName"))
         .set_endpoint_config_name(text(request, "/EndpointConfigName"))
+        .set_retain_all_variant_properties(request.get("RetainAllVariantProperties").and_then(Json::as_bool))
         .set_deployment_config(deployment(request));
     match call.send().await {
         Ok(_) => Ok(Made::Now),

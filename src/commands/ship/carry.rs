@@ -299,6 +299,10 @@ impl Step<'_> {
             }
             Err(failure) => {
                 let ShipFailure { problem, restored } = *failure;
+                if matches!(restored, Restored::Unneeded) {
+                    // It is what serves, whatever else is missing.
+                    log.serves(name, WorkloadOutcome::Failed).await?;
+                }
                 let (result, outcome, problem) = judged(problem, restored);
                 log.failed(name, outcome, &problem.message).await?;
                 end.outcome = result;
@@ -385,6 +389,7 @@ fn judged(problem: Problem, restored: Restored) -> (WorkloadResult, WorkloadOutc
             WorkloadOutcome::Failed,
             problem.note("nothing ran before; what was made is left, so that it can be looked at"),
         ),
+        Restored::Unneeded => (WorkloadResult::Failed, WorkloadOutcome::Failed, problem),
         Restored::Not(why) => (
             WorkloadResult::Failed,
             WorkloadOutcome::Failed,

@@ -13,8 +13,8 @@ pub async fn review(
 ) -> Result<Vec<ObjectChange>, Problem> {
     match scene.workload.platform {
         Platform::Eks => kubernetes::review(scene, release, serving, apply(take_ownership)).await,
-        Platform::Ecs => ecs::review(scene, release).await,
-        Platform::SageMaker => sagemaker::review(scene, release).await,
+        Platform::Ecs => ecs::review(scene, release, serving).await,
+        Platform::SageMaker => sagemaker::review(scene, release, serving).await,
     }
 }
 
@@ -49,7 +49,7 @@ pub async fn logs(scene: &Scene<'_>, options: &LogOptions) -> Result<(), Problem
 pub async fn remove(scene: &Scene<'_>, release: &Release) -> Result<(), Problem> {
     match scene.workload.platform {
         Platform::Eks => kubernetes::remove(scene, release).await,
-        Platform::Ecs => ecs::remove(scene).await.map(drop),
+        Platform::Ecs => ecs::remove(scene, release).await.map(drop),
         Platform::SageMaker => sagemaker::remove(scene, release).await,
     }
 }

@@ -25,6 +25,7 @@ use super::ecs::Ecs;
 use super::kubernetes::Kubernetes;
 use super::request::Name;
 use super::s3::{Blobs, S3};
+use super::scaling::Scaling;
 use super::service::Service;
 
 /// A service in its first state. CloudFormation is none of these: it acts on all of them.
@@ -50,6 +51,7 @@ pub(crate) fn new(name: Name, folder: Option<&Path>) -> Option<Box<dyn Service>>
         Name::Kubernetes => Box::new(Kubernetes::default()),
         Name::Ledger => Box::new(ledger::Ledger::default()),
         Name::Logs => Box::new(logs::Logs::new()),
+        Name::Scaling => Box::new(Scaling::default()),
         Name::SageMaker => Box::new(sagemaker::SageMaker::new()),
     })
 }

@@ -9,7 +9,7 @@ use super::super::FieldChange;
 const KEYS: [&str; 5] = ["name", "key", "capacityProvider", "containerPath", "containerName"];
 
 /// Everything of `asked` that `found` does not have just so. Absent, false and empty are the same.
-pub(super) fn differences(asked: &Json, found: &Json) -> Vec<FieldChange> {
+pub(in crate::ship) fn differences(asked: &Json, found: &Json) -> Vec<FieldChange> {
     let mut changes = Vec::new();
     compare(asked, Some(found), "", &mut changes);
     changes
@@ -29,13 +29,18 @@ fn compare(asked: &Json, found: Option<&Json>, path: &str, changes: &mut Vec<Fie
         }
         (Json::Array(items), Some(Json::Array(others))) => lists(items, others, path, changes),
         _ if is_nothing(asked) && found.is_none_or(is_nothing) => {}
-        (asked, Some(found)) if asked == found => {}
+        (asked, Some(found)) if asked == found || is_same_number(asked, found) => {}
         _ => changes.push(FieldChange {
             path: path.to_owned(),
             before: found.cloned(),
             after: Some(asked.clone()),
         }),
     }
+}
+
+/// 70 and 70.0 are written by different hands.
+fn is_same_number(one: &Json, other: &Json) -> bool {
+    matches!((one.as_f64(), other.as_f64()), (Some(one), Some(other)) if one.total_cmp(&other).is_eq())
 }
 
 fn lists(items: &[Json], others: &[Json], path: &str, changes: &mut Vec<FieldChange>) {

@@ -21,11 +21,13 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{LogOptions, ObjectChange, ObjectFate, Release, Rolled, Running, Scene};
+use super::{LogOptions, ObjectChange, ObjectFate, Release, Rolled, Running, Scene, scaling};
 use crate::aws::ecs::{Action, call_patiently, list};
 use crate::aws::error::AwsError;
 use crate::diagnostic::{Problem, codes};
+use crate::workload::scaling::Scaled;
 
+pub(super) use difference::differences;
 use request::{Run, Wanted};
 
 /// How long throttling and a network that is away are borne, for each call.
@@ -37,7 +39,11 @@ const POLL: Duration = Duration::from_secs(6);
 ///
 /// # Errors
 /// Whatever keeps ECS from being read.
-pub async fn review(scene: &Scene<'_>, release: &Release) -> Result<Vec<ObjectChange>, Problem> {
+pub async fn review(
+    scene: &Scene<'_>,
+    release: &Release,
+    serving: Option<&Release>,
+) -> Result<Vec<ObjectChange>, Problem> {
     let wanted = Wanted::read(release)?;
     let service = service::find(scene.session, &wanted.cluster, &wanted.name).await;
     let service = service.map_err(|error| told(scene, &error))?;
@@ -71,7 +77,10 @@ pub async fn review(scene: &Scene<'_>, release: &Release) -> Result<Vec<ObjectCh
             fields: Vec::new(),
         },
     };
-    Ok(vec![definition, run])
+    let scaled = Scaled::service(&wanted.cluster, &wanted.name);
+    let mut changes = vec![definition, run];
+    changes.extend(scaling::review(scene, &scaled, release, serving).await?);
+    Ok(changes)
 }
 
 /// Rolls `release` out, and puts back what served before if it fails: `serving`, or without one what the service was
@@ -88,7 +97,11 @@ pub async fn roll_out(scene: &Scene<'_>, release: &Release, serving: Option<&Rel
         Err(problem) => return service::untouched(problem),
     };
     match &wanted.run {
-        Run::Service(settings) => service::roll_out(scene, &wanted, settings, release, serving).await,
+        Run::Service(settings) => {
+            let rolling = service::roll_out(scene, &wanted, settings, release, serving);
+            let scaled = Scaled::service(&wanted.cluster, &wanted.name);
+            scaling::around(scene, &scaled, release, serving, false, rolling).await
+        }
         Run::Task(request) => job::run(scene, &wanted, request, release, serving).await,
     }
 }
@@ -114,13 +127,15 @@ pub async fn logs(scene: &Scene<'_>, options: &LogOptions) -> Result<(), Problem
     log::tell(scene, &cluster(scene)?, options).await
 }
 
-/// Takes the workload away: its service or its running tasks, and its active task definitions. Gives whether there was
+/// Takes the workload away, of which `release` is what ran: its scaling, its service or its running tasks, and its active
+/// task definitions. Gives whether there was
 /// anything. Ends when the service's last task has stopped.
 ///
 /// # Errors
 /// Whatever AWS refuses; called again, it goes on.
-pub async fn remove(scene: &Scene<'_>) -> Result<bool, Problem> {
+pub async fn remove(scene: &Scene<'_>, release: &Release) -> Result<bool, Problem> {
     let cluster = cluster(scene)?;
+    scaling::remove(scene, &Scaled::service(&cluster, scene.name()), release).await?;
     let removed = service::remove(scene, &cluster).await?;
     let family = scene.environment.stack_name(scene.name());
     let stopped = job::stop_all(scene, &cluster, &family).await?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::super::Release;
+use super::super::{Release, scaling};
 use super::difference::differences;
 use super::read::text;
 use crate::diagnostic::{Problem, codes};
@@ -18,6 +18,8 @@ pub(super) struct Wanted {
     pub(super) run: Run,
     /// The whole reference of the image; empty if it is not known.
     pub(super) image: String,
+    /// Of a service whose number is not fixed, how many run at first.
+    pub(super) least: Option<u64>,
 }
 
 /// How the task definition is run.
@@ -45,8 +47,15 @@ impl Wanted {
             )
         };
         let definition = request("RegisterTaskDefinition").ok_or_else(unreadable)?;
+        let least = scaling::Wanted::of(release).and_then(scaling::Wanted::least);
         let run = match (request("CreateService"), request("RunTask")) {
-            (Some(service), _) => Run::Service(service),
+            (Some(mut service), _) => {
+                // The number is the scaler's, from the first day on.
+                if let (Some(_), Some(members)) = (least, service.as_object_mut()) {
+                    members.remove("desiredCount");
+                }
+                Run::Service(service)
+            }
             (None, Some(task)) => Run::Task(task),
             (None, None) => return Err(unreadable()),
         };
@@ -58,6 +67,7 @@ impl Wanted {
             image: release.image.reference.clone(),
             definition,
             run,
+            least,
         })
     }
 
@@ -107,9 +117,12 @@ fn differs(asked: &Json, found: Option<&Json>) -> bool {
     !differences(&json!({ "it": asked }), &json!({ "it": found })).is_empty()
 }
 
-/// The request that makes the service, with the revision in it.
-pub(super) fn creation(settings: &Json, definition: &str) -> Json {
+/// The request that makes the service, with the revision in it, and with as many tasks as are the least.
+pub(super) fn creation(settings: &Json, definition: &str, least: Option<u64>) -> Json {
     let mut request = settings.clone();
+    if let Some(least) = least {
+        set(&mut request, "desiredCount", json!(least));
+    }
     set(&mut request, "taskDefinition", json!(definition));
     request
 }

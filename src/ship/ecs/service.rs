@@ -174,7 +174,10 @@ async fn carry_out(
     let found = begun.before.as_ref().map_or(&none, |service| &service.found);
     let (action, mut request) = match begun.step {
         Step::Nothing | Step::Watch => return Ok(None),
-        Step::Create => (Action::CreateService, creation(settings, &begun.definition)),
+        Step::Create => (
+            Action::CreateService,
+            creation(settings, &begun.definition, wanted.least),
+        ),
         Step::Update | Step::Again => (Action::UpdateService, update(settings, &begun.definition, found)),
     };
     if begun.step == Step::Again {
@@ -293,6 +296,7 @@ async fn to_put_back(
             definition: wanted.definition.clone(),
             run: Run::Service(Json::Null),
             image: String::new(),
+            least: None,
         },
         definition: before.definition.clone(),
         request: as_found(&wanted.cluster, &wanted.name, found),

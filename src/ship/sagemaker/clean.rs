@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use super::super::event::{Event, Phase};
-use super::super::{Release, Scene};
+use super::super::{Release, Scene, scaling};
 use super::endpoint::Wanted;
 use super::requests;
 use super::watch::{Settled, settle};
@@ -49,6 +49,7 @@ pub(super) async fn remove(scene: &Scene<'_>, release: &Release) -> Result<Vec<S
     let found = asked(scene, || endpoints::describe_endpoint(scene.session, &name)).await?;
     if let Some(endpoint) = found {
         super::endpoint::own(scene, &name, &endpoint).await?;
+        scaling::remove(scene, &requests::scaled(&name), release).await?;
         // SageMaker deletes nothing that it is at work on.
         settle(scene, &name, "").await.map_err(|problem| *problem)?;
         asked(scene, || endpoints::delete_endpoint(scene.session, &name)).await?;

@@ -3,12 +3,11 @@
 use serde_json::Value as Json;
 
 use super::super::event::{Event, Phase};
-use super::super::{Release, Restored, Rolled, RolledOut, Scene, ShipFailure};
+use super::super::{Release, Restored, Rolled, RolledOut, Scene, ShipFailure, scaling};
 use super::watch::{Settled, settle};
-use super::{asked, clean, explain, interrupted, requests, untouched};
+use super::{asked, clean, explain, instance_type, interrupted, requests, untouched};
 use crate::aws::sagemaker::{self as aws, endpoints};
 use crate::diagnostic::{Problem, codes};
-use crate::spec::workload::Scale;
 
 use endpoints::{Endpoint, Made};
 
@@ -21,24 +20,20 @@ pub(super) struct Wanted<'a> {
     endpoint: &'a Json,
     name: &'a str,
     config: &'a str,
+    /// The number of instances is the scaler's: an update keeps it.
+    retains: bool,
 }
 
 pub(super) async fn roll_out(scene: &Scene<'_>, release: &Release, serving: Option<&Release>) -> Rolled {
-    let Some(wanted) = wanted(&release.objects) else {
+    let Some(mut wanted) = wanted(&release.objects) else {
         return Err(untouched(unreadable(scene)));
     };
+    wanted.retains = retains(release, serving);
     scene.tell.event(Event::Phase {
         workload: scene.name().to_owned(),
         phase: Phase::RollOut,
         subject: wanted.name.to_owned(),
     });
-    if let Scale::Automatic { min, .. } = scene.workload.scale {
-        // That is Application Auto Scaling's, which nothing here speaks to.
-        scene.tell.note(format!(
-            "`autoscaling` is not set up for endpoints: {min} instances of {} run",
-            wanted.name
-        ));
-    }
     let (before, begun) = match begin(scene, &wanted).await {
         Ok(Begun::Serves) => return Ok(RolledOut::Unchanged),
         Ok(Begun::Under { before, at }) => (before, at),
@@ -66,6 +61,15 @@ pub(super) async fn roll_out(scene: &Scene<'_>, release: &Release, serving: Opti
 }
 
 impl Wanted<'_> {
+    /// "UpdateEndpoint", SageMaker API Reference: without this the number falls to what the configuration says.
+    fn update(&self) -> Json {
+        let mut request = self.endpoint.clone();
+        if let (true, Some(members)) = (self.retains, request.as_object_mut()) {
+            members.insert("RetainAllVariantProperties".to_owned(), true.into());
+        }
+        request
+    }
+
     fn names(&self) -> explain::Names<'_> {
         explain::Names {
             endpoint: self.name,
@@ -87,7 +91,19 @@ fn wanted(objects: &[Json]) -> Option<Wanted<'_>> {
         endpoint: requests::request(objects, "Endpoint")?,
         name: requests::name(objects, "Endpoint")?,
         config: requests::name(objects, "EndpointConfig")?,
+        retains: false,
     })
+}
+
+/// Whether the number of instances is the scaler's before and after, and of the same instances.
+fn retains(release: &Release, serving: Option<&Release>) -> bool {
+    let kind = |release: &Release| {
+        let config = requests::request(&release.objects, "EndpointConfig")?;
+        scaling::Wanted::of(release)?;
+        instance_type(config).map(str::to_owned)
+    };
+    let before = serving.and_then(kind);
+    before.is_some() && before == kind(release)
 }
 
 fn unreadable(scene: &Scene<'_>) -> Problem {
@@ -169,7 +185,10 @@ async fn begin(scene: &Scene<'_>, wanted: &Wanted<'_>) -> Result<Begun, Box<Prob
                 stop_here(scene, "the endpoint was changed")?;
                 let made = match found {
                     None => asked(scene, || endpoints::create_endpoint(scene.session, wanted.endpoint)).await?,
-                    Some(_) => asked(scene, || endpoints::update_endpoint(scene.session, wanted.endpoint)).await?,
+                    Some(_) => {
+                        let request = wanted.update();
+                        asked(scene, || endpoints::update_endpoint(scene.session, &request)).await?
+                    }
                 };
                 if made == Made::Now {
                     return Ok(Begun::Under { before, at });
@@ -229,7 +248,7 @@ pub(super) async fn own(scene: &Scene<'_>, name: &str, endpoint: &Endpoint) -> R
 }
 
 /// Makes the model and the configuration where they are not there.
-async fn ensure(scene: &Scene<'_>, objects: &[Json]) -> Result<(), Box<Problem>> {
+pub(super) async fn ensure(scene: &Scene<'_>, objects: &[Json]) -> Result<(), Box<Problem>> {
     if let Some(request) = requests::request(objects, "Model") {
         stop_here(scene, "the model was made")?;
         asked(scene, || endpoints::create_model(scene.session, request)).await?;
@@ -313,7 +332,11 @@ async fn lead_back(scene: &Scene<'_>, wanted: &Wanted<'_>, old: &str) -> Restore
         phase: Phase::Restore,
         subject: format!("{} with {old}", wanted.name),
     });
-    let request = serde_json::json!({ "EndpointName": wanted.name, "EndpointConfigName": old });
+    let request = serde_json::json!({
+        "EndpointName": wanted.name,
+        "EndpointConfigName": old,
+        "RetainAllVariantProperties": wanted.retains,
+    });
     match asked(scene, || endpoints::update_endpoint(scene.session, &request)).await {
         Ok(_) => verified(scene, wanted, old).await,
         Err(problem) => Restored::Not(Box::new(problem)),

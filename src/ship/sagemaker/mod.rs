@@ -18,10 +18,13 @@ pub(super) mod tests;
 
 use std::time::Duration;
 
+use serde_json::Value as Json;
+
 use super::event::{Event, Phase};
-use super::{LogOptions, ObjectChange, Release, Restored, Rolled, Running, Scene, ShipFailure};
+use super::{LogOptions, ObjectChange, Release, Restored, Rolled, Running, Scene, ShipFailure, scaling};
 use crate::aws::error::AwsError;
 use crate::aws::retry;
+use crate::aws::sagemaker::endpoints;
 use crate::diagnostic::{Problem, codes};
 use crate::spec::workload::Kind;
 use crate::workload::sagemaker as requests;
@@ -36,8 +39,16 @@ const PATIENCE: Duration = Duration::from_secs(600);
 ///
 /// # Errors
 /// Whatever keeps SageMaker's answers away.
-pub async fn review(scene: &Scene<'_>, release: &Release) -> Result<Vec<ObjectChange>, Problem> {
-    look::review(scene, release).await
+pub async fn review(
+    scene: &Scene<'_>,
+    release: &Release,
+    serving: Option<&Release>,
+) -> Result<Vec<ObjectChange>, Problem> {
+    let mut changes = look::review(scene, release).await?;
+    if let Some(endpoint) = requests::name(&release.objects, "Endpoint") {
+        changes.extend(scaling::review(scene, &requests::scaled(endpoint), release, serving).await?);
+    }
+    Ok(changes)
 }
 
 /// Ships `release` and waits until it serves, or until a batch has ended. `serving` is what the records say that served
@@ -66,8 +77,33 @@ pub async fn roll_out(scene: &Scene<'_>, release: &Release, serving: Option<&Rel
     }
     match scene.workload.kind {
         Kind::Batch => job::roll_out(scene, release).await,
-        Kind::Api | Kind::Stream => endpoint::roll_out(scene, release, serving).await,
+        Kind::Api | Kind::Stream => {
+            let name = requests::name(&release.objects, "Endpoint").unwrap_or_default();
+            let anew = is_another_type(scene, name, release).await.map_err(untouched)?;
+            let rolling = endpoint::roll_out(scene, release, serving);
+            scaling::around(scene, &requests::scaled(name), release, serving, anew, rolling).await
+        }
     }
+}
+
+/// "Update endpoints that use auto scaling", SageMaker Developer Guide: an update to another instance type is refused as
+/// long as the endpoint is scaled. Whether this is one; what has no scaling asks nothing.
+async fn is_another_type(scene: &Scene<'_>, name: &str, release: &Release) -> Result<bool, Problem> {
+    if scaling::Wanted::of(release).is_none() {
+        return Ok(false);
+    }
+    let session = scene.session;
+    let Some(endpoint) = asked(scene, || endpoints::describe_endpoint(session, name)).await? else {
+        return Ok(false);
+    };
+    let serves = asked(scene, || endpoints::describe_endpoint_config(session, &endpoint.config)).await?;
+    let wanted = requests::request(&release.objects, "EndpointConfig");
+    Ok(serves.as_ref().and_then(instance_type) != wanted.and_then(instance_type))
+}
+
+/// The instance type of a configuration.
+fn instance_type(config: &Json) -> Option<&str> {
+    config.pointer("/ProductionVariants/0/InstanceType")?.as_str()
 }
 
 /// What runs of the workload; none if nothing was ever shipped.

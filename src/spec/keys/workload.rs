@@ -244,13 +244,13 @@ pub const AUTOSCALING: &[Key] = &[
     Key::new(
         "target_requests",
         Kind::Within(0.1, 100_000.0),
-        "Scale so that each gets this many requests a second. On EKS something has to provide the metric `http_requests_per_second`.",
+        "Scale so that each gets this many requests a second. On EKS something has to provide the metric `http_requests_per_second`; on ECS the stack needs its load balancer.",
     )
     .example("50"),
     Key::new(
         "lag",
         Kind::Whole(1, 1_000_000_000),
-        "Scale a stream so that for each this many messages wait. Something has to provide the metric `kafka_consumergroup_lag`.",
+        "Scale a stream so that for each this many messages wait, on EKS alone. Something has to provide the metric `kafka_consumergroup_lag`.",
     )
     .example("1000"),
 ];

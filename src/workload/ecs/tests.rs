@@ -13,6 +13,7 @@ const API: &str =
     "[workloads.scorer]\nkind = \"api\"\non = \"tasks\"\nimage = { reference = \"example.com/scorer:1\" }\n";
 const BATCH: &str =
     "[workloads.scorer]\nkind = \"batch\"\non = \"tasks\"\nimage = { reference = \"example.com/scorer:1\" }\n";
+const STREAM: &str = "[workloads.scorer]\nkind = \"stream\"\non = \"tasks\"\nimage = { reference = \"example.com/scorer:1\" }\nstream = { brokers = [\"b:9098\"], topic = \"orders\" }\n";
 
 fn environment(stack: &str, workloads: &str) -> Environment {
     let text = format!(
@@ -171,11 +172,14 @@ fn what_ecs_has_no_counterpart_for_is_refused_with_what_does_the_same() {
     assert_eq!(code, codes::ECS_UNSUPPORTED);
     assert!(message.contains("schedule"), "{message}");
     let (code, message) = refused(
-        "",
-        &format!("{API}autoscaling = {{ min = 1, max = 3, target_cpu = 70 }}\n"),
+        "load_balancer = false\n",
+        &format!("{API}autoscaling = {{ min = 1, max = 3, target_requests = 70 }}\n"),
     );
     assert_eq!(code, codes::ECS_UNSUPPORTED);
-    assert!(message.contains("scaled"), "{message}");
+    assert!(message.contains("counted by a load balancer"), "{message}");
+    let (code, message) = refused("", &format!("{STREAM}autoscaling = {{ min = 1, max = 3, lag = 70 }}\n"));
+    assert_eq!(code, codes::ECS_UNSUPPORTED);
+    assert!(message.contains("messages of Kafka"), "{message}");
 }
 
 #[test]
@@ -238,11 +242,10 @@ fn a_batch_runs_once_and_asks_for_no_port() {
     );
 }
 
-/// Held against AWS's own model of the API, and moto, by `tests/external/ecs.py`.
+/// Held against AWS's own model of the API, and moto, by `tests/external/platforms.py`.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the file is written where that is asked for")]
 fn the_requests_are_those_that_were_held_against_awss_model() {
-    let stream = "[workloads.scorer]\nkind = \"stream\"\non = \"tasks\"\nimage = { reference = \"example.com/scorer:1\" }\nstream = { brokers = [\"b:9098\"], topic = \"orders\" }\n";
     let stack = "exec = true\nservice_connect = true\ntask_roles = { scorer = {} }\ncapacity = { gpu = { instance_types = [\"g6.xlarge\"], gpu = true } }";
     let more = "secrets = { A = \"{{resolve:secretsmanager:shop/db:SecretString:password}}\" }\nenv = { LEVEL = \"info\", MODE = \"fast\" }\nargs = [\"serve\"]\n";
     let given = BTreeMap::from(
@@ -259,6 +262,8 @@ fn the_requests_are_those_that_were_held_against_awss_model() {
                 "target_group_arn",
                 "arn:aws:elasticloadbalancing:us-east-1:111122223333:targetgroup/tasks/0123456789abcdef",
             ),
+            ("load_balancer_arn_suffix", "app/tasks/0123456789abcdef"),
+            ("target_group_arn_suffix", "targetgroup/tasks/0123456789abcdef"),
             (
                 "namespace_arn",
                 "arn:aws:servicediscovery:us-east-1:111122223333:namespace/ns-0123456789abcdef",
@@ -279,7 +284,15 @@ fn the_requests_are_those_that_were_held_against_awss_model() {
     let all: serde_json::Map<String, Json> = [
         made("api", &format!("{API}{more}")),
         made("api-with-gpu", &format!("{API}gpu = 1\n")),
-        made("stream", stream),
+        made("stream", STREAM),
+        made(
+            "scaled-by-requests",
+            &format!("{API}autoscaling = {{ min = 2, max = 6, target_requests = 50 }}\n"),
+        ),
+        made(
+            "scaled-by-processors",
+            &format!("{API}autoscaling = {{ min = 1, max = 3, target_cpu = 70 }}\n"),
+        ),
         made("batch", &format!("{BATCH}env = {{ LEVEL = \"info\" }}\n")),
     ]
     .into_iter()

@@ -10,9 +10,10 @@ use serde_json::{Map, Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use super::Facts;
+use super::scaling::{self, Scaled};
 use super::values;
 use crate::diagnostic::{Problem, Problems, codes};
-use crate::spec::workload::{Kind, Platform, Scale};
+use crate::spec::workload::{Kind, Platform, Scale, Target};
 use crate::spec::{Environment, Workload};
 
 mod training;
@@ -111,6 +112,11 @@ pub fn endpoint_name(environment: &Environment, workload: &str) -> String {
     fitted(&base(environment, workload), LONGEST_NAME)
 }
 
+/// What is scaled of an endpoint of this name.
+pub fn scaled(endpoint: &str) -> Scaled {
+    Scaled::variant(endpoint, VARIANT)
+}
+
 /// What the names of all models, configurations and jobs of a workload begin with; ten hexadecimal digits follow.
 pub fn prefix(environment: &Environment, workload: &str) -> String {
     format!("{}-", fitted(&base(environment, workload), LONGEST_NAME - DIGITS - 1))
@@ -155,6 +161,20 @@ fn refused(workload: &Workload) -> Problems {
                 .note("\"Use Your Own Inference Code with Hosting Services\", Amazon SageMaker Developer Guide")
                 .hint("remove `args`; variables in `env` reach the container"),
         );
+    }
+    if let (
+        Scale::Automatic {
+            target: Target::Cpu(_), ..
+        },
+        Some(instance),
+    ) = (workload.scale, &workload.instance_type)
+        && scaling::processors(instance).is_none()
+    {
+        let problem = refuse(
+            "autoscaling",
+            format!("`{name}`: how many processors {instance} has is not known, so `target_cpu` cannot be followed"),
+        );
+        problems.push(problem.hint("follow requests: `target_requests = 50`"));
     }
     if workload.kind == Kind::Api && workload.scale.least() == 0 {
         let problem = refuse("replicas", format!("`{name}`: an endpoint has at least one instance"));
@@ -214,11 +234,64 @@ impl Scene<'_> {
             "DeploymentConfig": self.deployment(),
             "Tags": self.tags(),
         });
-        vec![
+        let mut objects = vec![
             object("Model", &model.0, &model.1),
             object("EndpointConfig", &config.0, &config.1),
             object("Endpoint", &name, &endpoint),
+        ];
+        objects.extend(self.scaling(&name));
+        objects
+    }
+
+    /// Its bounds, and what its number of instances follows; nothing where that is fixed.
+    fn scaling(self, endpoint: &str) -> Vec<Json> {
+        let Scale::Automatic { min, max, target } = self.workload.scale else {
+            return Vec::new();
+        };
+        let scaled = scaled(endpoint);
+        let (metric, value) = match target {
+            // A minute's. Streams do not run here.
+            Target::Requests(each_second) => (
+                scaling::predefined("SageMakerVariantInvocationsPerInstance", None),
+                each_second * 60.0,
+            ),
+            Target::Cpu(percent) | Target::Lag(percent) => {
+                // "Metrics for Monitoring Amazon SageMaker AI": the sum of all processors, each from 0 to 100.
+                let processors = self.instance_type().and_then(scaling::processors).unwrap_or(1);
+                let metric = json!({
+                    "Namespace": "/aws/sagemaker/Endpoints",
+                    "MetricName": "CPUUtilization",
+                    "Dimensions": [
+                        { "Name": "EndpointName", "Value": endpoint },
+                        { "Name": "VariantName", "Value": VARIANT },
+                    ],
+                    "Statistic": "Average",
+                    "Unit": "Percent",
+                });
+                (
+                    ("CustomizedMetricSpecification", metric),
+                    f64::from(percent) * f64::from(processors),
+                )
+            }
+        };
+        let tags = tag_list(self.environment, &self.own_tags());
+        let tags = tags.as_array().into_iter().flatten().filter_map(|tag| {
+            let part = |key: &str| tag.get(key).and_then(Json::as_str).map(str::to_owned);
+            Some((part("Key")?, json!(part("Value")?)))
+        });
+        let target = scaling::target(&scaled, min, max, tags.collect());
+        vec![
+            object("ScalableTarget", scaled.resource(), &target),
+            object(
+                "ScalingPolicy",
+                scaling::POLICY,
+                &scaling::policy(&scaled, metric, value),
+            ),
         ]
+    }
+
+    fn instance_type(&self) -> Option<&str> {
+        self.workload.instance_type.as_deref()
     }
 
     fn model(self) -> Json {
@@ -372,14 +445,18 @@ impl Scene<'_> {
     }
 
     fn tags(self) -> Json {
-        let mut own = vec![
+        let mut own = self.own_tags();
+        own.extend(self.package.map(|package| ("mlinfra:model-package", package)));
+        tag_list(self.environment, &own)
+    }
+
+    fn own_tags(&self) -> Vec<(&'static str, &str)> {
+        vec![
             ("mlinfra:project", self.environment.project.value.as_str()),
             ("mlinfra:environment", self.environment.name.as_str()),
             ("mlinfra:stack", self.workload.on.value.as_str()),
             (WORKLOAD_TAG, self.workload.name.value.as_str()),
-        ];
-        own.extend(self.package.map(|package| ("mlinfra:model-package", package)));
-        tag_list(self.environment, &own)
+        ]
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
-use super::{endpoint_name, is_named_by, objects, prefix};
+use super::{TrainingFacts, endpoint_name, is_named_by, objects, prefix, training_job};
 use crate::diagnostic::{Problems, codes};
 use crate::spec::{Environment, load};
 use crate::workload::Facts;
@@ -137,4 +137,85 @@ fn what_is_not_known_yet_is_said_and_names_nothing() {
     let text = Json::Array(made).to_string();
     assert!(text.contains("(known after ml)"), "{text}");
     assert!(text.contains("shop-dev-w-(known when it is shipped)"), "{text}");
+}
+
+#[test]
+fn processors_cannot_be_followed_where_nobody_knows_how_many_there_are() {
+    let scaled = "kind = \"api\"\nautoscaling = { min = 1, max = 2, target_cpu = 50 }\n";
+    let mut environment = environment("shop", scaled);
+    let made = |environment: &Environment| {
+        let workload = &environment.workloads["w"];
+        objects(environment, workload, &Facts::default(), None, Some(&host()))
+    };
+    assert_eq!(
+        made(&environment).unwrap()[4]["request"]["TargetTrackingScalingPolicyConfiguration"]["TargetValue"],
+        100.0
+    );
+    environment.workloads["w"].instance_type = Some("ml.odd.huge".to_owned());
+    let refused = made(&environment).unwrap_err();
+    assert_eq!(refused.0[0].code, codes::SAGEMAKER_SETTING);
+    assert!(refused.0[0].message.contains("ml.odd.huge"), "{refused:?}");
+}
+
+/// Held against AWS's own model of the API, and moto, by `tests/external/platforms.py`.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the file is written where that is asked for")]
+fn the_requests_are_those_that_were_held_against_awss_model() {
+    let mut watched = host();
+    watched.insert("endpoint_alarm_names".to_owned(), "[\"errors\"]".to_owned());
+    watched.insert(
+        "execution_role_arn".to_owned(),
+        "arn:aws:iam::111122223333:role/models".to_owned(),
+    );
+    watched.insert(
+        "training_role_arn".to_owned(),
+        "arn:aws:iam::111122223333:role/jobs".to_owned(),
+    );
+    let scaled = |by: &str| format!("kind = \"api\"\nautoscaling = {{ min = 2, max = 4, {by} }}\n");
+    let cases = [
+        (
+            "api",
+            "kind = \"api\"\nmodel = { key = \"m/\" }\nenv = { A = \"1\" }\n".to_owned(),
+        ),
+        ("scaled-by-requests", scaled("target_requests = 20")),
+        ("scaled-by-processors", scaled("target_cpu = 70")),
+        (
+            "batch",
+            "kind = \"batch\"\nargs = [\"batch\"]\ntimeout = \"2h\"\n".to_owned(),
+        ),
+    ];
+    let mut all: serde_json::Map<String, Json> = cases
+        .iter()
+        .map(|(name, workload)| ((*name).to_owned(), Json::Array(made(workload, &watched).unwrap())))
+        .collect();
+    let environment = environment(
+        "shop",
+        "kind = \"batch\"\n[training.fraud]\non = \"ml\"\nimage = { reference = \"ghcr.io/shop/train:1\" }\n\
+         instance_type = \"ml.m6i.large\"\nhyperparameters = { trees = \"100\" }\nmetrics = { auc = \"auc=(.*)\" }\n\
+         channels = { train = { s3 = \"s3://shop-data/train/\", content_type = \"text/csv\" } }\n\
+         output = { s3 = \"s3://shop-models/fraud/\" }\nspot = { max_wait = \"2h\" }\ntimeout = \"1h\"\n",
+    );
+    let facts = TrainingFacts {
+        image: "111122223333.dkr.ecr.us-east-1.amazonaws.com/train:1".to_owned(),
+        role_arn: "arn:aws:iam::111122223333:role/jobs".to_owned(),
+        subnets: vec!["subnet-1".to_owned()],
+        security_group_id: Some("sg-2".to_owned()),
+        ..TrainingFacts::default()
+    };
+    let training = &environment.training["fraud"];
+    let job = training_job(&environment, training, &facts, "1").unwrap();
+    let name = job["TrainingJobName"].clone();
+    all.insert(
+        "training".to_owned(),
+        json!([{ "kind": "TrainingJob", "name": name, "request": job }]),
+    );
+    let text = serde_json::to_string_pretty(&all).unwrap() + "\n";
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/manifests/sagemaker.json");
+    if std::env::var_os("MLINFRA_BLESS").is_some() {
+        fs_err::write(path, &text).unwrap();
+    }
+    assert!(
+        fs_err::read_to_string(path).is_ok_and(|written| written == text),
+        "tests/manifests/sagemaker.json is stale: MLINFRA_BLESS=1 cargo test the_requests_are_those"
+    );
 }

@@ -13,6 +13,8 @@ const CREATION: i64 = 240 * SECOND;
 const GIVING_UP: i64 = 480 * SECOND;
 const ROLLBACK: i64 = 90 * SECOND;
 const DELETION: i64 = 30 * SECOND;
+/// Instances of what serves already.
+const SCALING: i64 = 180 * SECOND;
 
 /// An endpoint.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -24,6 +26,12 @@ pub(super) struct Endpoint {
     failure: Option<String>,
     created: i64,
     modified: i64,
+    /// How many instances run, where somebody has scaled them; otherwise as the configuration says.
+    #[serde(default)]
+    count: Option<i64>,
+    /// Until when instances come or go.
+    #[serde(default)]
+    scaling: Option<i64>,
     #[serde(default)]
     deployment: Option<Deployment>,
     #[serde(default)]
@@ -40,6 +48,9 @@ struct Deployment {
     turns: Option<i64>,
     ends: i64,
     outcome: Outcome,
+    /// The number of instances that is kept.
+    #[serde(default)]
+    retained: Option<i64>,
     #[serde(default)]
     reason: Option<String>,
     first: bool,
@@ -63,6 +74,7 @@ impl Endpoint {
         let status = match deployment.outcome {
             Outcome::Serves => {
                 self.config = deployment.config;
+                self.count = deployment.retained;
                 "InService"
             }
             Outcome::Fails => {
@@ -88,6 +100,7 @@ impl Endpoint {
             Some(deployment) if deployment.first => "Creating",
             Some(deployment) if deployment.turns.is_some_and(|turns| now >= turns) => "RollingBack",
             Some(_) => "Updating",
+            None if self.scaling.is_some_and(|until| now < until) => "Updating",
             None => &self.status,
         }
     }
@@ -111,6 +124,8 @@ impl State {
             failure: None,
             created: now,
             modified: now,
+            count: None,
+            scaling: None,
             deployment: None,
             deleted: None,
         };
@@ -139,7 +154,12 @@ impl State {
             _ => {}
         }
         let config = self.known_config(asked)?;
-        let deployment = (!asked.by_stack).then(|| self.deploy(asked, &name, &arn, config.clone(), false));
+        let retains = asked.body.get("RetainAllVariantProperties").and_then(Value::as_bool) == Some(true);
+        let retained = endpoint.count.or_else(|| self.initial_count(&endpoint.config));
+        let mut deployment = (!asked.by_stack).then(|| self.deploy(asked, &name, &arn, config.clone(), false));
+        if let Some(deployment) = &mut deployment {
+            deployment.retained = retained.filter(|_| retains);
+        }
         if let Some(endpoint) = self.endpoints.get_mut(&name) {
             endpoint.modified = now;
             if deployment.is_none() {
@@ -185,6 +205,7 @@ impl State {
             turns: None,
             ends: if first { up } else { done },
             outcome: Outcome::Serves,
+            retained: None,
             reason: None,
             first,
         };
@@ -261,7 +282,8 @@ impl State {
             return Ok(answer);
         };
         if !matches!(status, "Creating" | "Failed") {
-            fields.insert("ProductionVariants".to_owned(), self.variants(&endpoint.config));
+            let variants = self.variants(&endpoint.config, endpoint.count);
+            fields.insert("ProductionVariants".to_owned(), variants);
         }
         let pending = endpoint.deployment.as_ref().filter(|deployment| !deployment.first);
         if let Some(deployment) = pending {
@@ -281,7 +303,31 @@ impl State {
         Ok(answer)
     }
 
-    fn variants(&self, config: &str) -> Value {
+    /// How many instances the first variant of a configuration begins with.
+    fn initial_count(&self, config: &str) -> Option<i64> {
+        let variants = self.configs.get(config)?.body.get("ProductionVariants")?;
+        variants.pointer("/0/InitialInstanceCount")?.as_i64()
+    }
+
+    /// "UpdateEndpointWeightsAndCapacities", of an endpoint with one variant.
+    pub(super) fn scale_endpoint(&mut self, asked: Asked<'_>) -> Answer {
+        let name = asked.text("EndpointName");
+        let arn = asked.arn("endpoint", &name);
+        let now = asked.context.now;
+        let endpoint = self.endpoints.get_mut(&name);
+        let endpoint = endpoint.ok_or_else(|| missing("endpoint", &arn))?;
+        if endpoint.status(now) != "InService" {
+            return Err(invalid(format!("Cannot update in-progress endpoint \"{arn}\".")));
+        }
+        let count = asked
+            .body
+            .pointer("/DesiredWeightsAndCapacities/0/DesiredInstanceCount");
+        endpoint.count = count.and_then(Value::as_i64).or(endpoint.count);
+        endpoint.scaling = Some(now + SCALING);
+        Ok(json!({ "EndpointArn": arn }))
+    }
+
+    fn variants(&self, config: &str, scaled: Option<i64>) -> Value {
         let variants = self
             .configs
             .get(config)
@@ -290,7 +336,8 @@ impl State {
         let image = self.image_of(config);
         variants
             .map(|variant| {
-                let count = variant.get("InitialInstanceCount").cloned().unwrap_or(json!(1));
+                let initial = variant.get("InitialInstanceCount").and_then(Value::as_i64);
+                let count = scaled.or(initial).unwrap_or(1);
                 json!({
                     "VariantName": text(variant, "VariantName"),
                     "DeployedImages": [{ "SpecifiedImage": image, "ResolvedImage": image }],

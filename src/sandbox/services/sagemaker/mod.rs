@@ -111,6 +111,7 @@ impl Service for SageMaker {
             "ListEndpointConfigs" => own.list_kept(asked, Fixed::Config),
             "CreateEndpoint" => own.create_endpoint(asked),
             "UpdateEndpoint" => own.update_endpoint(asked),
+            "UpdateEndpointWeightsAndCapacities" => own.scale_endpoint(asked),
             "DescribeEndpoint" => own.describe_endpoint(asked),
             "DeleteEndpoint" => own.delete_endpoint(asked),
             "ListEndpoints" => own.list_endpoints(asked),

@@ -3,6 +3,7 @@
 mod fails;
 mod jobs;
 mod rolls;
+mod scales;
 mod stack;
 
 use std::collections::BTreeMap;
@@ -96,6 +97,8 @@ impl Stage {
             ("task_role_arns", format!("[\"arn:aws:iam::{ACCOUNT}:role/scorer\"]")),
             ("log_group", "tasks".to_owned()),
             ("target_group_arn", target),
+            ("load_balancer_arn_suffix", "app/tasks/1".to_owned()),
+            ("target_group_arn_suffix", "targetgroup/tasks/2".to_owned()),
             ("load_balancer_dns", "tasks.elb.amazonaws.com".to_owned()),
         ]);
         let outputs = outputs

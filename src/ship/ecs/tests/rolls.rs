@@ -12,7 +12,7 @@ async fn the_first_ship_makes_a_service_and_ends_when_all_its_tasks_are_healthy(
     let first = stage.release(&digest('1'));
     let fates = |changes: Vec<crate::ship::ObjectChange>| changes.into_iter().map(|one| one.fate).collect::<Vec<_>>();
     let tell = Tell::nobody();
-    let changes = super::super::review(&stage.scene(&tell), &first).await.unwrap();
+    let changes = super::super::review(&stage.scene(&tell), &first, None).await.unwrap();
     assert_eq!(fates(changes), [ObjectFate::Create, ObjectFate::Create]);
     assert!(stage.running().await.is_none());
 
@@ -33,7 +33,7 @@ async fn the_first_ship_makes_a_service_and_ends_when_all_its_tasks_are_healthy(
     };
     assert!(told("2 of 2 tasks to start") && told("health checks"), "{events:#?}");
 
-    let changes = super::super::review(&stage.scene(&tell), &first).await.unwrap();
+    let changes = super::super::review(&stage.scene(&tell), &first, None).await.unwrap();
     assert_eq!(fates(changes), [ObjectFate::Unchanged, ObjectFate::Unchanged]);
 }
 
@@ -43,7 +43,7 @@ async fn an_update_ends_when_every_task_runs_the_new_image_and_the_old_ones_are_
     let (first, second) = (stage.release(&digest('1')), stage.release(&digest('2')));
     stage.ship(&first, None).await.unwrap();
     let tell = Tell::nobody();
-    let changes = super::super::review(&stage.scene(&tell), &second).await.unwrap();
+    let changes = super::super::review(&stage.scene(&tell), &second, None).await.unwrap();
     let fields: Vec<&str> = changes[0].fields.iter().map(|field| field.path.as_str()).collect();
     assert_eq!(fields, ["containerDefinitions[name=scorer].image"]);
 
@@ -208,7 +208,7 @@ async fn a_removed_workload_leaves_nothing_that_runs_and_can_be_shipped_again() 
     let first = stage.release(&digest('1'));
     stage.ship(&first, None).await.unwrap();
     let tell = Tell::nobody();
-    assert!(super::super::remove(&stage.scene(&tell)).await.unwrap());
+    assert!(super::super::remove(&stage.scene(&tell), &first).await.unwrap());
     assert!(stage.running().await.is_none());
     assert_eq!(stage.revisions().await, Vec::<String>::new());
     let left: Vec<_> = stage
@@ -219,7 +219,7 @@ async fn a_removed_workload_leaves_nothing_that_runs_and_can_be_shipped_again() 
         .filter(|item| item.service == "ecs")
         .collect();
     assert!(left.is_empty(), "{left:?}");
-    assert!(!super::super::remove(&stage.scene(&tell)).await.unwrap());
+    assert!(!super::super::remove(&stage.scene(&tell), &first).await.unwrap());
     assert_eq!(stage.ship(&first, None).await.unwrap(), RolledOut::Done);
     stage.assert_serves(&first, 2).await;
 }

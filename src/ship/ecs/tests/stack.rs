@@ -67,7 +67,9 @@ async fn a_cluster_that_a_stack_made_runs_what_is_shipped_to_it_and_stays_as_lon
         "{failed}"
     );
 
-    super::super::remove(&stage.scene(&Tell::nobody())).await.unwrap();
+    super::super::remove(&stage.scene(&Tell::nobody()), &first)
+        .await
+        .unwrap();
     let (plan, deployed) = account.plan(&rendered, Kind::Destroy).await.unwrap();
     let run = account
         .execute(&rendered, &plan, &deployed, &options, &Stop::default())

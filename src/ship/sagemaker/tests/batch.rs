@@ -24,7 +24,10 @@ async fn a_batch_runs_once_for_each_version_and_its_lines_are_told() {
     assert_eq!(lines, ["working through the batch", "done"]);
     assert_eq!(roll_out(&scene, &release, None).await.unwrap(), RolledOut::Unchanged);
     assert_eq!(stage.calls("CreateProcessingJob"), 1);
-    assert_eq!(review(&scene, &release).await.unwrap()[0].fate, ObjectFate::Unchanged);
+    assert_eq!(
+        review(&scene, &release, None).await.unwrap()[0].fate,
+        ObjectFate::Unchanged
+    );
     let running = running(&scene).await.unwrap().unwrap();
     assert!(running.healthy, "{running:?}");
 }

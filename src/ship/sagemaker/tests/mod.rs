@@ -3,6 +3,7 @@
 mod batch;
 mod models;
 mod rollout;
+mod scales;
 mod trouble;
 
 use std::collections::BTreeMap;
@@ -74,10 +75,14 @@ impl Stage {
         Self::with(faults, WORKLOADS).await
     }
 
+    /// The file says something else now.
+    pub(super) fn retable(&mut self, tables: &str) {
+        self.environment = environment(tables);
+    }
+
     /// With tables of its own beside the stacks, and faults as TOML.
     pub(in crate::ship) async fn with(faults: &str, tables: &str) -> Self {
-        let text = format!("{STACKS}{tables}");
-        let environment = load("dev", &mut |_| Ok(text.clone())).unwrap_or_else(|found| panic!("{found:#?}"));
+        let environment = environment(tables);
         let sandbox = Sandbox::open(SandboxOptions {
             account: "111122223333".to_owned(),
             region: "us-east-1".to_owned(),
@@ -204,6 +209,11 @@ impl Stage {
         let of_kind = items.filter(|item| item.service == "sagemaker" && item.kind == kind);
         of_kind.map(|item| item.id).collect()
     }
+}
+
+fn environment(tables: &str) -> Environment {
+    let text = format!("{STACKS}{tables}");
+    load("dev", &mut |_| Ok(text.clone())).unwrap_or_else(|found| panic!("{found:#?}"))
 }
 
 /// The image of a version; its name holds the version, so that faults can be for it alone.

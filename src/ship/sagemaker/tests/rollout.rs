@@ -94,14 +94,14 @@ async fn a_review_says_what_would_change_and_changes_nothing() {
     let fates = |changes: &[crate::ship::ObjectChange]| -> Vec<ObjectFate> {
         changes.iter().map(|change| change.fate).collect()
     };
-    let first = review(&stage.scene("scorer"), &one).await.unwrap();
+    let first = review(&stage.scene("scorer"), &one, None).await.unwrap();
     assert_eq!(fates(&first), [ObjectFate::Create; 3]);
     stage.serves("one", None).await;
-    let same = review(&stage.scene("scorer"), &one).await.unwrap();
+    let same = review(&stage.scene("scorer"), &one, None).await.unwrap();
     assert_eq!(fates(&same), [ObjectFate::Unchanged; 3]);
     stage.sandbox.clear_calls();
     let two = stage.release("scorer", "two", None);
-    let next = review(&stage.scene("scorer"), &two).await.unwrap();
+    let next = review(&stage.scene("scorer"), &two, None).await.unwrap();
     assert_eq!(
         fates(&next),
         [ObjectFate::Create, ObjectFate::Create, ObjectFate::Update]

@@ -1,0 +1,483 @@
+//! Application Auto Scaling: bounds and policies, where there is no load.
+//!
+//! Nothing is ever busy here, so policies are kept and change nothing; bounds do: what lies outside of them is brought
+//! inside at once, as AWS does with "minimum capacity was set to …". The services do not know each other: what is scaled is
+//! asked for, and changed, on the way in ([`answer`]).
+//!
+//! From "RegisterScalableTarget" and its neighbours, Application Auto Scaling API Reference, and "Update or delete
+//! endpoints that use auto scaling", SageMaker Developer Guide.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use winterbaume_core::MockResponse;
+
+use super::SandboxError;
+use super::house::Desk;
+use super::inventory::Item;
+use super::reply::{self, ApiError, Protocol};
+use super::request::{Name, Request};
+use super::service::{Context, Service};
+
+/// The service's whole state; both by namespace, resource and dimension, joined with `|`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Scaling {
+    targets: BTreeMap<String, Target>,
+    policies: BTreeMap<String, BTreeMap<String, Policy>>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Target {
+    min: i64,
+    max: i64,
+    created: i64,
+    tags: Value,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Policy {
+    /// As it was put.
+    body: Value,
+    created: i64,
+}
+
+/// What can be scaled here, and by which dimension.
+const DIMENSIONS: [(&str, &str); 2] = [
+    ("ecs", "ecs:service:DesiredCount"),
+    ("sagemaker", "sagemaker:variant:DesiredInstanceCount"),
+];
+
+impl Service for Scaling {
+    fn handle(&mut self, request: &Request, context: &Context) -> MockResponse {
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let answer = match request.action.as_str() {
+            "RegisterScalableTarget" => self.register(&body, context),
+            "DeregisterScalableTarget" => self.deregister(&body),
+            "DescribeScalableTargets" => self.describe_targets(&body, context),
+            "PutScalingPolicy" => self.put_policy(&body, context),
+            "DeleteScalingPolicy" => self.delete_policy(&body),
+            "DescribeScalingPolicies" => self.describe_policies(&body, context),
+            other => refuse(
+                "UnknownOperationException",
+                format!("the sandbox's Application Auto Scaling does not know {other}"),
+            ),
+        };
+        match answer {
+            Ok(body) => reply::json(Protocol::Json11, 200, &body),
+            Err(error) => error.to_response(request),
+        }
+    }
+
+    fn export(&mut self, _: &Context) -> Result<Vec<u8>, String> {
+        serde_json::to_vec(self).map_err(|error| error.to_string())
+    }
+
+    fn import(&mut self, state: &[u8], _: &Context) -> Result<(), String> {
+        *self = serde_json::from_slice(state).map_err(|error| error.to_string())?;
+        Ok(())
+    }
+
+    fn inventory(&mut self, _: &Context) -> Vec<Item> {
+        let targets = self.targets.keys();
+        targets
+            .map(|key| Item::new(Name::Scaling.as_str(), "scalable-target", parts(key)[1]))
+            .collect()
+    }
+}
+
+impl Scaling {
+    fn register(&mut self, body: &Value, context: &Context) -> Result<Value, ApiError> {
+        let key = key(body)?;
+        let before = self.targets.get(&key);
+        let bound = |member: &str, known: Option<i64>| body.get(member).and_then(Value::as_i64).or(known);
+        let min = bound("MinCapacity", before.map(|target| target.min));
+        let max = bound("MaxCapacity", before.map(|target| target.max));
+        let (Some(min), Some(max)) = (min, max) else {
+            return refuse(
+                "ValidationException",
+                "MinCapacity and MaxCapacity are required to register a new scalable target",
+            );
+        };
+        if min > max {
+            return refuse(
+                "ValidationException",
+                "Maximum capacity cannot be less than minimum capacity",
+            );
+        }
+        if before.is_some() && body.get("Tags").is_some() {
+            return refuse(
+                "ValidationException",
+                "Tags can only be specified when a scalable target is created",
+            );
+        }
+        let target = Target {
+            min,
+            max,
+            created: before.map_or(context.now, |target| target.created),
+            tags: body.get("Tags").cloned().unwrap_or_else(|| json!({})),
+        };
+        self.targets.insert(key.clone(), target);
+        Ok(json!({ "ScalableTargetARN": arn(&key, context) }))
+    }
+
+    fn deregister(&mut self, body: &Value) -> Result<Value, ApiError> {
+        let key = key(body)?;
+        self.policies.remove(&key);
+        match self.targets.remove(&key) {
+            Some(_) => Ok(json!({})),
+            None => refuse("ObjectNotFoundException", no_target(&key)),
+        }
+    }
+
+    fn describe_targets(&self, body: &Value, context: &Context) -> Result<Value, ApiError> {
+        let wanted = namespace(body)?;
+        let ids = body.get("ResourceIds").and_then(Value::as_array);
+        let found = self.targets.iter().filter(|(key, _)| {
+            let [namespace, resource, dimension] = parts(key);
+            namespace == wanted
+                && ids.is_none_or(|ids| ids.iter().any(|id| id == resource))
+                && text(body, "ScalableDimension").is_none_or(|asked| asked == dimension)
+        });
+        let listed = found.map(|(key, target)| {
+            let [namespace, resource, dimension] = parts(key);
+            json!({
+                "ServiceNamespace": namespace,
+                "ResourceId": resource,
+                "ScalableDimension": dimension,
+                "MinCapacity": target.min,
+                "MaxCapacity": target.max,
+                "RoleARN": role(namespace, context),
+                "CreationTime": seconds(target.created),
+                "SuspendedState": {
+                    "DynamicScalingInSuspended": false,
+                    "DynamicScalingOutSuspended": false,
+                    "ScheduledScalingSuspended": false,
+                },
+                "ScalableTargetARN": arn(key, context),
+            })
+        });
+        Ok(json!({ "ScalableTargets": listed.collect::<Value>() }))
+    }
+
+    fn put_policy(&mut self, body: &Value, context: &Context) -> Result<Value, ApiError> {
+        let key = key(body)?;
+        if !self.targets.contains_key(&key) {
+            return refuse("ObjectNotFoundException", no_target(&key));
+        }
+        let Some(name) = text(body, "PolicyName") else {
+            return refuse("ValidationException", "PolicyName is required");
+        };
+        if text(body, "PolicyType") == Some("TargetTrackingScaling") {
+            tracks(body)?;
+        }
+        let policies = self.policies.entry(key.clone()).or_default();
+        let created = policies.get(name).map_or(context.now, |policy| policy.created);
+        let policy = Policy {
+            body: body.clone(),
+            created,
+        };
+        policies.insert(name.to_owned(), policy);
+        Ok(json!({ "PolicyARN": policy_arn(&key, name, context), "Alarms": alarms(&key, context) }))
+    }
+
+    fn delete_policy(&mut self, body: &Value) -> Result<Value, ApiError> {
+        let key = key(body)?;
+        let name = text(body, "PolicyName").unwrap_or_default();
+        match self.policies.get_mut(&key).and_then(|policies| policies.remove(name)) {
+            Some(_) => Ok(json!({})),
+            None => refuse(
+                "ObjectNotFoundException",
+                format!("No scaling policy found for {}", no_target(&key)),
+            ),
+        }
+    }
+
+    fn describe_policies(&self, body: &Value, context: &Context) -> Result<Value, ApiError> {
+        let wanted = namespace(body)?;
+        let found = self.policies.iter().filter(|(key, _)| {
+            let [namespace, resource, _] = parts(key);
+            namespace == wanted && text(body, "ResourceId").is_none_or(|asked| asked == resource)
+        });
+        let listed = found.flat_map(|(key, policies)| {
+            policies.iter().map(move |(name, policy)| {
+                let mut described = policy.body.clone();
+                if let Some(members) = described.as_object_mut() {
+                    members.insert("PolicyARN".to_owned(), json!(policy_arn(key, name, context)));
+                    members.insert("CreationTime".to_owned(), seconds(policy.created));
+                    members.insert("Alarms".to_owned(), alarms(key, context));
+                }
+                described
+            })
+        });
+        Ok(json!({ "ScalingPolicies": listed.collect::<Value>() }))
+    }
+}
+
+/// A target tracking policy needs one metric, a value, and for requests of a load balancer which one is meant.
+fn tracks(body: &Value) -> Result<(), ApiError> {
+    let tracking = body.get("TargetTrackingScalingPolicyConfiguration");
+    let of = |member: &str| tracking.and_then(|tracking| tracking.get(member));
+    if of("TargetValue").and_then(Value::as_f64).is_none() {
+        return refuse("ValidationException", "TargetValue is required");
+    }
+    match (of("PredefinedMetricSpecification"), of("CustomizedMetricSpecification")) {
+        (Some(metric), None) => {
+            let counts = text(metric, "PredefinedMetricType") == Some("ALBRequestCountPerTarget");
+            let label = text(metric, "ResourceLabel").unwrap_or_default();
+            let is_whole = label.starts_with("app/") && label.contains("/targetgroup/");
+            if counts && !is_whole {
+                return refuse(
+                    "ValidationException",
+                    "ResourceLabel must be specified as app/<load-balancer-name>/<load-balancer-id>/targetgroup/<target-group-name>/<target-group-id>",
+                );
+            }
+            Ok(())
+        }
+        (None, Some(_)) => Ok(()),
+        _ => refuse(
+            "ValidationException",
+            "Exactly one of PredefinedMetricSpecification and CustomizedMetricSpecification must be specified",
+        ),
+    }
+}
+
+/// Answers a request that has to do with scaling, if only from afar; none if it has not.
+pub(super) fn answer(desk: &mut Desk<'_>, request: &Request) -> Result<Option<MockResponse>, SandboxError> {
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    match (request.service, request.action.as_str()) {
+        (Name::Scaling, "RegisterScalableTarget") => register(desk, request, &body).map(Some),
+        (Name::SageMaker, "UpdateEndpoint") if desk.knows(Name::Scaling) => {
+            let refusal = refuse_another_type(desk, &body)?;
+            Ok(refusal.map(|error| error.to_response(request)))
+        }
+        // "If any are …, Application Auto Scaling deregisters those models as scalable targets without notifying you."
+        (Name::SageMaker, "DeleteEndpoint") if desk.knows(Name::Scaling) => {
+            let deleted = desk.send(request)?;
+            if deleted.status < 400 {
+                for resource in variants(desk, &body)? {
+                    let (namespace, dimension) = DIMENSIONS[1];
+                    let gone = json!({
+                        "ServiceNamespace": namespace,
+                        "ResourceId": resource,
+                        "ScalableDimension": dimension,
+                    });
+                    ask(desk, Name::Scaling, "DeregisterScalableTarget", &gone)?;
+                }
+            }
+            Ok(Some(deleted))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn register(desk: &mut Desk<'_>, request: &Request, body: &Value) -> Result<MockResponse, SandboxError> {
+    let resource = text(body, "ResourceId").unwrap_or_default();
+    let Some(current) = current(desk, resource)? else {
+        let message = match resource.starts_with("service/") {
+            true => format!("ECS service doesn't exist: {resource}"),
+            false => format!("Endpoint variant doesn't exist: {resource}"),
+        };
+        return Ok(ApiError::new(400, "ValidationException", message).to_response(request));
+    };
+    let registered = desk.send(request)?;
+    let bounds = ask(
+        desk,
+        Name::Scaling,
+        "DescribeScalableTargets",
+        &json!({ "ServiceNamespace": body.get("ServiceNamespace"), "ResourceIds": [resource] }),
+    )?;
+    let bound = |member: &str| bounds.pointer(&format!("/ScalableTargets/0/{member}"))?.as_i64();
+    if let (true, Some(min), Some(max)) = (registered.status < 400, bound("MinCapacity"), bound("MaxCapacity"))
+        && !(min..=max).contains(&current)
+    {
+        scale(desk, resource, current.clamp(min, max))?;
+    }
+    Ok(registered)
+}
+
+/// How many there are to be of `resource`; none if it is not there.
+fn current(desk: &mut Desk<'_>, resource: &str) -> Result<Option<i64>, SandboxError> {
+    Ok(match *resource.split('/').collect::<Vec<_>>() {
+        ["service", cluster, service] => {
+            let asked = json!({ "cluster": cluster, "services": [service] });
+            let found = ask(desk, Name::Ecs, "DescribeServices", &asked)?;
+            let active = found.pointer("/services/0/status").and_then(Value::as_str) == Some("ACTIVE");
+            let desired = found.pointer("/services/0/desiredCount").and_then(Value::as_i64);
+            desired.filter(|_| active)
+        }
+        ["endpoint", endpoint, "variant", variant] => {
+            let found = ask(
+                desk,
+                Name::SageMaker,
+                "DescribeEndpoint",
+                &json!({ "EndpointName": endpoint }),
+            )?;
+            let variants = found.get("ProductionVariants").and_then(Value::as_array);
+            let named = variants
+                .into_iter()
+                .flatten()
+                .find(|one| text(one, "VariantName") == Some(variant));
+            named.and_then(|one| one.get("DesiredInstanceCount")?.as_i64())
+        }
+        _ => None,
+    })
+}
+
+fn scale(desk: &mut Desk<'_>, resource: &str, count: i64) -> Result<(), SandboxError> {
+    match *resource.split('/').collect::<Vec<_>>() {
+        ["service", cluster, service] => {
+            let asked = json!({ "cluster": cluster, "service": service, "desiredCount": count });
+            ask(desk, Name::Ecs, "UpdateService", &asked)?;
+        }
+        ["endpoint", endpoint, "variant", variant] => {
+            let asked = json!({
+                "EndpointName": endpoint,
+                "DesiredWeightsAndCapacities": [{ "VariantName": variant, "DesiredInstanceCount": count }],
+            });
+            ask(desk, Name::SageMaker, "UpdateEndpointWeightsAndCapacities", &asked)?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The variants of an endpoint that are scaled.
+fn variants(desk: &mut Desk<'_>, body: &Value) -> Result<Vec<String>, SandboxError> {
+    let asked = json!({ "ServiceNamespace": "sagemaker" });
+    let found = ask(desk, Name::Scaling, "DescribeScalableTargets", &asked)?;
+    let of = format!("endpoint/{}/", text(body, "EndpointName").unwrap_or_default());
+    let targets = found.get("ScalableTargets").and_then(Value::as_array);
+    let resources = targets
+        .into_iter()
+        .flatten()
+        .filter_map(|target| text(target, "ResourceId"));
+    Ok(resources
+        .filter(|resource| resource.starts_with(&of))
+        .map(str::to_owned)
+        .collect())
+}
+
+/// "If the update would change the instance type for any model that is a target for auto scaling, the update fails."
+fn refuse_another_type(desk: &mut Desk<'_>, body: &Value) -> Result<Option<ApiError>, SandboxError> {
+    if variants(desk, body)?.is_empty() {
+        return Ok(None);
+    }
+    let serves = ask(desk, Name::SageMaker, "DescribeEndpoint", body)?;
+    let mut kind = |config: Option<&Value>| -> Result<Option<Value>, SandboxError> {
+        let asked = json!({ "EndpointConfigName": config });
+        let config = ask(desk, Name::SageMaker, "DescribeEndpointConfig", &asked)?;
+        Ok(config.pointer("/ProductionVariants/0/InstanceType").cloned())
+    };
+    let (old, new) = (
+        kind(serves.get("EndpointConfigName"))?,
+        kind(body.get("EndpointConfigName"))?,
+    );
+    Ok((old.is_some() && new.is_some() && old != new).then(|| {
+        ApiError::new(
+            400,
+            "ValidationException",
+            "The instance type of a variant that is registered as a scalable target cannot be changed. Deregister the scalable target, and update the endpoint again.",
+        )
+    }))
+}
+
+fn ask(desk: &mut Desk<'_>, service: Name, action: &str, body: &Value) -> Result<Value, SandboxError> {
+    let request = Request::json(service, &desk.context.region, action, body);
+    let answer = desk.send(&request)?;
+    Ok(serde_json::from_slice(&answer.body).unwrap_or_default())
+}
+
+fn key(body: &Value) -> Result<String, ApiError> {
+    let (namespace, dimension) = (namespace(body)?, text(body, "ScalableDimension").unwrap_or_default());
+    if !DIMENSIONS.contains(&(namespace, dimension)) {
+        return refuse(
+            "ValidationException",
+            format!("Unsupported service namespace, resource type or scalable dimension: {namespace}, {dimension}"),
+        );
+    }
+    Ok(format!(
+        "{namespace}|{}|{dimension}",
+        text(body, "ResourceId").unwrap_or_default()
+    ))
+}
+
+fn namespace(body: &Value) -> Result<&str, ApiError> {
+    text(body, "ServiceNamespace")
+        .ok_or_else(|| ApiError::new(400, "ValidationException", "ServiceNamespace is required"))
+}
+
+/// Namespace, resource and dimension.
+fn parts(key: &str) -> [&str; 3] {
+    let mut parts = key.split('|');
+    std::array::from_fn(|_| parts.next().unwrap_or_default())
+}
+
+fn no_target(key: &str) -> String {
+    let [namespace, resource, dimension] = parts(key);
+    format!(
+        "No scalable target found for service namespace: {namespace}, resource ID: {resource}, scalable dimension: {dimension}"
+    )
+}
+
+fn arn(key: &str, context: &Context) -> String {
+    format!(
+        "arn:aws:application-autoscaling:{}:{}:scalable-target/{}",
+        context.region,
+        context.account,
+        short(key)
+    )
+}
+
+fn policy_arn(key: &str, name: &str, context: &Context) -> String {
+    let [namespace, resource, _] = parts(key);
+    format!(
+        "arn:aws:autoscaling:{}:{}:scalingPolicy:{}:resource/{namespace}/{resource}:policyName/{name}",
+        context.region,
+        context.account,
+        short(key)
+    )
+}
+
+/// The two alarms that a target tracking policy makes.
+fn alarms(key: &str, context: &Context) -> Value {
+    let [_, resource, _] = parts(key);
+    let alarm = |which: &str| {
+        let name = format!("TargetTracking-{resource}-Alarm{which}-{}", short(key));
+        let arn = format!("arn:aws:cloudwatch:{}:{}:alarm:{name}", context.region, context.account);
+        json!({ "AlarmName": name, "AlarmARN": arn })
+    };
+    json!([alarm("High"), alarm("Low")])
+}
+
+fn role(namespace: &str, context: &Context) -> String {
+    let (service, name) = match namespace {
+        "ecs" => ("ecs", "ECSService"),
+        _ => ("sagemaker", "SageMakerEndpoint"),
+    };
+    format!(
+        "arn:aws:iam::{}:role/aws-service-role/{service}.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_{name}",
+        context.account
+    )
+}
+
+/// Digits that stand for a key, the same each time.
+fn short(key: &str) -> String {
+    use sha2::Digest;
+    let digest = sha2::Sha256::digest(key.as_bytes());
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn text<'a>(body: &'a Value, member: &str) -> Option<&'a str> {
+    body.get(member).and_then(Value::as_str)
+}
+
+fn seconds(at: i64) -> Value {
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit into a double")]
+    let at = at as f64 / 1000.0;
+    json!(at)
+}
+
+fn refuse<T>(code: &str, message: impl Into<String>) -> Result<T, ApiError> {
+    Err(ApiError::new(400, code, message))
+}

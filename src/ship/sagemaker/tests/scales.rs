@@ -1,0 +1,131 @@
+//! Endpoints whose number of instances follows the load.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use super::super::{PATIENCE, remove, review};
+use super::{ENDPOINT, Stage, failure};
+use crate::aws::sagemaker::endpoints;
+use crate::aws::scaling;
+use crate::ship::{ObjectFate, Restored, RolledOut};
+use crate::workload::sagemaker::{self as requests, scaled};
+
+const SCALED: &str = r#"
+[workloads.scorer]
+kind = "api"
+on = "ml"
+image = { reference = "ghcr.io/shop/scorer:1" }
+instance_type = "ml.m6i.xlarge"
+autoscaling = { min = 1, max = 5, target_cpu = 60 }
+"#;
+
+impl Stage {
+    async fn scaling(&self) -> (Option<(i64, i64)>, Vec<Json>) {
+        let asked = scaled(ENDPOINT).asked();
+        let target = scaling::target(&self.session, &asked, PATIENCE).await.unwrap();
+        let bound = |target: &Json, member: &str| target[member].as_i64().unwrap();
+        let bounds = target.map(|target| (bound(&target, "MinCapacity"), bound(&target, "MaxCapacity")));
+        (
+            bounds,
+            scaling::policies(&self.session, &asked, PATIENCE).await.unwrap(),
+        )
+    }
+
+    /// The load has grown, and so has the number of instances.
+    async fn grow(&self, instances: i32) {
+        let wanted = aws_sdk_sagemaker::types::DesiredWeightAndCapacity::builder()
+            .variant_name("AllTraffic")
+            .desired_instance_count(instances)
+            .build();
+        let update = self.session.sagemaker().update_endpoint_weights_and_capacities();
+        let update = update.endpoint_name(ENDPOINT).desired_weights_and_capacities(wanted);
+        update.send().await.unwrap();
+        self.session.clock.sleep(Duration::from_secs(300)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_is_scaled_and_a_new_version_keeps_the_number_of_instances() {
+    let stage = Stage::with("", SCALED).await;
+    let one = stage.serves("one", None).await;
+    assert_eq!(stage.endpoint().await.wanted, 1);
+    let (bounds, policies) = stage.scaling().await;
+    assert_eq!((bounds, policies.len()), (Some((1, 5)), 1));
+    let tracking = &policies[0]["TargetTrackingScalingPolicyConfiguration"];
+    // Of four processors, each counts up to 100.
+    assert_eq!(tracking["TargetValue"], json!(240.0));
+    assert_eq!(
+        tracking["CustomizedMetricSpecification"]["MetricName"],
+        "CPUUtilization"
+    );
+
+    stage.grow(4).await;
+    let two = stage.serves("two", Some(&one)).await;
+    assert_eq!(stage.endpoint().await.wanted, 4);
+    let changes = review(&stage.scene("scorer"), &two, Some(&two)).await.unwrap();
+    assert!(
+        changes.iter().all(|change| change.fate == ObjectFate::Unchanged),
+        "{changes:#?}"
+    );
+
+    remove(&stage.scene("scorer"), &two).await.unwrap();
+    assert_eq!(stage.scaling().await, (None, Vec::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_instance_type_is_scaled_anew_and_as_before_if_it_fails() {
+    let fault = "[[fault]]\nworkload = \"scorer\"\nplatform = \"sagemaker\"\nimage = \"/bad@\"\nfails = \"crash\"\n";
+    let mut stage = Stage::with(fault, SCALED).await;
+    let one = stage.serves("one", None).await;
+    stage.retable(&SCALED.replace("m6i.xlarge", "m6i.2xlarge"));
+    let (_, rolled) = stage.ship("bad", Some(&one)).await;
+    let failed = failure(rolled);
+    assert!(matches!(failed.restored, Restored::Back), "{failed:#?}");
+    let (bounds, policies) = stage.scaling().await;
+    assert_eq!((bounds, policies.len()), (Some((1, 5)), 1));
+    assert_eq!(
+        policies[0]["TargetTrackingScalingPolicyConfiguration"]["TargetValue"],
+        json!(240.0)
+    );
+
+    stage.serves("two", Some(&one)).await;
+    let (_, policies) = stage.scaling().await;
+    assert_eq!(
+        policies[0]["TargetTrackingScalingPolicyConfiguration"]["TargetValue"],
+        json!(480.0)
+    );
+}
+
+/// "Update endpoints that use auto scaling": what the sandbox refuses is what AWS does.
+#[tokio::test(start_paused = true)]
+async fn another_instance_type_is_refused_as_long_as_it_is_scaled_and_so_scaling_ends_before() {
+    let mut stage = Stage::with("", SCALED).await;
+    stage.serves("one", None).await;
+    stage.retable(&SCALED.replace("m6i.xlarge", "m6i.2xlarge"));
+    let two = stage.release("scorer", "two", None);
+    super::super::endpoint::ensure(&stage.scene("scorer"), &two.objects)
+        .await
+        .unwrap();
+    let request = requests::request(&two.objects, "Endpoint").unwrap();
+    let refused = endpoints::update_endpoint(&stage.session, request).await.unwrap_err();
+    assert!(
+        refused.message.contains("registered as a scalable target"),
+        "{refused:?}"
+    );
+    // Nothing is remembered of what served before: what serves tells.
+    stage.serves("two", None).await;
+    assert_eq!(stage.scaling().await.0, Some((1, 5)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fixed_number_ends_the_scaling() {
+    let mut stage = Stage::with("", SCALED).await;
+    let one = stage.serves("one", None).await;
+    stage.grow(4).await;
+    stage.retable(&SCALED.replace("autoscaling = { min = 1, max = 5, target_cpu = 60 }", "replicas = 2"));
+    let (_, rolled) = stage.ship("one", Some(&one)).await;
+    assert_eq!(rolled.unwrap(), RolledOut::Done);
+    assert_eq!(stage.scaling().await, (None, Vec::new()));
+    assert_eq!(stage.endpoint().await.wanted, 2);
+}

@@ -1,0 +1,233 @@
+//! How many run, where the number follows the load: Application Auto Scaling, for services of ECS and endpoints of SageMaker.
+//!
+//! Bounds and policy are a part of the release. They are set once the new version runs, so that nothing is scaled by them
+//! that may yet be taken back; where a release wants a fixed number, scaling ends before it is rolled out. What somebody
+//! else has set up for a workload that never asked for it is left alone.
+
+use serde_json::{Value as Json, json};
+
+use super::ecs::differences;
+use super::{FieldChange, ObjectChange, ObjectFate, Release, Restored, Rolled, RolledOut, Scene, ShipFailure};
+use crate::aws::scaling::{Action, call_patiently, end, policies, target};
+use crate::diagnostic::Problem;
+use crate::workload::scaling::{POLICY, Scaled};
+
+use std::time::Duration;
+
+/// How long throttling and a network that is away are borne, for each call.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// What a release asks for.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    target: &'a Json,
+    policy: &'a Json,
+}
+
+impl<'a> Wanted<'a> {
+    /// None if its number is fixed.
+    pub(super) fn of(release: &'a Release) -> Option<Self> {
+        let request = |names: [&str; 2]| {
+            let is_it = |object: &&Json| {
+                let name = object
+                    .get("action")
+                    .or_else(|| object.get("kind"))
+                    .and_then(Json::as_str);
+                name.is_some_and(|name| names.contains(&name))
+            };
+            release.objects.iter().find(is_it)?.get("request")
+        };
+        Some(Self {
+            target: request(["RegisterScalableTarget", "ScalableTarget"])?,
+            policy: request(["PutScalingPolicy", "ScalingPolicy"])?,
+        })
+    }
+
+    /// The least that run.
+    pub(super) fn least(self) -> Option<u64> {
+        self.target.get("MinCapacity")?.as_u64()
+    }
+
+    fn words(self) -> String {
+        let part = |of: &Json, pointer: &str| of.pointer(pointer).map(Json::to_string).unwrap_or_default();
+        format!(
+            "between {} and {}",
+            part(self.target, "/MinCapacity"),
+            part(self.target, "/MaxCapacity")
+        )
+    }
+}
+
+/// What there is.
+#[derive(Default)]
+struct Found {
+    target: Option<Json>,
+    policy: Option<Json>,
+}
+
+impl Found {
+    /// In what the bounds are not as `wanted`; tags aside, which are given once.
+    fn bounds(&self, wanted: Wanted<'_>) -> Vec<FieldChange> {
+        against(wanted.target, self.target.as_ref(), &["MinCapacity", "MaxCapacity"])
+    }
+
+    fn tracking(&self, wanted: Wanted<'_>) -> Vec<FieldChange> {
+        against(
+            wanted.policy,
+            self.policy.as_ref(),
+            &["PolicyType", "TargetTrackingScalingPolicyConfiguration"],
+        )
+    }
+}
+
+fn against(wanted: &Json, found: Option<&Json>, members: &[&str]) -> Vec<FieldChange> {
+    let asked: serde_json::Map<String, Json> = members
+        .iter()
+        .filter_map(|member| Some(((*member).to_owned(), wanted.get(*member)?.clone())))
+        .collect();
+    differences(&Json::Object(asked), found.unwrap_or(&json!({})))
+}
+
+async fn look(scene: &Scene<'_>, scaled: &Scaled) -> Result<Found, Problem> {
+    let asked = scaled.asked();
+    let told = |error: crate::aws::error::AwsError| error.problem();
+    let Some(target) = target(scene.session, &asked, PATIENCE).await.map_err(told)? else {
+        return Ok(Found::default());
+    };
+    let policies = policies(scene.session, &asked, PATIENCE).await.map_err(told)?;
+    let is_own = |policy: &Json| policy.get("PolicyName").and_then(Json::as_str) == Some(POLICY);
+    Ok(Found {
+        target: Some(target),
+        policy: policies.into_iter().find(is_own),
+    })
+}
+
+/// What shipping `release` in place of `serving` would change of the scaling. Nothing is changed.
+///
+/// # Errors
+/// Whatever keeps the answer away.
+pub(super) async fn review(
+    scene: &Scene<'_>,
+    scaled: &Scaled,
+    release: &Release,
+    serving: Option<&Release>,
+) -> Result<Option<ObjectChange>, Problem> {
+    let wanted = Wanted::of(release);
+    if wanted.is_none() && serving.and_then(Wanted::of).is_none() {
+        return Ok(None);
+    }
+    let found = look(scene, scaled).await?;
+    let (fate, fields) = match (wanted, &found.target) {
+        (None, None) => return Ok(None),
+        (None, Some(_)) => (ObjectFate::Delete, Vec::new()),
+        (Some(_), None) => (ObjectFate::Create, Vec::new()),
+        (Some(wanted), Some(_)) => {
+            let mut fields = found.bounds(wanted);
+            fields.extend(found.tracking(wanted));
+            let fate = if fields.is_empty() {
+                ObjectFate::Unchanged
+            } else {
+                ObjectFate::Update
+            };
+            (fate, fields)
+        }
+    };
+    Ok(Some(ObjectChange {
+        object: format!("Scaling {}", scaled.resource()),
+        fate,
+        fields,
+    }))
+}
+
+/// Rolls out with `rolling`, and scales as `release` wants it: what does not fit it ends before (with `anew`, whatever
+/// there is), what it asks for is set once it runs. What was scaled before is so again if it comes back.
+pub(super) async fn around(
+    scene: &Scene<'_>,
+    scaled: &Scaled,
+    release: &Release,
+    serving: Option<&Release>,
+    anew: bool,
+    rolling: impl Future<Output = Rolled>,
+) -> Rolled {
+    let (wanted, before) = (Wanted::of(release), serving.and_then(Wanted::of));
+    if wanted.is_none() && before.is_none() {
+        return rolling.await;
+    }
+    // What may not be read is found now, and not when the new version runs.
+    let found = match look(scene, scaled).await {
+        Ok(found) => found,
+        Err(problem) => return Err(failure(problem, Restored::Untouched)),
+    };
+    let ends = found.target.is_some() && (wanted.is_none() || anew);
+    if ends && let Err(error) = end(scene.session, &scaled.asked(), PATIENCE).await {
+        return Err(failure(error.problem(), Restored::Untouched));
+    }
+    match (rolling.await, wanted) {
+        (Ok(RolledOut::Unchanged), None) if ends => Ok(RolledOut::Done),
+        (Ok(how), None) => Ok(how),
+        (Ok(how), Some(wanted)) => match settle(scene, scaled, wanted).await {
+            Ok(true) => Ok(RolledOut::Done),
+            Ok(false) => Ok(how),
+            Err(problem) => Err(failure(
+                problem.note("the new version runs; its number does not follow the load"),
+                Restored::Unneeded,
+            )),
+        },
+        (Err(failed), _) => {
+            let returns = matches!(failed.restored, Restored::Back | Restored::Untouched);
+            if let (true, true, Some(before)) = (returns, ends, before)
+                && let Err(problem) = settle(scene, scaled, before).await
+            {
+                scene
+                    .tell
+                    .note(format!("{} is not scaled as before: {}", scene.name(), problem.message));
+            }
+            Err(failed)
+        }
+    }
+}
+
+fn failure(problem: Problem, restored: Restored) -> Box<ShipFailure> {
+    Box::new(ShipFailure { problem, restored })
+}
+
+/// Sets bounds and policy where they differ; gives whether they did.
+async fn settle(scene: &Scene<'_>, scaled: &Scaled, wanted: Wanted<'_>) -> Result<bool, Problem> {
+    let found = look(scene, scaled).await?;
+    let put = async |action: Action, request: &Json| {
+        let put = call_patiently(scene.session, action, request, PATIENCE).await;
+        put.map(drop).map_err(|error| error.problem())
+    };
+    let mut changed = false;
+    if !found.bounds(wanted).is_empty() {
+        let mut request = wanted.target.clone();
+        // "RegisterScalableTarget": tags are for what is new.
+        if let (Some(_), Some(members)) = (&found.target, request.as_object_mut()) {
+            members.remove("Tags");
+        }
+        put(Action::RegisterScalableTarget, &request).await?;
+        changed = true;
+    }
+    if !found.tracking(wanted).is_empty() {
+        put(Action::PutScalingPolicy, wanted.policy).await?;
+        changed = true;
+    }
+    if changed {
+        scene
+            .tell
+            .note(format!("{} is scaled {}", scene.name(), wanted.words()));
+    }
+    Ok(changed)
+}
+
+/// Ends the scaling that `release` asked for.
+///
+/// # Errors
+/// Whatever AWS refuses.
+pub(super) async fn remove(scene: &Scene<'_>, scaled: &Scaled, release: &Release) -> Result<(), Problem> {
+    if Wanted::of(release).is_none() {
+        return Ok(());
+    }
+    let ended = end(scene.session, &scaled.asked(), PATIENCE).await;
+    ended.map_err(|error| error.problem())
+}
