@@ -39,7 +39,7 @@ pub(crate) fn new(name: Name, folder: Option<&Path>) -> Option<Box<dyn Service>>
         )),
         Name::Sts => Box::new(sts::Sts),
         Name::ServiceQuotas => Box::new(service_quotas::ServiceQuotas::default()),
-        Name::Ssm => Box::new(ssm::Ssm),
+        Name::Ssm => Box::new(ssm::Ssm::default()),
         Name::Ec2 => Box::new(ec2::Ec2::new()),
         Name::Ecr => Box::new(ecr::Ecr::new(
             folder.map_or_else(Blobs::default, |folder| Blobs::Folder(folder.join("layers"))),

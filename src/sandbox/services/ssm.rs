@@ -1,5 +1,8 @@
-//! Systems Manager parameters: the public ones that templates take machine images from.
+//! Systems Manager parameters: the public ones that templates take machine images from, and those of stacks.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use winterbaume_core::MockResponse;
@@ -9,33 +12,52 @@ use super::super::reply::{self, ApiError, Protocol};
 use super::super::request::Request;
 use super::super::service::{Context, Service};
 
-/// The service; its parameters are AWS's own and cannot be changed.
-pub(super) struct Ssm;
+/// The service: AWS's own parameters, which cannot be changed, and those of the account.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Ssm {
+    parameters: BTreeMap<String, Parameter>,
+}
+
+/// A parameter of the account.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Parameter {
+    kind: String,
+    value: String,
+    version: u64,
+    modified: i64,
+}
+
+/// "PutParameter": what a standard parameter holds, in bytes, and an advanced one.
+const STANDARD: usize = 4096;
+const ADVANCED: usize = 8192;
 
 impl Service for Ssm {
     fn handle(&mut self, request: &Request, context: &Context) -> MockResponse {
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-        let found = |name: &str| parameter(name).map(|value| describe(name, &value, context));
+        let name = body.get("Name").and_then(Value::as_str).unwrap_or_default();
         let answer = match request.action.as_str() {
-            "GetParameter" => body
-                .get("Name")
-                .and_then(Value::as_str)
-                .and_then(found)
+            "GetParameter" => self
+                .described(name, context)
                 .map(|parameter| json!({ "Parameter": parameter }))
                 .ok_or_else(|| ApiError::new(400, "ParameterNotFound", "")),
             "GetParameters" => {
-                let names: Vec<&str> = body
-                    .get("Names")
-                    .and_then(Value::as_array)
-                    .into_iter()
-                    .flatten()
-                    .filter_map(Value::as_str)
-                    .collect();
-                let (known, unknown): (Vec<&str>, Vec<&str>) =
-                    names.into_iter().partition(|name| parameter(name).is_some());
-                let parameters: Vec<Value> = known.into_iter().filter_map(found).collect();
-                Ok(json!({ "Parameters": parameters, "InvalidParameters": unknown }))
+                let names = body.get("Names").and_then(Value::as_array).into_iter().flatten();
+                let (mut known, mut unknown) = (Vec::new(), Vec::new());
+                for name in names.filter_map(Value::as_str) {
+                    match self.described(name, context) {
+                        Some(parameter) => known.push(parameter),
+                        None => unknown.push(name),
+                    }
+                }
+                Ok(json!({ "Parameters": known, "InvalidParameters": unknown }))
             }
+            "GetParametersByPath" => Ok(self.below(&body, context)),
+            "PutParameter" => self.put(name, &body, context),
+            "DeleteParameter" => match self.parameters.remove(name) {
+                Some(_) => Ok(json!({})),
+                None => Err(ApiError::new(400, "ParameterNotFound", "")),
+            },
             other => Err(ApiError::new(
                 400,
                 "UnknownOperationException",
@@ -49,15 +71,112 @@ impl Service for Ssm {
     }
 
     fn export(&mut self, _: &Context) -> Result<Vec<u8>, String> {
-        Ok(b"{}".to_vec())
+        serde_json::to_vec(self).map_err(|error| error.to_string())
     }
 
-    fn import(&mut self, _: &[u8], _: &Context) -> Result<(), String> {
+    fn import(&mut self, state: &[u8], _: &Context) -> Result<(), String> {
+        *self = serde_json::from_slice(state).map_err(|error| error.to_string())?;
         Ok(())
     }
 
     fn inventory(&mut self, _: &Context) -> Vec<Item> {
-        Vec::new()
+        let names = self.parameters.keys();
+        names.map(|name| Item::new("ssm", "parameter", name)).collect()
+    }
+}
+
+impl Ssm {
+    fn described(&self, name: &str, context: &Context) -> Option<Value> {
+        let own = self.parameters.get(name);
+        own.map(|own| own.describe(name, context))
+            .or_else(|| parameter(name).map(|value| Parameter::published(value, context).describe(name, context)))
+    }
+
+    /// "GetParametersByPath": at most ten at once, and those in deeper levels only if asked.
+    fn below(&self, body: &Value, context: &Context) -> Value {
+        let text = |member: &str| body.get(member).and_then(Value::as_str).unwrap_or_default();
+        let path = format!("{}/", text("Path").trim_end_matches('/'));
+        let deep = body.get("Recursive").and_then(Value::as_bool) == Some(true);
+        let most = body.get("MaxResults").and_then(Value::as_u64).unwrap_or(10).min(10);
+        let most = usize::try_from(most).unwrap_or(10).max(1);
+        let is_there = |name: &str| {
+            let rest = name.strip_prefix(&path);
+            rest.is_some_and(|rest| deep || !rest.contains('/')) && name > text("NextToken")
+        };
+        let mut found = self.parameters.iter().filter(|(name, _)| is_there(name)).peekable();
+        let (mut listed, mut last) = (Vec::new(), "");
+        while let Some((name, parameter)) = found.next_if(|_| listed.len() < most) {
+            listed.push(parameter.describe(name, context));
+            last = name;
+        }
+        match found.peek() {
+            Some(_) => json!({ "Parameters": listed, "NextToken": last }),
+            None => json!({ "Parameters": listed }),
+        }
+    }
+
+    fn put(&mut self, name: &str, body: &Value, context: &Context) -> Result<Value, ApiError> {
+        let text = |member: &str| body.get(member).and_then(Value::as_str);
+        let before = self.parameters.get(name);
+        if before.is_some() && body.get("Overwrite").and_then(Value::as_bool) != Some(true) {
+            return Err(ApiError::new(
+                400,
+                "ParameterAlreadyExists",
+                "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.",
+            ));
+        }
+        let value = text("Value").unwrap_or_default();
+        let most = match text("Tier") {
+            Some("Advanced" | "Intelligent-Tiering") => ADVANCED,
+            _ => STANDARD,
+        };
+        if value.len() > most {
+            return Err(ApiError::new(
+                400,
+                "ValidationException",
+                format!("Standard tier parameters support a maximum parameter value of {most} characters."),
+            ));
+        }
+        let kind = text("Type").or(before.map(|before| before.kind.as_str()));
+        let parameter = Parameter {
+            kind: kind.unwrap_or("String").to_owned(),
+            value: value.to_owned(),
+            version: before.map_or(0, |before| before.version) + 1,
+            modified: context.now,
+        };
+        let version = parameter.version;
+        self.parameters.insert(name.to_owned(), parameter);
+        Ok(json!({ "Version": version, "Tier": "Standard" }))
+    }
+}
+
+impl Parameter {
+    /// One of AWS's own.
+    fn published(value: String, context: &Context) -> Self {
+        Self {
+            kind: "String".to_owned(),
+            value,
+            version: 1,
+            modified: context.now,
+        }
+    }
+
+    fn describe(&self, name: &str, context: &Context) -> Value {
+        // Those of AWS are nobody's.
+        let owner = match name.starts_with("/aws/") {
+            true => "",
+            false => context.account.as_str(),
+        };
+        let resource = name.trim_start_matches('/');
+        json!({
+            "Name": name,
+            "Type": self.kind,
+            "Value": self.value,
+            "Version": self.version,
+            "LastModifiedDate": self.modified.div_euclid(1000),
+            "ARN": format!("arn:aws:ssm:{}:{owner}:parameter/{resource}", context.region),
+            "DataType": "text",
+        })
     }
 }
 
@@ -144,16 +263,4 @@ fn is_ecs(image: &str) -> bool {
             | "amazon-linux-2/gpu"
             | "amazon-linux-2/inf"
     )
-}
-
-fn describe(name: &str, value: &str, context: &Context) -> Value {
-    json!({
-        "Name": name,
-        "Type": "String",
-        "Value": value,
-        "Version": 1,
-        "LastModifiedDate": context.now.div_euclid(1000),
-        "ARN": format!("arn:aws:ssm:{}::parameter{name}", context.region),
-        "DataType": "text",
-    })
 }

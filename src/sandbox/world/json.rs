@@ -1,4 +1,4 @@
-//! The services with plain JSON: ECR, KMS, Logs and SageMaker.
+//! The services with plain JSON: ECR, KMS, Logs, SageMaker and Systems Manager.
 
 use serde_json::{Map, Value, json};
 
@@ -22,7 +22,7 @@ struct Kind {
 }
 
 #[rustfmt::skip]
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 10] = [
     Kind { resource_type: "AWS::ECR::Repository", service: Name::Ecr, create: "CreateRepository", delete: "DeleteRepository", name: "RepositoryName", field: "repositoryName", arn: ("/repository/repositoryArn", "Arn") },
     Kind { resource_type: "AWS::Logs::LogGroup", service: Name::Logs, create: "CreateLogGroup", delete: "DeleteLogGroup", name: "LogGroupName", field: "logGroupName", arn: ("", "") },
     Kind { resource_type: "AWS::KMS::Key", service: Name::Kms, create: "CreateKey", delete: "ScheduleKeyDeletion", name: "", field: "KeyId", arn: ("/KeyMetadata/Arn", "Arn") },
@@ -32,6 +32,7 @@ const KINDS: [Kind; 9] = [
     Kind { resource_type: "AWS::SageMaker::Endpoint", service: Name::SageMaker, create: "CreateEndpoint", delete: "DeleteEndpoint", name: "EndpointName", field: "EndpointName", arn: ("/EndpointArn", "") },
     Kind { resource_type: "AWS::SageMaker::ModelPackageGroup", service: Name::SageMaker, create: "CreateModelPackageGroup", delete: "DeleteModelPackageGroup", name: "ModelPackageGroupName", field: "ModelPackageGroupName", arn: ("/ModelPackageGroupArn", "ModelPackageGroupArn") },
     Kind { resource_type: "AWS::SageMaker::Domain", service: Name::SageMaker, create: "CreateDomain", delete: "DeleteDomain", name: "", field: "DomainId", arn: ("/DomainArn", "DomainArn") },
+    Kind { resource_type: "AWS::SSM::Parameter", service: Name::Ssm, create: "PutParameter", delete: "DeleteParameter", name: "Name", field: "Name", arn: ("", "") },
 ];
 
 pub(super) fn knows(resource_type: &str) -> bool {
@@ -97,6 +98,11 @@ pub(super) fn update(desk: &mut Desk<'_>, request: &ResourceRequest<'_>) -> Made
             let body = json!({ "EndpointName": name, "EndpointConfigName": config });
             desk.ask_json(Name::SageMaker, "UpdateEndpoint", &body).map(drop)
         }
+        "AWS::SSM::Parameter" => {
+            let mut body = body_of_parameter(request, id);
+            body.insert("Overwrite".to_owned(), json!(true));
+            desk.ask_json(Name::Ssm, "PutParameter", &Value::Object(body)).map(drop)
+        }
         "AWS::KMS::Key" => match text(request.properties, "Description") {
             Some(description) => {
                 let body = json!({ "KeyId": id, "Description": description });
@@ -134,6 +140,14 @@ pub(super) fn delete(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, id: &st
     }
     let gone = Request::json(kind.service, request.region, kind.delete, &body);
     desk.remove(&gone)
+}
+
+/// Tags go by calls of their own once it is there.
+fn body_of_parameter(request: &ResourceRequest<'_>, name: &str) -> Map<String, Value> {
+    let mut body = request.properties.as_object().cloned().unwrap_or_default();
+    body.shift_remove("Tags");
+    body.insert("Name".to_owned(), json!(name));
+    body
 }
 
 fn kind(resource_type: &str) -> Option<&'static Kind> {

@@ -23,12 +23,9 @@ pub(super) async fn apply(scene: &Scene<'_>, cluster: &Cluster) -> Result<(), Pr
         Ok(parameters) => parameters,
         // The workload may do without; if it does not, it is said where it stands.
         Err(error) => {
-            // The sandbox has no parameters of anybody's own.
-            if error.code.as_deref() != Some("UnknownOperationException") {
-                scene.tell.note(format!(
-                    "node pools and storage classes below {path} are not looked at: {error}"
-                ));
-            }
+            scene.tell.note(format!(
+                "node pools and storage classes below {path} are not looked at: {error}"
+            ));
             return Ok(());
         }
     };

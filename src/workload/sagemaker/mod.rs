@@ -47,7 +47,7 @@ struct Host {
 }
 
 impl Host {
-    fn of(outputs: &BTreeMap<String, String>) -> Self {
+    fn of(outputs: &BTreeMap<String, String>, workload: &str) -> Self {
         let text = |name: &str| outputs.get(name).cloned();
         let list = |name: &str| list(outputs.get(name).map(String::as_str));
         Self {
@@ -57,8 +57,14 @@ impl Host {
             subnets: list("training_subnet_ids"),
             security_group_id: text("security_group_id"),
             job_security_group_id: text("training_security_group_id"),
-            // The built-in module has no such output; a project's own may.
-            alarms: list("endpoint_alarm_names"),
+            alarms: list("endpoint_alarm_names")
+                .into_iter()
+                .filter_map(|alarm| match alarm.split_once('=') {
+                    Some((other, alarm)) => (other == workload).then(|| alarm.to_owned()),
+                    // Of a module of one's own: for all of them.
+                    None => Some(alarm),
+                })
+                .collect(),
         }
     }
 }
@@ -93,7 +99,9 @@ pub fn objects(
     if problems.has_errors() {
         return Err(problems);
     }
-    let host = outputs.map(Host::of).unwrap_or_default();
+    let host = outputs
+        .map(|outputs| Host::of(outputs, &workload.name.value))
+        .unwrap_or_default();
     let scene = Scene {
         environment,
         workload,

@@ -100,8 +100,12 @@ fn alarms_make_a_canary_go_first_and_the_old_instances_stand_by() {
     };
     let traffic = "/BlueGreenUpdatePolicy/TrafficRoutingConfiguration/Type";
     assert_eq!(deployment(&host).pointer(traffic).unwrap(), "ALL_AT_ONCE");
-    host.insert("endpoint_alarm_names".to_owned(), "[\"errors\"]".to_owned());
+    host.insert("endpoint_alarm_names".to_owned(), "[\"other=theirs\"]".to_owned());
+    assert_eq!(deployment(&host).pointer(traffic).unwrap(), "ALL_AT_ONCE");
+    host.insert("endpoint_alarm_names".to_owned(), "other=theirs,w=errors".to_owned());
     let watched = deployment(&host);
+    let alarms = watched.pointer("/AutoRollbackConfiguration/Alarms").unwrap();
+    assert_eq!(alarms.as_array().unwrap().len(), 1, "{alarms}");
     assert_eq!(watched.pointer(traffic).unwrap(), "CANARY");
     assert_eq!(watched["AutoRollbackConfiguration"]["Alarms"][0]["AlarmName"], "errors");
     assert_eq!(watched["BlueGreenUpdatePolicy"]["TerminationWaitInSeconds"], 300);

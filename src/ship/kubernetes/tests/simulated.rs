@@ -288,3 +288,88 @@ async fn a_cluster_that_is_gone_is_told() {
     let problem = running(&world.scene("scorer")).await.unwrap_err();
     assert_eq!(problem.code, codes::CLUSTER_NOT_READY);
 }
+
+/// A parameter as the module `eks` writes it.
+async fn written(world: &World, name: &str, value: &str) {
+    let put = world
+        .session
+        .ssm()
+        .put_parameter()
+        .name(format!("/kubernetes/shop-dev-cluster/{name}"));
+    put.value(value)
+        .r#type(aws_sdk_ssm::types::ParameterType::String)
+        .overwrite(true)
+        .send()
+        .await
+        .unwrap();
+}
+
+fn pool(cpu: u32) -> String {
+    format!(
+        r#"{{"apiVersion":"karpenter.sh/v1","kind":"NodePool","metadata":{{"name":"gpu"}},"spec":{{"limits":{{"cpu":"{cpu}"}}}}}}"#
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_stack_wrote_down_for_the_cluster_is_there_before_the_workload() {
+    let mut world = World::new("").await;
+    let path = "/kubernetes/shop-dev-cluster".to_owned();
+    world
+        .outputs
+        .get_mut("cluster")
+        .unwrap()
+        .insert("manifests_path".to_owned(), path);
+    written(&world, "storage-class", r#"{"apiVersion":"storage.k8s.io/v1","kind":"StorageClass","metadata":{"name":"gp3"},"provisioner":"ebs.csi.aws.com"}"#).await;
+    written(&world, "node-pool-gpu", &pool(16)).await;
+    written(&world, "broken", "{").await;
+    // More than the service lists at once, and a kind that no cluster has.
+    for number in 0..12 {
+        written(
+            &world,
+            &format!("odd-{number:02}"),
+            r#"{"apiVersion":"example.com/v1","kind":"Odd","metadata":{"name":"x"}}"#,
+        )
+        .await;
+    }
+    let first = world.release("nightly", 1);
+    roll_out(&world.scene("nightly"), &first, None, PLAIN).await.unwrap();
+    let notes: Vec<String> = world
+        .told()
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Note(note) => Some(note),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        notes
+            .iter()
+            .filter(|note| note.contains("the cluster has no Odd"))
+            .count(),
+        12,
+        "{notes:#?}"
+    );
+    assert!(
+        notes.iter().any(|note| note.contains("broken is no manifest")),
+        "{notes:#?}"
+    );
+
+    let scene = world.scene("nightly");
+    let cluster = crate::ship::kubernetes::cluster::open(&scene).await.unwrap();
+    let limit = async || {
+        let found = cluster
+            .api
+            .get("/apis/karpenter.sh/v1/nodepools/gpu")
+            .await
+            .unwrap()
+            .unwrap();
+        found.pointer("/spec/limits/cpu").cloned().unwrap()
+    };
+    assert_eq!(limit().await, "16");
+    // A pool that was changed is changed with the next version.
+    written(&world, "node-pool-gpu", &pool(32)).await;
+    roll_out(&scene, &world.release("nightly", 2), Some(&first), PLAIN)
+        .await
+        .unwrap();
+    assert_eq!(limit().await, "32");
+}
