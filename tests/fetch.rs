@@ -52,7 +52,7 @@ fn put(project: &Project, bytes: &[u8]) {
     });
 }
 
-async fn open(project: &Project) -> Session {
+pub async fn open(project: &Project) -> Session {
     let clock = Clock::real();
     let options = SandboxOptions {
         account: "111122223333".to_owned(),

@@ -592,3 +592,90 @@ fn a_workload_that_moves_to_another_stack_leaves_the_one_that_it_was_on() {
         .says("+ Deployment default/scorer")
         .says("scorer: taken away from tasks");
 }
+
+#[test]
+fn a_service_that_runs_and_cannot_be_scaled_is_what_serves_and_is_a_failure_all_the_same() {
+    let project = elsewhere(
+        "[stacks.tasks]\nmodule = \"ecs\"\n",
+        "kind = \"api\"\non = \"tasks\"\nimage = { layout = \"build/scorer\", repository = \"scorer\" }\n\
+         autoscaling = { min = 1, max = 3, target_requests = 20 }\n",
+    );
+    project.mlinfra("apply dev --sandbox --yes").exits(0);
+    let one = pushed(&project, "one");
+    project
+        .mlinfra("ship dev --sandbox --plan")
+        .exits(0)
+        .says("+ Scaling service/shop-dev-tasks/scorer");
+    project.write(
+        "faults.toml",
+        "[[fault]]\nservice = \"application-autoscaling\"\naction = \"PutScalingPolicy\"\nerror = { code = \"AccessDeniedException\", message = \"no\" }\n",
+    );
+    let mut command = project.command("ship dev --sandbox --yes".split(' '));
+    command.env("MLINFRA_SANDBOX_FAULTS", project.path("faults.toml"));
+    let outcome = project.outcome(command).exits(7);
+    outcome.says("does not follow the load").never_says("put back");
+    serves(&project, &one);
+    assert_eq!(last_operation(&project)["result"], "failed");
+    project
+        .mlinfra("ship dev --sandbox --yes")
+        .exits(0)
+        .says("scorer is scaled between 1 and 3");
+    project
+        .mlinfra("ship dev --sandbox --yes")
+        .exits(0)
+        .says("Nothing to ship");
+    project.mlinfra("destroy dev --sandbox --yes --empty-buckets").exits(0);
+    let left = project.mlinfra("sandbox list --format json").exits(0).stdout;
+    assert!(!left.contains("scalable-target"), "{left}");
+}
+
+#[test]
+fn the_plan_warns_of_a_processor_that_no_node_has() {
+    let (project, _) = applied();
+    project.edit(
+        "environments/dev.toml",
+        "on    = \"cluster\"",
+        "on    = \"cluster\"\narchitecture = \"arm64\"",
+    );
+    layout(&project.path("build/scorer"), "one", "arm64");
+    project
+        .mlinfra("ship dev --sandbox --plan")
+        .exits(0)
+        .says("`scorer` is for arm64, and the cluster has no such node: ")
+        .says("x amd64");
+}
+
+#[test]
+fn a_release_that_is_no_longer_kept_is_not_put_back_by_halves() {
+    let (project, _) = applied();
+    project.mlinfra("ship dev --sandbox --yes").exits(0);
+    let two = layout(&project.path("build/scorer"), "two", "amd64");
+    project.mlinfra("ship dev --sandbox --yes").exits(0);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let deleted = runtime.block_on(async {
+        let session = crate::fetch::open(&project).await;
+        let (bucket, prefix) = ("shop-mlinfra-111122223333-us-east-1", "shop/dev/releases/");
+        let keys = mlinfra::aws::s3::list(&session, bucket, prefix).await.unwrap();
+        for key in &keys {
+            session
+                .s3()
+                .delete_object()
+                .bucket(bucket)
+                .key(key)
+                .send()
+                .await
+                .unwrap();
+        }
+        keys.len()
+    });
+    assert_eq!(deleted, 2);
+    project
+        .mlinfra("rollback dev scorer --sandbox --yes")
+        .exits(1)
+        .says("MLI1532")
+        .says("the bucket is versioned");
+    serves(&project, &two);
+}

@@ -191,7 +191,7 @@ const BEYOND_REACH: &[(&str, &str)] = &[
     ("MLI1531", "something has to be shipped once: tests/shipping.rs"),
     (
         "MLI1532",
-        "an object of the state bucket has to be deleted behind mlinfra's back",
+        "an object of the state bucket has to be deleted behind mlinfra's back: tests/shipping.rs",
     ),
     ("MLI1533", "something has to be shipped: tests/shipping.rs"),
     (
