@@ -1,6 +1,5 @@
 //! Logging in: Basic at ECR, and what a registry's challenge asks for everywhere else.
 
-use std::path::Path;
 use std::time::Duration;
 
 use http::{Method, Request, header};
@@ -13,7 +12,6 @@ use crate::aws::ecr::{self, Login};
 use crate::aws::http::{HttpError, body as whole};
 use crate::aws::session::Session;
 use crate::clock::Clock;
-use crate::diagnostic::{Problem, codes};
 
 /// How long a token server may take.
 const TOKEN: Duration = Duration::from_secs(30);
@@ -163,45 +161,6 @@ fn encoded(text: &str) -> String {
         .collect()
 }
 
-#[derive(Deserialize)]
-struct DockerConfig {
-    #[serde(default)]
-    auths: std::collections::BTreeMap<String, DockerAuth>,
-}
-
-#[derive(Deserialize)]
-struct DockerAuth {
-    #[serde(default)]
-    auth: String,
-}
-
-/// User and password for `host`, encoded, from the `auths` of Docker's configuration file; none if it has none.
-///
-/// # Errors
-/// A file that is there and cannot be read.
-pub(super) fn from_docker_config(path: Option<&Path>, host: &str) -> Result<Option<String>, Problem> {
-    let Some(path) = path else { return Ok(None) };
-    let unusable = |why: String| {
-        Problem::error(codes::REGISTRY_DENIED, "Docker's configuration file cannot be read")
-            .note(why)
-            .hint("correct it, or point DOCKER_CONFIG at the folder of another one")
-    };
-    let text = match fs_err::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unusable(error.to_string())),
-    };
-    let config: DockerConfig =
-        serde_json::from_str(&text).map_err(|error| unusable(format!("{}: {error}", path.display())))?;
-    let is_ours = |key: &str| {
-        let key = key.trim_start_matches("https://").trim_start_matches("http://");
-        let key = key.split('/').next().unwrap_or_default();
-        key == host || host == "docker.io" && matches!(key, "index.docker.io" | "registry-1.docker.io")
-    };
-    let mut known = config.auths.into_iter().filter(|(key, _)| is_ours(key));
-    Ok(known.find_map(|(_, auth)| Some(auth.auth).filter(|auth| !auth.is_empty())))
-}
-
 #[cfg(test)]
 mod unit {
     use super::*;
@@ -217,21 +176,5 @@ mod unit {
         assert_eq!(parameter(text, "service").as_deref(), Some("registry, with a comma"));
         assert_eq!(parameter(text, "Scope").as_deref(), Some("repository:a/b:pull"));
         assert_eq!(parameter(text, "error"), None);
-    }
-
-    #[test]
-    fn a_password_is_found_under_any_of_the_names_that_docker_gives_a_registry() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("config.json");
-        let text = r#"{"auths": {"https://index.docker.io/v1/": {"auth": "aHVi"}, "ghcr.io": {"auth": "Z2g="}, "quay.io": {}}}"#;
-        fs_err::write(&path, text).unwrap();
-        let found = |host: &str| from_docker_config(Some(&path), host).unwrap();
-        assert_eq!(found("docker.io").as_deref(), Some("aHVi"));
-        assert_eq!(found("ghcr.io").as_deref(), Some("Z2g="));
-        assert_eq!(found("quay.io"), None);
-        assert_eq!(found("example.com"), None);
-        fs_err::write(&path, "{").unwrap();
-        let problem = from_docker_config(Some(&path), "ghcr.io").unwrap_err();
-        assert_eq!(problem.code, codes::REGISTRY_DENIED);
     }
 }

@@ -7,6 +7,7 @@
 pub mod access;
 mod body;
 mod call;
+mod docker;
 pub mod manifest;
 mod problem;
 pub mod push;
@@ -92,10 +93,10 @@ impl Repository {
     }
 
     /// The repository of a reference, to look an image up: with the account's login if it is ECR's, otherwise with what
-    /// Docker's configuration file holds for its registry, or as nobody.
+    /// Docker holds for its registry, or as nobody.
     ///
     /// # Errors
-    /// When there is no login to be had for ECR.
+    /// When there is no login to be had for ECR, or a helper of Docker's fails.
     pub async fn of(scene: &Scene<'_>, reference: &Reference, docker_config: Option<&Path>) -> Result<Self, Problem> {
         let http = reach(scene.session)?;
         let base = reference.base();
@@ -113,7 +114,7 @@ impl Repository {
                 return Ok(opened);
             }
         }
-        let access = Access::Docker(access::from_docker_config(docker_config, &reference.host)?);
+        let access = Access::Docker(docker::login(docker_config, &reference.host).await?);
         let clock = clock_for(scene.session, &base);
         let parts = (base.as_str(), reference.repository.as_str(), Purpose::Pull);
         let mut opened = Self::at(http, parts, (access, Token::default()), clock, scene.stop.clone());

@@ -68,7 +68,7 @@ impl Repository {
                     "log in with `docker login {}` if the image is not public",
                     self.host
                 ))
-                .note("logins are read from `auths` of Docker's config.json; credential helpers are not asked"),
+                .note("Docker's configuration file and its credential helpers have no login for it"),
             _ => problem
                 .hint(format!("log in again with `docker login {}`", self.host))
                 .hint("or copy the image to a repository of the `ecr` stack"),

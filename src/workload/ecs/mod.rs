@@ -15,6 +15,11 @@ use crate::diagnostic::{Problem, Problems, Span, codes};
 use crate::spec::workload::{Architecture, Kind, Scale, Secret, Target};
 use crate::spec::{Data, Environment, StackSpec, Workload};
 
+mod fit;
+mod size;
+
+use size::{decimal, fargate, units};
+
 /// The label of a container that holds the digest of all else in its task definition: by it a revision is found again.
 pub const LABEL: &str = "mlinfra.definition";
 
@@ -184,181 +189,6 @@ impl Asked<'_> {
         &self.workload.name.value
     }
 
-    fn unsupported(&self, problems: &mut Problems) {
-        let name = self.name();
-        if self.workload.batch.schedule.is_some() {
-            problems.push(
-                Problem::error(
-                    codes::ECS_UNSUPPORTED,
-                    format!("`{name}` has a schedule, and ECS starts nothing by the clock"),
-                )
-                .at(self.span("schedule"), "")
-                .note("a schedule would be one of EventBridge Scheduler, which mlinfra does not make")
-                .hint("remove it, and let a job of the CI run `mlinfra ship` at that time")
-                .hint("or run it on an `eks` stack, where it becomes a CronJob"),
-            );
-        }
-        let Scale::Automatic { min, target, .. } = self.workload.scale else {
-            return;
-        };
-        let lacks = match target {
-            Target::Lag(_) => "CloudWatch does not know how many messages of Kafka wait",
-            Target::Requests(_) if !self.has_balancer() => {
-                "requests are counted by a load balancer, and there is none before it"
-            }
-            Target::Cpu(_) | Target::Requests(_) => return,
-        };
-        problems.push(
-            Problem::error(
-                codes::ECS_UNSUPPORTED,
-                format!("`{name}` cannot be scaled by that on ECS: {lacks}"),
-            )
-            .at(self.span("autoscaling"), "")
-            .hint(format!(
-                "follow the processors: target_cpu = 70, or say how many run: replicas = {min}"
-            ))
-            .hint("or run it on an `eks` stack"),
-        );
-    }
-
-    /// Whether the stack has a load balancer that this workload stands behind.
-    fn has_balancer(&self) -> bool {
-        self.workload.kind == Kind::Api
-            && match self.given {
-                Some(given) => given.contains_key("target_group_arn"),
-                None => flag(self.stack, "load_balancer", true),
-            }
-    }
-
-    fn fits_stack(&self, problems: &mut Problems) {
-        let (name, stack) = (self.name(), &self.stack.name.value);
-        if self.has_balancer() {
-            let port = match self.stack.inputs.get("container_port").map(|entry| &entry.value.value) {
-                None => Some(8080),
-                Some(Data::Integer(port)) => Some(*port),
-                Some(_) => None,
-            };
-            if let Some(port) = port.filter(|port| *port != i64::from(self.workload.port)) {
-                problems.push(
-                    Problem::error(
-                        codes::ECS_STACK,
-                        format!(
-                            "`{name}` answers on port {}, and the load balancer of `{stack}` reaches {port} alone",
-                            self.workload.port
-                        ),
-                    )
-                    .at(self.span("port"), "")
-                    .at(self.stack.name.span.clone(), "this stack")
-                    .hint(format!(
-                        "set port = {port}, or container_port = {} in the stack",
-                        self.workload.port
-                    )),
-                );
-            }
-            let other = self
-                .environment
-                .workloads
-                .values()
-                .find(|other| other.kind == Kind::Api && other.on.value == *stack && other.name.value != name);
-            if let Some(other) = other {
-                problems.push(
-                    Problem::error(
-                        codes::ECS_STACK,
-                        format!(
-                            "`{name}` and `{}` would stand behind one load balancer",
-                            other.name.value
-                        ),
-                    )
-                    .at(self.workload.name.span.clone(), "")
-                    .at(other.name.span.clone(), "and this one")
-                    .note("it sends each request to any of them")
-                    .hint("give one of them an `ecs` stack of its own"),
-                );
-            }
-        }
-        let roles = table(self.stack, "task_roles");
-        let wired = self.stack.inputs.contains_key("task_roles") && roles.is_empty();
-        if self.workload.model.is_some() && !wired && !roles.contains_key(name) {
-            problems.push(
-                Problem::error(
-                    codes::ECS_STACK,
-                    format!("the tasks of `{name}` may not read its model: `{stack}` has no task role of that name"),
-                )
-                .at(self.span("model"), "")
-                .hint(format!(
-                    "add one:\n[stacks.{stack}.task_roles.{name}]\nmodels = \"read\""
-                )),
-            );
-        }
-    }
-
-    /// On what it runs: instances with GPUs if it wants any, otherwise what the stack takes by default.
-    fn capacity(&self, problems: &mut Problems) -> Capacity {
-        let groups = table(self.stack, "capacity");
-        let later = format!("(known after {})", self.stack.name.value);
-        let has_gpu = |data: &Data| matches!(data, Data::Table(group) if matches!(group.get("gpu").map(|entry| &entry.value.value), Some(Data::Boolean(true))));
-        if self.workload.gpu > 0 {
-            let found = groups.iter().enumerate().find(|(_, (_, data))| has_gpu(data));
-            if let Some((index, (name, data))) = found {
-                self.same_architecture(name, data, problems);
-                let listed = self.given.map(|given| listed(given, "capacity_providers"));
-                let provider = match listed {
-                    Some(listed) => self.need(listed.get(index).cloned(), "capacity_providers", problems),
-                    None => later,
-                };
-                return Capacity {
-                    provider,
-                    fargate: false,
-                };
-            }
-        }
-        let usual = match text(self.stack, "default_capacity") {
-            Input::Is(name) => name,
-            Input::Absent | Input::Later => "fargate",
-        };
-        if let Some(data) = groups.get(usual) {
-            self.same_architecture(usual, data, problems);
-        }
-        let provider = match self.given {
-            Some(given) => self.need(given.get("capacity_provider").cloned(), "capacity_provider", problems),
-            None => match usual {
-                "fargate" => "FARGATE".to_owned(),
-                "fargate-spot" => "FARGATE_SPOT".to_owned(),
-                _ => later,
-            },
-        };
-        Capacity {
-            fargate: matches!(provider.as_str(), "FARGATE" | "FARGATE_SPOT"),
-            provider,
-        }
-    }
-
-    fn same_architecture(&self, group: &str, data: &Data, problems: &mut Problems) {
-        let Data::Table(fields) = data else { return };
-        let arm = matches!(
-            fields.get("architecture").map(|entry| &entry.value.value),
-            Some(Data::String(name)) if name == "arm64"
-        );
-        let (has, wants) = match (arm, self.workload.architecture) {
-            (true, Architecture::X86_64) => ("arm64", "x86_64"),
-            (false, Architecture::Arm64) => ("x86_64", "arm64"),
-            _ => return,
-        };
-        problems.push(
-            Problem::error(
-                codes::ECS_STACK,
-                format!(
-                    "`{}` is built for {wants}, and the instances of `{group}` are {has}",
-                    self.name()
-                ),
-            )
-            .at(self.span("architecture"), "")
-            .hint(format!(
-                "set architecture = \"{has}\" in the workload, or choose other instances"
-            )),
-        );
-    }
-
     /// A value of the stack's outputs, which has to be there once it is deployed as the file says.
     fn need(&self, value: Option<String>, output: &str, problems: &mut Problems) -> String {
         value.filter(|value| !value.is_empty()).unwrap_or_else(|| {
@@ -404,30 +234,6 @@ impl Asked<'_> {
                 problems,
             ),
             None => format!("(known after {})", self.stack.name.value),
-        })
-    }
-
-    fn size(&self, capacity: &Capacity, problems: &mut Problems) -> (u32, u64) {
-        let wanted = (units(self.workload.milli_cpu), self.workload.memory_mib);
-        if !capacity.fargate {
-            return wanted;
-        }
-        fargate(wanted.0, wanted.1).unwrap_or_else(|| {
-            problems.push(
-                Problem::error(
-                    codes::ECS_SIZE,
-                    format!(
-                        "`{}` asks for {} processors and {} MiB, and no task of Fargate has that",
-                        self.name(),
-                        decimal(self.workload.milli_cpu),
-                        self.workload.memory_mib
-                    ),
-                )
-                .at(self.span("memory"), "")
-                .note("the largest has 16 processors and 122880 MiB")
-                .hint("ask for less, or run it on instances: `capacity` and `default_capacity` of the stack"),
-            );
-            wanted
         })
     }
 
@@ -697,39 +503,6 @@ fn listed(given: &Given, output: &str) -> Vec<String> {
     serde_json::from_str(text).unwrap_or_else(|_| {
         let parts = text.split(',').filter(|part| !part.is_empty());
         parts.map(str::to_owned).collect()
-    })
-}
-
-/// Processors in ECS's units, of which one has 1024.
-fn units(milli_cpu: u32) -> u32 {
-    let units = (u64::from(milli_cpu) * 1024).div_ceil(1000);
-    u32::try_from(units).unwrap_or(u32::MAX)
-}
-
-fn decimal(milli: u32) -> String {
-    let text = format!("{}.{:03}", milli / 1000, milli % 1000);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// The smallest size that holds both ("Task CPU and memory", task definition parameters for Fargate).
-fn fargate(units: u32, memory_mib: u64) -> Option<(u32, u64)> {
-    /// Processor units, least and most memory, and its steps.
-    const SIZES: [(u32, u64, u64, u64); 7] = [
-        (256, 512, 2_048, 512),
-        (512, 1_024, 4_096, 1_024),
-        (1_024, 2_048, 8_192, 1_024),
-        (2_048, 4_096, 16_384, 1_024),
-        (4_096, 8_192, 30_720, 1_024),
-        (8_192, 16_384, 61_440, 4_096),
-        (16_384, 32_768, 122_880, 8_192),
-    ];
-    SIZES.into_iter().find_map(|(cpu, least, most, step)| {
-        let mut memory = memory_mib.max(least).next_multiple_of(step);
-        // Of the smallest, the steps are 512, 1024 and 2048.
-        if cpu == 256 && memory > 1_024 {
-            memory = 2_048.max(memory);
-        }
-        (cpu >= units && memory <= most).then_some((cpu, memory))
     })
 }
 
