@@ -53,7 +53,8 @@ fn put(project: &Project, bytes: &[u8]) {
 }
 
 pub async fn open(project: &Project) -> Session {
-    let clock = Clock::real();
+    // As fast as those of the programs that work on it beside.
+    let clock = Clock::scaled(1000.0);
     let options = SandboxOptions {
         account: "111122223333".to_owned(),
         region: "us-east-1".to_owned(),

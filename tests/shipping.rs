@@ -679,3 +679,69 @@ fn a_release_that_is_no_longer_kept_is_not_put_back_by_halves() {
         .says("the bucket is versioned");
     serves(&project, &two);
 }
+
+#[test]
+fn stacks_that_change_while_a_ship_waits_for_its_turn_are_not_shipped_onto() {
+    use mlinfra::lock::{Holder, Wait, acquire};
+
+    let (project, _) = applied();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let stop = tokio_util::sync::CancellationToken::new();
+    let (session, lease) = runtime.block_on(async {
+        let session = crate::fetch::open(&project).await;
+        let environment = mlinfra::spec::load("dev", &mut |_| Ok(ENVIRONMENT.to_owned())).unwrap();
+        let key = mlinfra::state::Key {
+            project: "shop".to_owned(),
+            environment: "dev".to_owned(),
+        };
+        let who = Holder {
+            who: "grace@hopper".to_owned(),
+            run_url: None,
+            operation: "apply".to_owned(),
+            process: None,
+        };
+        let lease = acquire(
+            &session,
+            &environment.backend,
+            &key,
+            &who,
+            |_| (),
+            Wait::UntilCertain,
+            &stop,
+        )
+        .await;
+        (session, lease.unwrap())
+    });
+    let waiting = Run::start(&project, "ship dev --sandbox --yes --lock-timeout 30m").until("waiting for the lock");
+    runtime.block_on(async {
+        let stacks = session.cloudformation();
+        let name = "shop-dev-storage";
+        let template = stacks.get_template().stack_name(name).send().await.unwrap();
+        let mut template: Value = serde_json::from_str(template.template_body().unwrap()).unwrap();
+        *template.pointer_mut("/Outputs/DataBucket/Value").unwrap() = json!("another-bucket");
+        let update = stacks
+            .update_stack()
+            .stack_name(name)
+            .template_body(template.to_string());
+        let update = update.capabilities(aws_sdk_cloudformation::types::Capability::CapabilityNamedIam);
+        update.send().await.unwrap();
+        for _ in 0..600 {
+            let described = stacks.describe_stacks().stack_name(name).send().await.unwrap();
+            if described.stacks()[0].stack_status().unwrap().as_str() == "UPDATE_COMPLETE" {
+                break;
+            }
+            session.clock.sleep(std::time::Duration::from_secs(1)).await;
+        }
+        lease.release().await.unwrap();
+    });
+    let (code, said) = waiting.ended();
+    assert_eq!(code, Some(4), "{said}");
+    assert!(
+        said.contains("the stacks changed since they were read; nothing was shipped"),
+        "{said}"
+    );
+    assert!(of(&project, "scorer")["serving"].is_null(), "something was shipped");
+}
