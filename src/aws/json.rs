@@ -40,6 +40,8 @@ macro_rules! actions {
             request: &serde_json::Value,
         ) -> Result<serde_json::Value, $crate::aws::error::AwsError> {
             let heard = $crate::aws::json::Heard::default();
+            #[cfg(test)]
+            $crate::aws::json::sent::note($service, action.name(), request);
             match action {
                 $(Action::$action => {
                     let call = session.$client().$operation().customize();
@@ -53,6 +55,27 @@ macro_rules! actions {
 }
 
 pub(super) use actions;
+
+/// What tests have sent, each thread for itself: the SDK does not look into these bodies, so AWS's own model has to.
+#[cfg(test)]
+pub(crate) mod sent {
+    use std::cell::RefCell;
+
+    use super::Json;
+
+    thread_local! {
+        static SENT: RefCell<Vec<(&'static str, &'static str, Json)>> = const { RefCell::new(Vec::new()) };
+    }
+
+    pub(in crate::aws) fn note(service: &'static str, action: &'static str, request: &Json) {
+        SENT.with_borrow_mut(|sent| sent.push((service, action, request.clone())));
+    }
+
+    /// Service, action and request of everything since the last time that this was asked.
+    pub(crate) fn take() -> Vec<(&'static str, &'static str, Json)> {
+        SENT.with_borrow_mut(std::mem::take)
+    }
+}
 
 /// Exchanges the body before it is signed.
 pub(super) fn saying(request: &Json) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static + use<> {

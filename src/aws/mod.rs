@@ -15,7 +15,7 @@ pub mod eks;
 pub mod error;
 pub mod http;
 pub mod iam;
-mod json;
+pub(crate) mod json;
 pub mod logs;
 pub mod retry;
 pub mod s3;

@@ -54,6 +54,18 @@ def against_the_model(workloads):
     return checked
 
 
+def calls_against_the_model():
+    """Whatever is sent in the life of a workload: the SDK does not look into these bodies."""
+    names = {"ECS": "ecs", "Application Auto Scaling": "application-autoscaling"}
+    session, validator = botocore.session.get_session(), botocore.validate.ParamValidator()
+    calls = json.loads((ROOT / "tests/manifests/ecs-calls.json").read_text())
+    for call in calls:
+        shape = session.get_service_model(names[call["service"]]).operation_model(call["action"]).input_shape
+        report = validator.validate(call["request"], shape)
+        expect(not report.has_errors(), f"{call['action']}: {report.generate_report()}")
+    return len(calls)
+
+
 def holds(asked, found, path=""):
     """The rule of src/ship/ecs/difference.rs: whatever was asked for is there; what was added is of no matter."""
     if isinstance(asked, dict):
@@ -156,7 +168,7 @@ def main():
         json.loads((ROOT / f"tests/manifests/{platform}.json").read_text()) for platform in ("ecs", "sagemaker")
     )
     expect(len(ecs) >= 6 and len(sagemaker) >= 5, "too few workloads")
-    checked = against_the_model(ecs) + against_the_model(sagemaker)
+    checked = against_the_model(ecs) + against_the_model(sagemaker) + calls_against_the_model()
     port = free_port()
     server = subprocess.Popen(
         [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],

@@ -5,6 +5,7 @@ mod jobs;
 mod rolls;
 mod scales;
 mod stack;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::path::Path;
