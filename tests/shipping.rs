@@ -745,3 +745,21 @@ fn stacks_that_change_while_a_ship_waits_for_its_turn_are_not_shipped_onto() {
     );
     assert!(of(&project, "scorer")["serving"].is_null(), "something was shipped");
 }
+
+#[test]
+fn a_workload_that_moves_between_two_stacks_of_sagemaker_keeps_its_endpoint() {
+    let project = elsewhere(
+        "[stacks.ml]\nmodule = \"sagemaker\"\n[stacks.other]\nmodule = \"sagemaker\"\n",
+        "kind = \"api\"\non = \"ml\"\ninstance_type = \"ml.m6i.large\"\nimage = { layout = \"build/scorer\", repository = \"scorer\" }\n",
+    );
+    project.mlinfra("apply dev --sandbox --yes").exits(0);
+    let one = pushed(&project, "one");
+    project.mlinfra("ship dev --sandbox --yes").exits(0);
+    serves(&project, &one);
+    project.edit("environments/dev.toml", "on = \"ml\"", "on = \"other\"");
+    project
+        .mlinfra("ship dev --sandbox --yes")
+        .exits(0)
+        .never_says("taken away");
+    serves(&project, &one);
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::error::AwsError;
+use super::error::{AwsError, Kind};
 use super::json::actions;
 use super::retry::patiently;
 use super::session::Session;
@@ -20,7 +20,8 @@ actions! {
     RegisterScalableTarget: register_scalable_target;
 }
 
-/// As [`call`], through throttling and lost connections for up to `limit`: every action may be done twice.
+/// As [`call`], through throttling, updates that are not done yet and lost connections for up to `limit`: every action
+/// may be done twice.
 ///
 /// # Errors
 /// What does not go away, or does not within `limit`.
@@ -30,7 +31,17 @@ pub async fn call_patiently(
     request: &Json,
     limit: Duration,
 ) -> Result<Json, AwsError> {
-    patiently(session.clock, limit, || call(session, action, request)).await
+    let called = || async {
+        let called = call(session, action, request).await;
+        called.map_err(|mut error| {
+            // "You already have a pending update to an Auto Scaling resource": what was asked just before.
+            if error.code.as_deref() == Some("ConcurrentUpdateException") {
+                error.kind = Kind::Throttled;
+            }
+            error
+        })
+    };
+    patiently(session.clock, limit, called).await
 }
 
 /// The bounds between which something is scaled, as AWS describes them; none if it is not. `scaled` has the members

@@ -339,6 +339,7 @@ codes! {
     RELEASE_GONE = 1532, "a release is recorded and no longer kept";
     NO_PORT_FORWARD = 1533, "a workload cannot be reached through a port of this machine";
     MODEL_UNREADABLE = 1534, "a model of the project cannot be read";
+    SCALED_ELSEWHERE = 1535, "a workload is scaled by somebody else's policy already";
 
     CLUSTER_NOT_READY = 1601, "a cluster that is not there or not ready";
     CLUSTER_UNREACHABLE = 1602, "the API of a cluster cannot be reached";

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use super::ecs::differences;
 use super::{FieldChange, ObjectChange, ObjectFate, Release, Restored, Rolled, RolledOut, Scene, ShipFailure};
 use crate::aws::scaling::{Action, call_patiently, end, policies, target};
-use crate::diagnostic::Problem;
+use crate::diagnostic::{Problem, codes};
 use crate::workload::scaling::{POLICY, Scaled};
 
 use std::time::Duration;
@@ -63,6 +63,8 @@ impl<'a> Wanted<'a> {
 struct Found {
     target: Option<Json>,
     policy: Option<Json>,
+    /// Policies of somebody else's.
+    others: Vec<Json>,
 }
 
 impl Found {
@@ -77,6 +79,51 @@ impl Found {
             self.policy.as_ref(),
             &["PolicyType", "TargetTrackingScalingPolicyConfiguration"],
         )
+    }
+
+    /// Whether a workload has set it up that had `before` recorded: our policy tells, also where a run died before it
+    /// could record anything.
+    fn is_ours(&self, before: Option<Wanted<'_>>) -> bool {
+        self.target.is_some() && (self.policy.is_some() || before.is_some())
+    }
+
+    /// Refuses policies of somebody else's that stand in the way: those that follow the same metric, which AWS takes once,
+    /// and all of them where the scaling has to be set up `anew`.
+    fn admits(&self, scene: &Scene<'_>, scaled: &Scaled, wanted: Wanted<'_>, anew: bool) -> Result<(), Problem> {
+        let own = metric(wanted.policy);
+        let Some(rival) = self.others.iter().find(|other| anew || metric(other) == own) else {
+            return Ok(());
+        };
+        let name = rival.get("PolicyName").and_then(Json::as_str).unwrap_or_default();
+        let problem = Problem::error(
+            codes::SCALED_ELSEWHERE,
+            format!(
+                "`{}` is scaled already, by the policy `{name}` of somebody else's",
+                scene.name()
+            ),
+        );
+        let problem = match anew {
+            true => problem.note("another instance type ends its scaling, and that policy would be lost"),
+            false => problem.note("it follows the same metric, and AWS takes one policy for each"),
+        };
+        let asked = scaled.asked();
+        let part = |member: &str| asked.get(member).and_then(Json::as_str).unwrap_or_default().to_owned();
+        Err(problem.hint(format!(
+            "delete it: `aws application-autoscaling delete-scaling-policy --policy-name {name} --service-namespace {} --resource-id {} --scalable-dimension {}`",
+            part("ServiceNamespace"),
+            part("ResourceId"),
+            part("ScalableDimension"),
+        )))
+    }
+}
+
+/// What a policy follows; none if it tracks no target.
+fn metric(policy: &Json) -> Option<(&str, &Json)> {
+    let tracking = policy.get("TargetTrackingScalingPolicyConfiguration")?;
+    let predefined = tracking.pointer("/PredefinedMetricSpecification/PredefinedMetricType");
+    match predefined {
+        Some(name) => Some(("predefined", name)),
+        None => Some(("customized", tracking.get("CustomizedMetricSpecification")?)),
     }
 }
 
@@ -96,10 +143,25 @@ async fn look(scene: &Scene<'_>, scaled: &Scaled) -> Result<Found, Problem> {
     };
     let policies = policies(scene.session, &asked, PATIENCE).await.map_err(told)?;
     let is_own = |policy: &Json| policy.get("PolicyName").and_then(Json::as_str) == Some(POLICY);
+    let (own, others): (Vec<Json>, Vec<Json>) = policies.into_iter().partition(is_own);
     Ok(Found {
         target: Some(target),
-        policy: policies.into_iter().find(is_own),
+        policy: own.into_iter().next(),
+        others,
     })
+}
+
+/// As [`look`]. Who has never asked for scaling need not be allowed to look: for them nothing is scaled.
+async fn look_if_concerned(
+    scene: &Scene<'_>,
+    scaled: &Scaled,
+    wanted: Option<Wanted<'_>>,
+    before: Option<Wanted<'_>>,
+) -> Result<Found, Problem> {
+    match look(scene, scaled).await {
+        Err(_) if wanted.is_none() && before.is_none() => Ok(Found::default()),
+        looked => looked,
+    }
 }
 
 /// What shipping `release` in place of `serving` would change of the scaling. Nothing is changed.
@@ -112,16 +174,14 @@ pub(super) async fn review(
     release: &Release,
     serving: Option<&Release>,
 ) -> Result<Option<ObjectChange>, Problem> {
-    let wanted = Wanted::of(release);
-    if wanted.is_none() && serving.and_then(Wanted::of).is_none() {
-        return Ok(None);
-    }
-    let found = look(scene, scaled).await?;
+    let (wanted, before) = (Wanted::of(release), serving.and_then(Wanted::of));
+    let found = look_if_concerned(scene, scaled, wanted, before).await?;
     let (fate, fields) = match (wanted, &found.target) {
-        (None, None) => return Ok(None),
-        (None, Some(_)) => (ObjectFate::Delete, Vec::new()),
+        (None, _) if !found.is_ours(before) => return Ok(None),
+        (None, _) => (ObjectFate::Delete, Vec::new()),
         (Some(_), None) => (ObjectFate::Create, Vec::new()),
         (Some(wanted), Some(_)) => {
+            found.admits(scene, scaled, wanted, false)?;
             let mut fields = found.bounds(wanted);
             fields.extend(found.tracking(wanted));
             let fate = if fields.is_empty() {
@@ -150,15 +210,20 @@ pub(super) async fn around(
     rolling: impl Future<Output = Rolled>,
 ) -> Rolled {
     let (wanted, before) = (Wanted::of(release), serving.and_then(Wanted::of));
-    if wanted.is_none() && before.is_none() {
-        return rolling.await;
-    }
-    // What may not be read is found now, and not when the new version runs.
-    let found = match look(scene, scaled).await {
+    // What may not be read, or stands in the way, is found now, and not when the new version runs.
+    let found = match look_if_concerned(scene, scaled, wanted, before).await {
         Ok(found) => found,
         Err(problem) => return Err(failure(problem, Restored::Untouched)),
     };
-    let ends = found.target.is_some() && (wanted.is_none() || anew);
+    if let Some(wanted) = wanted
+        && let Err(problem) = found.admits(scene, scaled, wanted, anew)
+    {
+        return Err(failure(problem, Restored::Untouched));
+    }
+    let ends = match wanted {
+        None => found.is_ours(before),
+        Some(_) => found.target.is_some() && anew,
+    };
     if ends && let Err(error) = end(scene.session, &scaled.asked(), PATIENCE).await {
         return Err(failure(error.problem(), Restored::Untouched));
     }
@@ -175,7 +240,8 @@ pub(super) async fn around(
         },
         (Err(failed), _) => {
             let returns = matches!(failed.restored, Restored::Back | Restored::Untouched);
-            if let (true, true, Some(before)) = (returns, ends, before)
+            // Also where a run that died has ended it, or deleting the endpoint has: only what differs is set.
+            if let (true, Some(before)) = (returns, before)
                 && let Err(problem) = settle(scene, scaled, before).await
             {
                 scene

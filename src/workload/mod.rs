@@ -20,7 +20,7 @@ pub mod scaling;
 mod secrets;
 mod templates;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod values;
 
 pub use templates::{FOLDER, Templates};

@@ -350,3 +350,18 @@ fn what_does_not_run_on_kubernetes_has_no_manifests() {
     );
     assert_eq!(found.unwrap(), []);
 }
+
+/// Compares `document`, which others look at, with `tests/manifests/NAME`; with `MLINFRA_BLESS` it is written there first.
+#[track_caller]
+#[expect(clippy::disallowed_methods, reason = "the file is written where that is asked for")]
+pub(crate) fn golden(name: &str, document: &impl serde::Serialize) {
+    let text = serde_json::to_string_pretty(document).unwrap() + "\n";
+    let path = format!("{}/tests/manifests/{name}", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("MLINFRA_BLESS").is_some() {
+        fs_err::write(&path, &text).unwrap();
+    }
+    assert!(
+        fs_err::read_to_string(&path).is_ok_and(|written| written == text),
+        "tests/manifests/{name} is stale: `MLINFRA_BLESS=1 cargo test` writes it anew"
+    );
+}

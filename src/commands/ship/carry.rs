@@ -15,8 +15,9 @@ use crate::commands::locked::{Told, locked};
 use crate::commands::{Done, Outcome};
 use crate::diagnostic::{Problem, Problems, codes};
 use crate::lock::Lease;
-use crate::ship::{Event, Phase, Release, Restored, RolledOut, Scene, ShipFailure, Tell, image, model};
+use crate::ship::{Event, Phase, Release, Restored, RolledOut, Scene, ShipFailure, Tell, image, model, sagemaker};
 use crate::spec::Workload;
+use crate::spec::workload::Platform;
 use crate::state::{OperationKind, OperationResult, WorkloadOutcome};
 use crate::view::progress::show;
 use crate::view::report::{Ending, ShipSummary, WorkloadEnding, WorkloadResult};
@@ -275,11 +276,16 @@ impl Step<'_> {
         };
         // What runs on another stack is neither compared with nor put back here; it goes once this one runs.
         let (serving, elsewhere) = match serving {
-            Some(serving) if serving.stack == release.stack => (Some(serving), None),
+            Some(serving) if is_in_place(&serving, &release) => (Some(serving), None),
             elsewhere => (None, elsewhere),
         };
         log.attempts(self.context, &release).await?;
-        let rolled = platform::roll_out(&self.scene, &release, serving.as_ref(), self.order.take_ownership).await;
+        // What goes back may do so while an alarm still rings.
+        let asked = match self.order.what {
+            What::Previous => sagemaker::without_alarms(&release),
+            _ => release.clone(),
+        };
+        let rolled = platform::roll_out(&self.scene, &asked, serving.as_ref(), self.order.take_ownership).await;
         let mut end = ending(self.order, WorkloadResult::Shipped);
         end.image = Some(release.image.reference.clone());
         end.model_version = release.model.as_ref().and_then(|model| model.version.clone());
@@ -302,6 +308,9 @@ impl Step<'_> {
                 if matches!(restored, Restored::Unneeded) {
                     // It is what serves, whatever else is missing.
                     log.serves(name, WorkloadOutcome::Failed).await?;
+                    if let Some(elsewhere) = elsewhere {
+                        self.leave(&elsewhere).await;
+                    }
                 }
                 let (result, outcome, problem) = judged(problem, restored);
                 log.failed(name, outcome, &problem.message).await?;
@@ -352,6 +361,13 @@ impl Step<'_> {
         let made = release(self.dock, self.workload, &materials).map_err(first)?;
         Ok(Prepared::Release(Box::new(made)))
     }
+}
+
+/// Whether `release` takes the place of what serves: on the same stack, or on another of SageMaker, whose endpoints are
+/// called after the workload alone.
+fn is_in_place(serving: &Release, release: &Release) -> bool {
+    let is_sagemaker = |release: &Release| release.platform == Platform::SageMaker;
+    serving.stack == release.stack || is_sagemaker(serving) && is_sagemaker(release)
 }
 
 enum Prepared {

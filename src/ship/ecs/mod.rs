@@ -55,7 +55,9 @@ pub async fn review(
     let definition = definition.map_err(|error| told(scene, &error))?;
     let run = match &wanted.run {
         Run::Service(settings) => {
-            let fields = service.as_ref().map(|service| service.differences(settings));
+            let fields = service
+                .as_ref()
+                .map(|service| service.differences(&wanted.lifted(settings, service.desired)));
             ObjectChange {
                 object: format!("Service {}/{}", wanted.cluster, wanted.name),
                 fate: match &fields {

@@ -71,6 +71,16 @@ impl Wanted {
         })
     }
 
+    /// What its service is to be: with the least number of tasks where fewer are asked for at present. A version of which
+    /// no task runs would look as if all of it did.
+    pub(super) fn lifted(&self, settings: &Json, desired: u32) -> Json {
+        let mut settings = settings.clone();
+        if let Some(least) = self.least.filter(|least| u64::from(desired) < *least) {
+            set(&mut settings, "desiredCount", json!(least));
+        }
+        settings
+    }
+
     /// Log group and the beginning of the names of the streams; a task's id is their end.
     pub(super) fn log(&self) -> Option<(String, String)> {
         let options = self

@@ -109,7 +109,11 @@ async fn begin(scene: &Scene<'_>, wanted: &Wanted, settings: &Json) -> Result<Be
     let same = definition::is_same(session, wanted, &service.definition)
         .await
         .map_err(told)?;
-    if !same || !service.differences(settings).is_empty() {
+    if !same
+        || !service
+            .differences(&wanted.lifted(settings, service.desired))
+            .is_empty()
+    {
         let definition = match same {
             true => service.definition.clone(),
             false => definition::ensure(session, wanted).await.map_err(told)?,
@@ -178,7 +182,11 @@ async fn carry_out(
             Action::CreateService,
             creation(settings, &begun.definition, wanted.least),
         ),
-        Step::Update | Step::Again => (Action::UpdateService, update(settings, &begun.definition, found)),
+        Step::Update | Step::Again => {
+            let desired = begun.before.as_ref().map_or(0, |service| service.desired);
+            let settings = wanted.lifted(settings, desired);
+            (Action::UpdateService, update(&settings, &begun.definition, found))
+        }
     };
     if begun.step == Step::Again {
         set(&mut request, "forceNewDeployment", json!(true));
@@ -276,7 +284,15 @@ async fn to_put_back(
         if let (Run::Service(settings), true) = (&old.run, old.cluster == wanted.cluster) {
             let definition = definition::ensure(scene.session, &old).await;
             let definition = definition.map_err(|error| told(scene, &error))?;
-            let request = update(settings, &definition, &now(scene, wanted, found).await);
+            let mut request = update(settings, &definition, &now(scene, wanted, found).await);
+            // As many as the load had made of it, and not as many as the version that failed wanted.
+            if let (Some(least), Some(before)) = (old.least, &begun.before) {
+                set(
+                    &mut request,
+                    "desiredCount",
+                    json!(least.max(u64::from(before.desired))),
+                );
+            }
             return Ok(Some(Back {
                 wanted: old,
                 definition,

@@ -7,6 +7,7 @@ use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 
 use super::call::Failure;
+use super::docker::Keeper;
 use super::{MAX_DOCUMENT, Repository, problem};
 use crate::aws::ecr::{self, Login};
 use crate::aws::http::{HttpError, body as whole};
@@ -21,8 +22,8 @@ const TOKEN: Duration = Duration::from_secs(30);
 pub(super) enum Access {
     /// With a login of the account's, which lasts twelve hours.
     Ecr(Session),
-    /// As a registry's challenge says, with a user and password (`Basic …`, encoded) if there are some.
-    Docker(Option<String>),
+    /// As a registry's challenge says, with the user and password that Docker has, if it has some.
+    Docker(Keeper),
 }
 
 /// What is sent with each request.
@@ -63,7 +64,10 @@ impl Repository {
                 Err(error) if error.is_transient() => return Err(Failure::again(error.to_string())),
                 Err(error) => return Err(Failure::fatal(problem::no_login(&error))),
             },
-            Access::Docker(basic) => self.answer_challenge(challenge, basic.as_deref(), said).await?,
+            Access::Docker(keeper) => {
+                let login = keeper.login().await;
+                self.answer_challenge(challenge, login.basic.as_deref(), said).await?
+            }
         };
         *token = Token {
             header: Some(header),

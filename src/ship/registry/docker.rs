@@ -4,7 +4,7 @@
 //! docker-credential-helpers: `get`, with the server on standard input, answers with user and secret.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
+use tokio::sync::OnceCell;
 
 use crate::clock::Clock;
 use crate::diagnostic::{Problem, codes};
@@ -46,13 +47,66 @@ struct Answer {
     secret: String,
 }
 
-/// User and password for `host`, encoded as HTTP's Basic scheme wants them; none if Docker has none.
+/// What Docker has for a registry, looked up once the registry asks for it: what is public needs none.
+pub(super) struct Keeper {
+    path: Option<PathBuf>,
+    host: String,
+    login: OnceCell<Login>,
+}
+
+/// What was found.
+pub(super) struct Login {
+    /// User and password, encoded as HTTP's Basic scheme wants them.
+    pub(super) basic: Option<String>,
+    /// Why it could not be looked up.
+    pub(super) trouble: Option<Problem>,
+}
+
+impl Keeper {
+    pub(super) fn new(path: Option<&Path>, host: &str) -> Self {
+        Self {
+            path: path.map(Path::to_owned),
+            host: host.to_owned(),
+            login: OnceCell::new(),
+        }
+    }
+
+    /// One that has looked already.
+    #[cfg(test)]
+    pub(super) fn known(basic: Option<&str>) -> Self {
+        let mut keeper = Self::new(None, "");
+        keeper.login = OnceCell::new_with(Some(Login {
+            basic: basic.map(str::to_owned),
+            trouble: None,
+        }));
+        keeper
+    }
+
+    /// The login. Who cannot look it up goes on as nobody, as Docker does.
+    pub(super) async fn login(&self) -> &Login {
+        let look = async || match login(self.path.as_deref(), &self.host).await {
+            Ok(basic) => Login { basic, trouble: None },
+            Err(problem) => Login {
+                basic: None,
+                trouble: Some(problem),
+            },
+        };
+        self.login.get_or_init(look).await
+    }
+
+    /// What was found, if it was asked for.
+    pub(super) fn found(&self) -> Option<&Login> {
+        self.login.get()
+    }
+}
+
+/// User and password for `host`, encoded; none if Docker has none.
 ///
-/// A helper for this registry alone goes first, then what the file itself holds, then the store for all.
+/// A helper for this registry alone goes first, then the store for all, then what the file itself holds.
 ///
 /// # Errors
 /// A file that is there and cannot be read; a helper that is not there, hangs, or fails.
-pub(super) async fn login(path: Option<&Path>, host: &str) -> Result<Option<String>, Problem> {
+async fn login(path: Option<&Path>, host: &str) -> Result<Option<String>, Problem> {
     let Some(path) = path else { return Ok(None) };
     let unusable = |why: String| {
         Problem::error(codes::REGISTRY_DENIED, "Docker's configuration file cannot be read")
@@ -70,12 +124,14 @@ pub(super) async fn login(path: Option<&Path>, host: &str) -> Result<Option<Stri
     if let Some((key, helper)) = own.filter(|(_, helper)| !helper.is_empty()) {
         return ask(helper, key).await;
     }
-    let mut known = config.auths.iter().filter(|(key, _)| is_of(key, host));
-    let kept = known.find_map(|(_, auth)| Some(auth.auth.clone()).filter(|auth| !auth.is_empty()));
-    if kept.is_some() || config.creds_store.is_empty() {
-        return Ok(kept);
+    if !config.creds_store.is_empty() {
+        let server = if host == "docker.io" { HUB } else { host };
+        if let Some(login) = ask(&config.creds_store, server).await? {
+            return Ok(Some(login));
+        }
     }
-    ask(&config.creds_store, if host == "docker.io" { HUB } else { host }).await
+    let mut known = config.auths.iter().filter(|(key, _)| is_of(key, host));
+    Ok(known.find_map(|(_, auth)| Some(auth.auth.clone()).filter(|auth| !auth.is_empty())))
 }
 
 /// Whether a key of the file means this registry: Docker writes them with and without scheme and path.
@@ -215,19 +271,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_helper_of_one_registry_goes_before_the_file_and_the_store_after_it() {
+    async fn the_helper_of_one_registry_and_the_store_for_all_go_before_the_file() {
         let (_folder, path) = config(
             r#"{"credsStore": "none-store", "credHelpers": {"https://ecr.example.com": "none-own"},
                 "auths": {"ghcr.io": {"auth": "Z2g="}, "ecr.example.com": {"auth": "b2xk"}, "quay.io": {}}}"#,
         );
-        assert_eq!(login(Some(&path), "ghcr.io").await.unwrap().as_deref(), Some("Z2g="));
         for (host, program) in [
             ("ecr.example.com", "docker-credential-none-own"),
+            ("ghcr.io", "docker-credential-none-store"),
             ("quay.io", "docker-credential-none-store"),
             ("docker.io", "docker-credential-none-store"),
         ] {
             let problem = login(Some(&path), host).await.unwrap_err();
             assert!(problem.message.contains(program), "{problem:?}");
         }
+        // What is public is read all the same; what is not says why nobody was sent.
+        let keeper = Keeper::new(Some(&path), "quay.io");
+        assert!(keeper.found().is_none());
+        assert!(keeper.login().await.basic.is_none());
+        assert!(keeper.found().unwrap().trouble.is_some());
     }
 }

@@ -96,7 +96,7 @@ impl Repository {
     /// Docker holds for its registry, or as nobody.
     ///
     /// # Errors
-    /// When there is no login to be had for ECR, or a helper of Docker's fails.
+    /// When there is no login to be had for ECR.
     pub async fn of(scene: &Scene<'_>, reference: &Reference, docker_config: Option<&Path>) -> Result<Self, Problem> {
         let http = reach(scene.session)?;
         let base = reference.base();
@@ -114,7 +114,7 @@ impl Repository {
                 return Ok(opened);
             }
         }
-        let access = Access::Docker(docker::login(docker_config, &reference.host).await?);
+        let access = Access::Docker(docker::Keeper::new(docker_config, &reference.host));
         let clock = clock_for(scene.session, &base);
         let parts = (base.as_str(), reference.repository.as_str(), Purpose::Pull);
         let mut opened = Self::at(http, parts, (access, Token::default()), clock, scene.stop.clone());

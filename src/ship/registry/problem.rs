@@ -62,14 +62,24 @@ impl Repository {
                 .hint(format!("the role needs {needed}"))
                 .hint("a repository of another account also has to allow it in its repository policy");
         }
-        match &self.access {
-            Access::Docker(None) => problem
+        let found = match &self.access {
+            Access::Docker(keeper) => keeper.found(),
+            Access::Ecr(_) => None,
+        };
+        let in_vain = found.filter(|login| login.basic.is_none());
+        match in_vain.map(|login| &login.trouble) {
+            Some(Some(trouble)) => {
+                let problem = problem.note(format!("it was asked as nobody: {}", trouble.message));
+                let problem = trouble.notes.iter().cloned().fold(problem, Problem::note);
+                trouble.hints.iter().cloned().fold(problem, Problem::hint)
+            }
+            Some(None) => problem
                 .hint(format!(
                     "log in with `docker login {}` if the image is not public",
                     self.host
                 ))
                 .note("Docker's configuration file and its credential helpers have no login for it"),
-            _ => problem
+            None => problem
                 .hint(format!("log in again with `docker login {}`", self.host))
                 .hint("or copy the image to a repository of the `ecr` stack"),
         }

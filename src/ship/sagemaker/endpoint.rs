@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::super::event::{Event, Phase};
 use super::super::{Release, Restored, Rolled, RolledOut, Scene, ShipFailure, scaling};
 use super::watch::{Settled, settle};
-use super::{asked, clean, explain, instance_type, interrupted, requests, untouched};
+use super::{asked, clean, explain, interrupted, requests, untouched};
 use crate::aws::sagemaker::{self as aws, endpoints};
 use crate::diagnostic::{Problem, codes};
 
@@ -20,8 +20,8 @@ pub(super) struct Wanted<'a> {
     endpoint: &'a Json,
     name: &'a str,
     config: &'a str,
-    /// The number of instances is the scaler's: an update keeps it.
-    retains: bool,
+    /// The number of instances is the scaler's, and an update keeps it; not below this.
+    retains: Option<u64>,
 }
 
 pub(super) async fn roll_out(scene: &Scene<'_>, release: &Release, serving: Option<&Release>) -> Rolled {
@@ -61,10 +61,12 @@ pub(super) async fn roll_out(scene: &Scene<'_>, release: &Release, serving: Opti
 }
 
 impl Wanted<'_> {
-    /// "UpdateEndpoint", SageMaker API Reference: without this the number falls to what the configuration says.
-    fn update(&self) -> Json {
+    /// "UpdateEndpoint", SageMaker API Reference: without this the number falls to what the configuration says. `instances`
+    /// run at present; of fewer than the least the canary might be the whole.
+    fn update(&self, instances: u32) -> Json {
         let mut request = self.endpoint.clone();
-        if let (true, Some(members)) = (self.retains, request.as_object_mut()) {
+        let keeps = self.retains.is_some_and(|least| u64::from(instances) >= least);
+        if let (true, Some(members)) = (keeps, request.as_object_mut()) {
             members.insert("RetainAllVariantProperties".to_owned(), true.into());
         }
         request
@@ -91,19 +93,14 @@ fn wanted(objects: &[Json]) -> Option<Wanted<'_>> {
         endpoint: requests::request(objects, "Endpoint")?,
         name: requests::name(objects, "Endpoint")?,
         config: requests::name(objects, "EndpointConfig")?,
-        retains: false,
+        retains: None,
     })
 }
 
-/// Whether the number of instances is the scaler's before and after, and of the same instances.
-fn retains(release: &Release, serving: Option<&Release>) -> bool {
-    let kind = |release: &Release| {
-        let config = requests::request(&release.objects, "EndpointConfig")?;
-        scaling::Wanted::of(release)?;
-        instance_type(config).map(str::to_owned)
-    };
-    let before = serving.and_then(kind);
-    before.is_some() && before == kind(release)
+/// The least that run, where the number of instances is the scaler's before and after.
+fn retains(release: &Release, serving: Option<&Release>) -> Option<u64> {
+    serving.and_then(scaling::Wanted::of)?;
+    scaling::Wanted::of(release)?.least()
 }
 
 fn unreadable(scene: &Scene<'_>) -> Problem {
@@ -185,8 +182,8 @@ async fn begin(scene: &Scene<'_>, wanted: &Wanted<'_>) -> Result<Begun, Box<Prob
                 stop_here(scene, "the endpoint was changed")?;
                 let made = match found {
                     None => asked(scene, || endpoints::create_endpoint(scene.session, wanted.endpoint)).await?,
-                    Some(_) => {
-                        let request = wanted.update();
+                    Some(endpoint) => {
+                        let request = wanted.update(endpoint.wanted);
                         asked(scene, || endpoints::update_endpoint(scene.session, &request)).await?
                     }
                 };
@@ -335,7 +332,7 @@ async fn lead_back(scene: &Scene<'_>, wanted: &Wanted<'_>, old: &str) -> Restore
     let request = serde_json::json!({
         "EndpointName": wanted.name,
         "EndpointConfigName": old,
-        "RetainAllVariantProperties": wanted.retains,
+        "RetainAllVariantProperties": wanted.retains.is_some(),
     });
     match asked(scene, || endpoints::update_endpoint(scene.session, &request)).await {
         Ok(_) => verified(scene, wanted, old).await,

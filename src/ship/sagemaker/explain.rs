@@ -52,7 +52,7 @@ pub(super) async fn failed(scene: &Scene<'_>, names: &Names<'_>, settled: &Settl
         None => problem.note("SageMaker gives no reason"),
     };
     let problem = with_lines(scene, problem, name, began).await;
-    let problem = hints(problem, endpoint);
+    let problem = hints(scene, problem, endpoint);
     if endpoint.status == "Failed" {
         return problem
             .hint(format!(
@@ -81,7 +81,7 @@ async fn with_lines(scene: &Scene<'_>, problem: Problem, name: &str, began: i64)
 }
 
 /// What helps against the reasons that SageMaker gives most.
-fn hints(problem: Problem, endpoint: &Endpoint) -> Problem {
+fn hints(scene: &Scene<'_>, problem: Problem, endpoint: &Endpoint) -> Problem {
     let reason = endpoint.failure.as_deref().unwrap_or_default().to_lowercase();
     let says = |part: &str| reason.contains(part);
     if says("ping health check") {
@@ -103,7 +103,13 @@ fn hints(problem: Problem, endpoint: &Endpoint) -> Problem {
         return problem.hint("the execution role has to be able to pull the image: see `repository_arns` and `image_repository_arns` of the stack");
     }
     if says("alarm") {
-        return problem.hint("an alarm rang after traffic was moved: look at it in CloudWatch");
+        return problem
+            .hint("an alarm rang: look at it in CloudWatch")
+            .hint(format!(
+                "if it rang before, for what serves now: `mlinfra rollback {} {}` asks no alarm; ship again once it is quiet",
+                scene.environment.name,
+                scene.name()
+            ));
     }
     problem
 }

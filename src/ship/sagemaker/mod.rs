@@ -96,6 +96,8 @@ async fn is_another_type(scene: &Scene<'_>, name: &str, release: &Release) -> Re
     let Some(endpoint) = asked(scene, || endpoints::describe_endpoint(session, name)).await? else {
         return Ok(false);
     };
+    // Nothing of somebody else's endpoint is touched, its scaling neither.
+    endpoint::own(scene, name, &endpoint).await?;
     let serves = asked(scene, || endpoints::describe_endpoint_config(session, &endpoint.config)).await?;
     let wanted = requests::request(&release.objects, "EndpointConfig");
     Ok(serves.as_ref().and_then(instance_type) != wanted.and_then(instance_type))
@@ -104,6 +106,18 @@ async fn is_another_type(scene: &Scene<'_>, name: &str, release: &Release) -> Re
 /// The instance type of a configuration.
 fn instance_type(config: &Json) -> Option<&str> {
     config.pointer("/ProductionVariants/0/InstanceType")?.as_str()
+}
+
+/// `release`, switched to at once and whatever alarms say: what serves is why they ring ("Auto-Rollback Configuration",
+/// SageMaker Developer Guide: an alarm that rings before an update ends it).
+pub fn without_alarms(release: &Release) -> Release {
+    let mut release = release.clone();
+    let endpoints = release.objects.iter_mut();
+    let endpoints = endpoints.filter(|object| object.get("kind").and_then(Json::as_str) == Some("Endpoint"));
+    for request in endpoints.filter_map(|object| object.get_mut("request")?.as_object_mut()) {
+        request.insert("DeploymentConfig".to_owned(), requests::all_at_once());
+    }
+    release
 }
 
 /// What runs of the workload; none if nothing was ever shipped.

@@ -8,6 +8,7 @@ use super::{fargate, notes, objects};
 use crate::diagnostic::{Problems, codes};
 use crate::spec::{self, Environment};
 use crate::workload::Facts;
+use crate::workload::tests::golden;
 
 const API: &str =
     "[workloads.scorer]\nkind = \"api\"\non = \"tasks\"\nimage = { reference = \"example.com/scorer:1\" }\n";
@@ -244,7 +245,6 @@ fn a_batch_runs_once_and_asks_for_no_port() {
 
 /// Held against AWS's own model of the API, and moto, by `tests/external/platforms.py`.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the file is written where that is asked for")]
 fn the_requests_are_those_that_were_held_against_awss_model() {
     let stack = "exec = true\nservice_connect = true\ntask_roles = { scorer = {} }\ncapacity = { gpu = { instance_types = [\"g6.xlarge\"], gpu = true } }";
     let more = "secrets = { A = \"{{resolve:secretsmanager:shop/db:SecretString:password}}\" }\nenv = { LEVEL = \"info\", MODE = \"fast\" }\nargs = [\"serve\"]\n";
@@ -297,13 +297,5 @@ fn the_requests_are_those_that_were_held_against_awss_model() {
     ]
     .into_iter()
     .collect();
-    let text = serde_json::to_string_pretty(&all).unwrap() + "\n";
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/manifests/ecs.json");
-    if std::env::var_os("MLINFRA_BLESS").is_some() {
-        fs_err::write(path, &text).unwrap();
-    }
-    assert!(
-        fs_err::read_to_string(path).is_ok_and(|written| written == text),
-        "tests/manifests/ecs.json is stale: MLINFRA_BLESS=1 cargo test the_requests_are_those"
-    );
+    golden("ecs.json", &all);
 }

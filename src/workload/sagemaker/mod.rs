@@ -120,6 +120,25 @@ pub fn endpoint_name(environment: &Environment, workload: &str) -> String {
     fitted(&base(environment, workload), LONGEST_NAME)
 }
 
+/// A `DeploymentConfig` that switches all traffic at once, keeps nothing standing by, and asks no alarm.
+pub fn all_at_once() -> Json {
+    blue_green(&at_once(), 0)
+}
+
+fn at_once() -> Json {
+    json!({ "Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0 })
+}
+
+fn blue_green(traffic: &Json, standing_by_seconds: u32) -> Json {
+    json!({
+        "BlueGreenUpdatePolicy": {
+            "TrafficRoutingConfiguration": traffic,
+            "TerminationWaitInSeconds": standing_by_seconds,
+            "MaximumExecutionTimeoutInSeconds": 3600,
+        },
+    })
+}
+
 /// What is scaled of an endpoint of this name.
 pub fn scaled(endpoint: &str) -> Scaled {
     Scaled::variant(endpoint, VARIANT)
@@ -415,15 +434,9 @@ impl Scene<'_> {
                 "WaitIntervalInSeconds": 300,
             })
         } else {
-            json!({ "Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0 })
+            at_once()
         };
-        let mut deployment = json!({
-            "BlueGreenUpdatePolicy": {
-                "TrafficRoutingConfiguration": traffic,
-                "TerminationWaitInSeconds": if watched { 300 } else { 0 },
-                "MaximumExecutionTimeoutInSeconds": 3600,
-            },
-        });
+        let mut deployment = blue_green(&traffic, if watched { 300 } else { 0 });
         if let (true, Some(deployment)) = (watched, deployment.as_object_mut()) {
             let alarms = self.host.alarms.iter().map(|name| json!({ "AlarmName": name }));
             let alarms = json!({ "Alarms": alarms.collect::<Json>() });

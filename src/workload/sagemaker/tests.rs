@@ -8,6 +8,7 @@ use super::{TrainingFacts, endpoint_name, is_named_by, objects, prefix, training
 use crate::diagnostic::{Problems, codes};
 use crate::spec::{Environment, load};
 use crate::workload::Facts;
+use crate::workload::tests::golden;
 
 fn environment(project: &str, workload: &str) -> Environment {
     let text = format!(
@@ -163,7 +164,6 @@ fn processors_cannot_be_followed_where_nobody_knows_how_many_there_are() {
 
 /// Held against AWS's own model of the API, and moto, by `tests/external/platforms.py`.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "the file is written where that is asked for")]
 fn the_requests_are_those_that_were_held_against_awss_model() {
     let mut watched = host();
     watched.insert("endpoint_alarm_names".to_owned(), "[\"errors\"]".to_owned());
@@ -213,13 +213,5 @@ fn the_requests_are_those_that_were_held_against_awss_model() {
         "training".to_owned(),
         json!([{ "kind": "TrainingJob", "name": name, "request": job }]),
     );
-    let text = serde_json::to_string_pretty(&all).unwrap() + "\n";
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/manifests/sagemaker.json");
-    if std::env::var_os("MLINFRA_BLESS").is_some() {
-        fs_err::write(path, &text).unwrap();
-    }
-    assert!(
-        fs_err::read_to_string(path).is_ok_and(|written| written == text),
-        "tests/manifests/sagemaker.json is stale: MLINFRA_BLESS=1 cargo test the_requests_are_those"
-    );
+    golden("sagemaker.json", &all);
 }

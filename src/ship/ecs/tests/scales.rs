@@ -231,3 +231,128 @@ async fn a_removed_workload_is_scaled_no_more_and_what_others_scale_is_left_alon
     assert_eq!(stage.ship(&second, Some(&first)).await.unwrap(), RolledOut::Done);
     assert_eq!(stage.scaling().await.0, Some((1, 9)));
 }
+
+/// Scaling that somebody has set up under this name, following this metric.
+async fn set_up(stage: &Stage, policy: &str, metric: &str) {
+    let with = |members: Json| {
+        let mut request = Scaled::service(CLUSTER, "scorer").asked();
+        request
+            .as_object_mut()
+            .unwrap()
+            .extend(members.as_object().unwrap().clone());
+        request
+    };
+    let target = with(json!({ "MinCapacity": 1, "MaxCapacity": 9 }));
+    scaling::call(&stage.session, scaling::Action::RegisterScalableTarget, &target)
+        .await
+        .unwrap();
+    let policy = with(json!({
+        "PolicyName": policy,
+        "PolicyType": "TargetTrackingScaling",
+        "TargetTrackingScalingPolicyConfiguration": {
+            "TargetValue": 50,
+            "PredefinedMetricSpecification": { "PredefinedMetricType": metric },
+        },
+    }));
+    scaling::call(&stage.session, scaling::Action::PutScalingPolicy, &policy)
+        .await
+        .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_of_somebody_elses_that_follows_the_same_is_refused_before_anything_is_changed() {
+    let mut stage = Stage::new(&fixed(), "").await;
+    let first = stage.release(&digest('1'));
+    stage.ship(&first, None).await.unwrap();
+    set_up(&stage, "by-hand", "ECSServiceAverageCPUUtilization").await;
+    stage.sandbox.clear_calls();
+    stage.edit(&scaled("{ min = 2, max = 8, target_cpu = 60 }"));
+    let second = stage.release(&digest('2'));
+    let failure = stage.ship(&second, Some(&first)).await.unwrap_err();
+    assert!(matches!(failure.restored, Restored::Untouched), "{failure:#?}");
+    assert_eq!(failure.problem.code, crate::diagnostic::codes::SCALED_ELSEWHERE);
+    assert!(
+        failure.problem.hints[0].contains("delete-scaling-policy --policy-name by-hand"),
+        "{failure:#?}"
+    );
+    assert!(stage.changing_calls().is_empty() && stage.changing_scaling().is_empty());
+    let refused = super::super::review(&stage.scene(&Tell::nobody()), &second, Some(&first))
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code, crate::diagnostic::codes::SCALED_ELSEWHERE);
+
+    // One that follows something else goes along with ours.
+    let mut stage = Stage::new(&fixed(), "").await;
+    stage.ship(&first, None).await.unwrap();
+    set_up(&stage, "by-hand", "ECSServiceAverageMemoryUtilization").await;
+    stage.edit(&scaled("{ min = 2, max = 8, target_cpu = 60 }"));
+    let second = stage.release(&digest('2'));
+    assert_eq!(stage.ship(&second, Some(&first)).await.unwrap(), RolledOut::Done);
+    let (bounds, policies) = stage.scaling().await;
+    assert_eq!((bounds, policies.len()), (Some((2, 8)), 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn scaling_that_a_run_set_up_before_it_died_ends_with_a_fixed_number() {
+    let stage = Stage::new(&fixed(), "").await;
+    let first = stage.release(&digest('1'));
+    stage.ship(&first, None).await.unwrap();
+    // All that is left of a run whose release was never recorded.
+    set_up(&stage, "mlinfra", "ECSServiceAverageCPUUtilization").await;
+    let changes = super::super::review(&stage.scene(&Tell::nobody()), &first, Some(&first))
+        .await
+        .unwrap();
+    assert_eq!(changes[2].fate, ObjectFate::Delete);
+    assert_eq!(stage.ship(&first, Some(&first)).await.unwrap(), RolledOut::Done);
+    assert_eq!(stage.scaling().await, (None, Vec::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_is_not_judged_by_no_tasks_at_all() {
+    let mut stage = Stage::new(&fixed().replace("replicas = 3", "replicas = 0"), "").await;
+    let first = stage.release(&digest('1'));
+    stage.ship(&first, None).await.unwrap();
+    stage.edit(SCALED);
+    let second = stage.release(&digest('2'));
+    let changes = super::super::review(&stage.scene(&Tell::nobody()), &second, Some(&first))
+        .await
+        .unwrap();
+    assert!(
+        changes[1].fields.iter().any(|field| field.path == "desiredCount"),
+        "{changes:#?}"
+    );
+    assert_eq!(stage.ship(&second, Some(&first)).await.unwrap(), RolledOut::Done);
+    stage.assert_serves(&second, 2).await;
+    // Somebody has stopped all of them by hand.
+    stage.grow(0).await;
+    assert_eq!(stage.ship(&second, Some(&second)).await.unwrap(), RolledOut::Done);
+    stage.assert_serves(&second, 2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_back_comes_back_with_as_many_as_the_load_had_made() {
+    let fault = "[[fault]]\nworkload = \"scorer\"\nfails = \"image-pull\"\nimage = \"sha256:2222\"\n";
+    let mut stage = Stage::new(SCALED, fault).await;
+    let first = stage.release(&digest('1'));
+    stage.ship(&first, None).await.unwrap();
+    stage.grow(4).await;
+    stage.edit(&fixed());
+    let bad = stage.release(&digest('2'));
+    failed_and_restored(stage.ship(&bad, Some(&first)).await);
+    stage.assert_serves(&first, 4).await;
+    // Again, after a run that ended the scaling and died: it comes back all the same.
+    let asked = Scaled::service(CLUSTER, "scorer").asked();
+    scaling::end(&stage.session, &asked, PATIENCE).await.unwrap();
+    failed_and_restored(stage.ship(&bad, Some(&first)).await);
+    let (bounds, policies) = stage.scaling().await;
+    assert_eq!((bounds, policies.len()), (Some((2, 4)), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_that_is_not_done_yet_is_waited_for() {
+    let pending = "[[fault]]\nservice = \"application-autoscaling\"\naction = \"PutScalingPolicy\"\ntimes = 4\nerror = { code = \"ConcurrentUpdateException\", message = \"You already have a pending update to an Auto Scaling resource.\" }\n";
+    let stage = Stage::new(SCALED, pending).await;
+    let first = stage.release(&digest('1'));
+    assert_eq!(stage.ship(&first, None).await.unwrap(), RolledOut::Done);
+    assert_eq!(stage.scaling().await.1.len(), 1);
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::aws::json::sent;
+use crate::workload::tests::golden;
 
 /// The members of a request, at any depth.
 fn members(request: &Json, path: &str, found: &mut BTreeSet<String>) {
@@ -31,7 +32,6 @@ async fn ships(stage: &Stage, version: char, serving: Option<&Release>) -> Relea
 
 /// Held against AWS's own model of the API by `tests/external/platforms.py`.
 #[tokio::test(start_paused = true)]
-#[expect(clippy::disallowed_methods, reason = "the file is written where that is asked for")]
 async fn every_request_is_one_that_was_held_against_awss_model() {
     let scaled = API.replace(
         "replicas = 2",
@@ -102,13 +102,5 @@ async fn every_request_is_one_that_was_held_against_awss_model() {
             "UpdateService",
         ]
     );
-    let text = serde_json::to_string_pretty(&kept).unwrap() + "\n";
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/manifests/ecs-calls.json");
-    if std::env::var_os("MLINFRA_BLESS").is_some() {
-        fs_err::write(path, &text).unwrap();
-    }
-    assert!(
-        fs_err::read_to_string(path).is_ok_and(|written| written == text),
-        "tests/manifests/ecs-calls.json is stale: MLINFRA_BLESS=1 cargo test every_request_is_one"
-    );
+    golden("ecs-calls.json", &kept);
 }

@@ -6,6 +6,7 @@ use http::{Request, Response};
 use serde_json::json;
 
 use super::super::access::{Access, Token};
+use super::super::docker::Keeper;
 use super::super::manifest::{Config, OCI_MANIFEST, digest_of};
 use super::super::{Purpose, Repository};
 use super::fake::{plain, with, with_body};
@@ -70,7 +71,7 @@ fn repository(http: Http, basic: Option<&str>) -> Repository {
     Repository::at(
         http,
         ("https://registry.example.com", "acme/w", Purpose::Pull),
-        (Access::Docker(basic.map(str::to_owned)), Token::default()),
+        (Access::Docker(Keeper::known(basic)), Token::default()),
         Clock::real(),
         tokio_util::sync::CancellationToken::new(),
     )

@@ -129,3 +129,81 @@ async fn a_fixed_number_ends_the_scaling() {
     assert_eq!(stage.scaling().await, (None, Vec::new()));
     assert_eq!(stage.endpoint().await.wanted, 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_scaling_of_somebody_elses_endpoint_is_left_alone() {
+    let mut stage = Stage::with("", SCALED).await;
+    stage.serves("one", None).await;
+    // It is not ours any more, and we would have another instance type.
+    let arn = format!("arn:aws:sagemaker:us-east-1:111122223333:endpoint/{ENDPOINT}");
+    let untag = stage.session.sagemaker().delete_tags().resource_arn(arn);
+    untag.tag_keys("mlinfra:workload").send().await.unwrap();
+    stage.retable(&SCALED.replace("m6i.xlarge", "m6i.2xlarge"));
+    let (_, rolled) = stage.ship("two", None).await;
+    let failed = failure(rolled);
+    assert_eq!(failed.problem.code, crate::diagnostic::codes::ENDPOINT_FOREIGN);
+    assert!(matches!(failed.restored, Restored::Untouched), "{failed:#?}");
+    assert_eq!(stage.scaling().await.0, Some((1, 5)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_run_at_present_come_with_the_version_that_wants_them() {
+    let mut stage = Stage::with("", SCALED).await;
+    let one = stage.serves("one", None).await;
+    stage.retable(&SCALED.replace("min = 1", "min = 2"));
+    let two = stage.release("scorer", "two", None);
+    super::super::roll_out(&stage.scene("scorer"), &two, Some(&one))
+        .await
+        .unwrap();
+    // Before the bounds were set: none had to be added afterwards.
+    assert_eq!(stage.endpoint().await.wanted, 2);
+    assert_eq!(stage.calls("UpdateEndpointWeightsAndCapacities"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn scaling_that_a_run_ended_before_it_died_comes_back_with_what_served() {
+    let fault = "[[fault]]\nworkload = \"scorer\"\nplatform = \"sagemaker\"\nimage = \"/bad@\"\nfails = \"crash\"\n";
+    let mut stage = Stage::with(fault, SCALED).await;
+    let one = stage.serves("one", None).await;
+    stage.retable(&SCALED.replace("m6i.xlarge", "m6i.2xlarge"));
+    scaling::end(&stage.session, &scaled(ENDPOINT).asked(), PATIENCE)
+        .await
+        .unwrap();
+    let (_, rolled) = stage.ship("bad", Some(&one)).await;
+    assert!(matches!(failure(rolled).restored, Restored::Back));
+    let (bounds, policies) = stage.scaling().await;
+    assert_eq!((bounds, policies.len()), (Some((1, 5)), 1));
+}
+
+#[test]
+fn what_goes_back_is_switched_at_once_and_asks_no_alarm() {
+    let outputs = [
+        ("endpoint_alarm_names", "scorer=errors"),
+        ("execution_role_arn", "arn:role"),
+    ];
+    let outputs = outputs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let environment = super::environment(&SCALED.replace("min = 1", "min = 2"));
+    let workload = &environment.workloads["scorer"];
+    let facts = crate::workload::Facts::default();
+    let objects = requests::objects(&environment, workload, &facts, None, Some(&outputs)).unwrap();
+    let watched = crate::ship::Release {
+        version: 1,
+        workload: "scorer".to_owned(),
+        platform: workload.platform,
+        stack: "ml".to_owned(),
+        image: super::image("one"),
+        model: None,
+        commit: None,
+        objects,
+    };
+    let config = |release: &crate::ship::Release| {
+        let request = requests::request(&release.objects, "Endpoint").unwrap();
+        request["DeploymentConfig"].clone()
+    };
+    let traffic = "/BlueGreenUpdatePolicy/TrafficRoutingConfiguration/Type";
+    assert_eq!(config(&watched).pointer(traffic).unwrap(), "CANARY");
+    let quiet = super::super::without_alarms(&watched);
+    assert_eq!(config(&quiet).pointer(traffic).unwrap(), "ALL_AT_ONCE");
+    assert!(config(&quiet).get("AutoRollbackConfiguration").is_none());
+    assert_eq!(quiet.objects.len(), watched.objects.len());
+}
