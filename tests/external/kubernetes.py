@@ -120,16 +120,58 @@ class Webhook(http.server.BaseHTTPRequestHandler):
 
 
 class Kubelet(http.server.BaseHTTPRequestHandler):
-    """What the API server asks a node for: logs."""
+    """What the API server asks a node for: logs, and a way to a port of a pod."""
     said = {}
 
     def do_GET(self):
         parts = urllib.parse.urlsplit(self.path).path.split("/")
+        if parts[1] == "portForward":
+            return self.forward(parts[3], int(urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)["port"][0]))
         text = Kubelet.said.get(parts[3], "ready\n").encode() if parts[1] == "containerLogs" else b""
         self.send_response(200)
         self.send_header("content-length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
+
+    def forward(self, pod, port):
+        """A WebSocket with two channels, data and errors, that both begin with the port (v4.channel.k8s.io); behind it a
+        server that says who it is."""
+        accept = hashlib.sha1((self.headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()
+        self.send_response(101)
+        self.send_header("upgrade", "websocket")
+        self.send_header("connection", "Upgrade")
+        self.send_header("sec-websocket-accept", base64.b64encode(accept).decode())
+        self.send_header("sec-websocket-protocol", "v4.channel.k8s.io")
+        self.end_headers()
+        self.close_connection = True
+
+        def frame(channel, data):
+            payload = bytes([channel]) + data
+            assert len(payload) < 126
+            self.wfile.write(bytes([0x82, len(payload)]) + payload)
+            self.wfile.flush()
+
+        for channel in (0, 1):
+            frame(channel, port.to_bytes(2, "little"))
+        if Kubelet.refuses:
+            return frame(1, b"nothing listens on that port")
+        asked = b""
+        while b"\r\n\r\n" not in asked:
+            head = self.rfile.read(2)
+            if len(head) < 2 or head[0] & 15 == 8:
+                return None
+            size = head[1] & 127
+            if size == 126:
+                size = int.from_bytes(self.rfile.read(2), "big")
+            mask = self.rfile.read(4)
+            data = bytes(byte ^ mask[index % 4] for index, byte in enumerate(self.rfile.read(size)))
+            asked += data[1:] if data[:1] == b"\0" else b""
+        body = f"{pod} {port} {asked.split()[1].decode()}".encode()
+        frame(0, b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body))
+        frame(0, body)
+        self.wfile.write(b"\x88\x00")
+
+    refuses = False
 
     def log_message(self, *_):
         pass
@@ -439,6 +481,34 @@ class Scenarios:
         self.expect(code, said, 0)
         assert self.serves() == ("good-2", digest)
         self.digest = digest
+
+    def a_port_of_this_machine_leads_to_a_ready_pod(self):
+        program = self.project.start("port-forward", "dev", "scorer", "0")
+        try:
+            line = ""
+            while "Listening on" not in line:
+                line = program.stdout.readline()
+                assert line, "it ended without listening"
+            address = re.search(r"127\.0\.0\.1:\d+", line).group()
+            pods = {pod["metadata"]["name"] for pod in self.plane.items("/api/v1/namespaces/default/pods")}
+            for path in ("/ping", "/v2/health/ready"):
+                with urllib.request.urlopen(f"http://{address}{path}", timeout=10) as answer:
+                    pod, port, asked = answer.read().decode().split()
+                assert pod in pods and port == "8080" and asked == path, (pod, port, asked)
+            Kubelet.refuses = True
+            try:
+                urllib.request.urlopen(f"http://{address}/ping", timeout=10)
+                raise AssertionError("something answered where nothing listens")
+            except (urllib.error.URLError, OSError, http.client.HTTPException):
+                pass
+            # It goes on after a connection that came to nothing.
+            Kubelet.refuses = False
+            urllib.request.urlopen(f"http://{address}/ping", timeout=10).close()
+        finally:
+            Kubelet.refuses = False
+            program.send_signal(signal.SIGINT)
+            said, _ = program.communicate(timeout=20)
+        self.expect(program.returncode, said, 0, "nothing listens on that port")
 
     def an_image_that_cannot_be_pulled_is_told_and_the_old_one_is_back(self):
         self.project.write("pull-3")
