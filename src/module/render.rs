@@ -1,6 +1,6 @@
 //! Rendering: typed inputs through templates to documents that were read, checked and named by their digest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -18,6 +18,7 @@ use crate::diagnostic::{Problem, Problems, Source, Span, codes};
 use crate::spec::Environment;
 use crate::template::{self, Node};
 
+mod boundary;
 mod empty;
 mod failures;
 mod interface;
@@ -198,6 +199,13 @@ fn one(stack: &WiredStack<'_>, known: &Known<'_>, marked: &Marked, problems: &mu
     let mut found = Problems::default();
     let parameters = interface::parameters(&mut document, stack, known.stacks, &mut found);
     let outputs = interface::outputs(&document, stack, &mut found);
+    let mut depends_on: BTreeSet<String> = parameters.values().map(|output| output.stack.clone()).collect();
+    if let Some(policy) = &environment.permissions_boundary
+        && boundary::carry(&mut document, &policy.value)
+        && let Some(maker) = boundary::maker(environment, &policy.value).filter(|maker| maker != name)
+    {
+        depends_on.insert(maker.to_owned());
+    }
     found.extend(template::check(&document));
     problems.extend(located(found));
     for (id, key, _) in document.root.get("Resources").map(Node::entries).unwrap_or_default() {
@@ -219,7 +227,7 @@ fn one(stack: &WiredStack<'_>, known: &Known<'_>, marked: &Marked, problems: &mu
         template,
         digest,
         document,
-        depends_on: parameters.values().map(|output| output.stack.clone()).collect(),
+        depends_on,
         parameters,
         tags: tags(environment, name, &contract.name),
         outputs,

@@ -6,6 +6,7 @@ use super::{Catalogue, RenderedEnvironment, RenderedStack, render};
 use crate::diagnostic::{Problem, Problems, codes};
 use crate::spec;
 
+mod boundary;
 mod contracts;
 mod examples;
 mod explained;

@@ -734,6 +734,7 @@ fn environment() -> Environment {
         account: text("111122223333"),
         region: text("us-east-1"),
         role_arn: None,
+        permissions_boundary: None,
         protect: false,
         on_failure: OnFailure::Delete,
         backend: Backend {

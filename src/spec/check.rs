@@ -78,6 +78,7 @@ pub(super) fn environment(name: &str, table: &Table, sources: Vec<Arc<Source>>) 
             account: target.account,
             region: target.region,
             role_arn: target.role_arn,
+            permissions_boundary: target.permissions_boundary,
             protect: target.protect,
             on_failure: target.on_failure,
             backend,

@@ -152,6 +152,7 @@ const ACCOUNT: &str = "^[0-9]{12}$";
 const REGION: &str = "^[a-z]+(-[a-z]+){1,2}-[0-9]{1,2}$";
 /// `check::check_role` decides, and compares account and partition too.
 const ROLE: &str = "^arn:[^:]*:iam::[^:]{12}:role/[A-Za-z0-9_+=,.@/-]*[A-Za-z0-9_+=,.@-]$";
+const BOUNDARY: &str = "^arn:[^:]*:iam::([0-9]{12}|aws):policy/[A-Za-z0-9_+=,.@/-]*[A-Za-z0-9_+=,.@-]$";
 /// The general form; `check::bucket_fault` knows reserved prefixes and suffixes too.
 const BUCKET: &str = "^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$";
 /// "Naming rules", Amazon DynamoDB Developer Guide.
@@ -259,6 +260,12 @@ pub const ENVIRONMENT: &[Key] = &[
         "A role of this account that is assumed before anything is read.",
     )
     .example("\"arn:aws:iam::111122223333:role/mlinfra-dev\""),
+    Key::new(
+        "permissions_boundary",
+        Kind::Text(Some(BOUNDARY)),
+        "A policy that every role of every stack carries as its permissions boundary, unless its template names one.",
+    )
+    .example("\"arn:aws:iam::111122223333:policy/acme-ml-dev-access-boundary\""),
     Key::new(
         "protect",
         Kind::Boolean,

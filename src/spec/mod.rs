@@ -72,6 +72,8 @@ pub struct Environment {
     pub region: Spanned<String>,
     /// `[environment] role_arn`: assumed before anything is read.
     pub role_arn: Option<Spanned<String>>,
+    /// `[environment] permissions_boundary`: the ARN of the policy that roles carry which name none.
+    pub permissions_boundary: Option<Spanned<String>>,
     /// `[environment] protect`: termination protection, `--confirm` on destroy, consent to stateful replacement.
     pub protect: bool,
     /// `[environment] on_failure`.

@@ -219,7 +219,7 @@ on = "clustr"
             "MLI0105 environments/dev.toml:8:11 `protect` must be true or false, this is a string | without quotes: \
              protect = true",
             "MLI0104 environments/dev.toml:9:1 [environment] has no key `owner` | it has `account`, `region`, \
-             `role_arn`, `protect`, `on_failure`",
+             `role_arn`, `permissions_boundary`, `protect`, `on_failure`",
             "MLI0109 environments/dev.toml:11:9 `Web_App` cannot be the name of a stack | for example: web-app",
             "MLI0105 environments/dev.toml:12:10 `module` must be a string, this is a whole number | put it in quotes: \
              module = \"3\"",

@@ -40,7 +40,7 @@ fn names_are_what_the_checkers_take_for_names() {
 #[test]
 fn settings_of_an_environment_match_if_and_only_if_the_checker_takes_them() {
     let schema = built_in();
-    let cases: [(&str, &[&str]); 5] = [
+    let cases: [(&str, &[&str]); 6] = [
         (
             "environment/account",
             &["111122223333", "11112222333", "1111-2222-3333", "", "a11122223333"],
@@ -67,6 +67,17 @@ fn settings_of_an_environment_match_if_and_only_if_the_checker_takes_them() {
                 "arn:aws:iam::111122223333:role/",
                 "arn:aws:iam::111122223333:user/a",
                 "arn:aws:iam:us-east-1:111122223333:role/a",
+                "a",
+            ],
+        ),
+        (
+            "environment/permissions_boundary",
+            &[
+                "arn:aws:iam::111122223333:policy/a",
+                "arn:aws:iam::aws:policy/job-function/a",
+                "arn:aws:iam::111122223333:policy/a/",
+                "arn:aws:iam::111122223333:role/a",
+                "arn:aws:iam::1:policy/a",
                 "a",
             ],
         ),

@@ -9,6 +9,7 @@ pub(super) struct Target {
     pub(super) account: Spanned<String>,
     pub(super) region: Spanned<String>,
     pub(super) role_arn: Option<Spanned<String>>,
+    pub(super) permissions_boundary: Option<Spanned<String>>,
     pub(super) protect: bool,
     pub(super) on_failure: OnFailure,
 }
@@ -49,6 +50,10 @@ pub(super) fn target(table: &Table, missing: &Missing<'_>, problems: &mut Proble
     if let Some(role) = &role_arn {
         check_role(role, account.as_ref(), region.as_ref(), problems);
     }
+    let permissions_boundary = field::string(section, "permissions_boundary", problems);
+    if let Some(boundary) = &permissions_boundary {
+        check_boundary(boundary, account.as_ref(), region.as_ref(), problems);
+    }
     let on_failure = match field::string(section, "on_failure", problems) {
         None => Some(OnFailure::Rollback),
         Some(choice) => match choice.value.as_str() {
@@ -73,6 +78,7 @@ pub(super) fn target(table: &Table, missing: &Missing<'_>, problems: &mut Proble
         account: account?,
         region: region?,
         role_arn,
+        permissions_boundary,
         protect,
         on_failure: on_failure?,
     })
@@ -200,6 +206,56 @@ const PLACES: &[(&str, &str)] = &[
     ("me-south-1", "bahrain"),
     ("sa-east-1", "paulo"),
 ];
+
+/// A boundary is a policy of the account itself, or one of AWS's own ("Permissions boundaries for IAM entities").
+fn check_boundary(
+    boundary: &Spanned<String>,
+    account: Option<&Spanned<String>>,
+    region: Option<&Spanned<String>>,
+    problems: &mut Problems,
+) {
+    let problem = |message: String| Problem::error(codes::INVALID_BOUNDARY, message).at(boundary.span.clone(), "");
+    let parts: Vec<_> = boundary.value.splitn(6, ':').collect();
+    let (found_partition, owner) = match parts.as_slice() {
+        ["arn", found_partition, "iam", "", owner, name]
+            if name.strip_prefix("policy/").is_some_and(is_role_name) && (is_account(owner) || *owner == "aws") =>
+        {
+            (*found_partition, *owner)
+        }
+        _ => {
+            let problem = problem(format!("`{}` is not the ARN of a policy", boundary.value));
+            problems.push(if boundary.value.contains("${") {
+                problem.hint("variables are not replaced here: write the account's digits")
+            } else {
+                problem
+                    .note("the ARN of a policy is arn:PARTITION:iam::ACCOUNT:policy/NAME")
+                    .hint("`mlinfra outputs ENV STACK` of a stack of the module `access` prints `permissions_boundary_arn`")
+            });
+            return;
+        }
+    };
+    if let Some(account) = account.filter(|account| owner != "aws" && account.value != owner) {
+        problems.push(
+            problem(format!(
+                "the policy is in account {owner}, the environment in {}",
+                account.value
+            ))
+            .at(account.span.clone(), "this account")
+            .note("roles carry policies of their own account, or of AWS")
+            .hint("correct the one that is wrong"),
+        );
+    }
+    if let Some(region) = region.filter(|region| partition(&region.value) != found_partition) {
+        problems.push(
+            problem(format!(
+                "the policy is in partition {found_partition}, the region in {}",
+                partition(&region.value)
+            ))
+            .at(region.span.clone(), "this region")
+            .hint("correct the one that is wrong"),
+        );
+    }
+}
 
 fn check_role(
     role: &Spanned<String>,
