@@ -491,7 +491,14 @@ fn ships_updates_fails_and_goes_back(project: &Project, fails: &str) {
     );
     let mut command = project.command("ship dev --sandbox --yes".split(' '));
     command.env("MLINFRA_SANDBOX_FAULTS", project.path("faults.toml"));
-    project.outcome(command).exits(7).says("what ran before");
+    let failed = project.outcome(command).exits(7).says("what ran before");
+    // The summary names what runs.
+    let summary = failed
+        .stdout
+        .lines()
+        .chain(failed.stderr.lines())
+        .find(|line| line.contains("runs again"));
+    assert!(summary.unwrap().contains(one.get(7..19).unwrap()), "{failed}");
     serves(project, &one);
     project.mlinfra("ship dev --sandbox --yes").exits(0);
     serves(project, &two);
@@ -500,6 +507,7 @@ fn ships_updates_fails_and_goes_back(project: &Project, fails: &str) {
     project
         .mlinfra("destroy dev --sandbox --yes --empty-buckets")
         .exits(0)
+        .says("What was shipped is taken away first: scorer from")
         .says("scorer: taken away");
 }
 

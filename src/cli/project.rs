@@ -100,7 +100,7 @@ Examples:
   mlinfra render dev network                  the template of one stack
   mlinfra render dev --out build/             one file a stack
   mlinfra render dev | jq '.network.Resources | keys'
-  mlinfra render dev --workload scorer        the Kubernetes manifests of one workload")]
+  mlinfra render dev --workload scorer        what one workload becomes")]
 pub struct RenderArgs {
     /// The environment
     #[arg(value_name = "ENV")]

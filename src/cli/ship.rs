@@ -131,7 +131,7 @@ pub struct LogsArgs {
     #[arg(long, value_name = "TIME", value_parser = values::duration, env = "MLINFRA_SINCE", hide_env_values = true)]
     pub since: Option<std::time::Duration>,
 
-    /// On EKS: of the containers before their last restart
+    /// On EKS of the containers before their last restart, on ECS of the tasks that have stopped
     #[arg(long, conflicts_with = "follow", value_parser = values::switch, env = "MLINFRA_PREVIOUS", hide_env_values = true)]
     pub previous: bool,
 }

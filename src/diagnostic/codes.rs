@@ -55,7 +55,7 @@ codes! {
     WORKLOAD_IMAGE = 128, "an image that cannot be used";
     WORKLOAD_MODEL = 129, "a model that cannot be found";
     WORKLOAD_IDENTITY = 130, "a workload's service account has no rights in AWS";
-    INVALID_BOUNDARY = 131, "not a policy that roles of this account can carry";
+    INVALID_BOUNDARY = 131, "a permissions boundary that roles cannot carry, or do not";
 
     CONTRACT_INVALID = 201, "a module's contract is wrong";
     CONTRACT_UNKNOWN_KEY = 202, "a module's contract has a key that nothing reads";

@@ -46,7 +46,7 @@ pub fn render(environment: &Environment, catalogue: &Catalogue) -> Result<(Rende
 /// Errors: what is wrong if the stacks cannot even be wired.
 pub fn attempt(environment: &Environment, catalogue: &Catalogue) -> Result<(RenderedEnvironment, Problems), Problems> {
     let wired = wiring::wire(environment, catalogue)?;
-    let mut problems = Problems::default();
+    let mut problems = boundary::problems(environment);
     let (mut language, marked) = compile(&wired, &mut problems);
     let mut stacks = IndexMap::new();
     let mut lengths = Lengths::default();

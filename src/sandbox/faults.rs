@@ -357,6 +357,24 @@ pub fn parse(text: &str) -> Result<Vec<Fault>, String> {
         .collect()
 }
 
+/// The ways in which a workload fails, on whatever platform.
+const WAYS: [&str; 14] = [
+    "image-pull",
+    "crash",
+    "oom",
+    "never-ready",
+    "unschedulable",
+    "quota",
+    "missing-secret",
+    "admission",
+    "job-fails",
+    "create",
+    "rollback",
+    "silent-rollback",
+    "rollback-fails",
+    "interrupted",
+];
+
 /// One fault; read by its kind, so that an error names the key that is wrong.
 fn one(index: usize, fault: serde_json::Value) -> Result<Fault, String> {
     let about = |error: serde_json::Error| format!("fault {}: {error}", index + 1);
@@ -373,7 +391,16 @@ fn one(index: usize, fault: serde_json::Value) -> Result<Fault, String> {
         }
         Fault::Service(fault)
     } else if fault.get("workload").is_some() {
-        Fault::Workload(serde_json::from_value(fault).map_err(about)?)
+        let fault: WorkloadFault = serde_json::from_value(fault).map_err(about)?;
+        if !WAYS.contains(&fault.fails.as_str()) {
+            return Err(format!(
+                "fault {}: `fails` cannot be `{}`; it can be {}",
+                index + 1,
+                fault.fails,
+                WAYS.join(", ")
+            ));
+        }
+        Fault::Workload(fault)
     } else if [
         "deny",
         "quota",

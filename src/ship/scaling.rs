@@ -179,7 +179,11 @@ pub(super) async fn review(
     let (fate, fields) = match (wanted, &found.target) {
         (None, _) if !found.is_ours(before) => return Ok(None),
         (None, _) => (ObjectFate::Delete, Vec::new()),
-        (Some(_), None) => (ObjectFate::Create, Vec::new()),
+        (Some(wanted), None) => {
+            let mut fields = found.bounds(wanted);
+            fields.extend(found.tracking(wanted));
+            (ObjectFate::Create, fields)
+        }
         (Some(wanted), Some(_)) => {
             found.admits(scene, scaled, wanted, false)?;
             let mut fields = found.bounds(wanted);

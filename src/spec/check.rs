@@ -20,7 +20,7 @@ use modules::modules;
 use tags::tags;
 use target::target;
 use waivers::waivers;
-use workloads::{Around, training, workloads};
+use workloads::{Around, alarms, training, workloads};
 
 /// The smallest environment file.
 const LEAST: &str = "[project]\nname = \"my-project\"\n\n[environment]\naccount = \"111122223333\"\nregion = \"us-east-1\"\n\n[stacks.network]\nmodule = \"vpc\"";
@@ -64,6 +64,7 @@ pub(super) fn environment(name: &str, table: &Table, sources: Vec<Arc<Source>>) 
         prefix: &prefix,
     };
     let workloads = workloads(table, around, &mut problems);
+    alarms(&stacks, &workloads, &mut problems);
     let training = training(table, around, &mut problems);
     let waivers = waivers(table, &stacks, &mut problems);
     if let Some(project) = &project {

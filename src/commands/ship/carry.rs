@@ -314,6 +314,11 @@ impl Step<'_> {
                 }
                 let (result, outcome, problem) = judged(problem, restored);
                 log.failed(name, outcome, &problem.message).await?;
+                if matches!(result, WorkloadResult::Restored | WorkloadResult::Untouched) {
+                    // The summary names what runs, and not what failed.
+                    end.image = serving.map(|serving| serving.image.reference);
+                    end.model_version = None;
+                }
                 end.outcome = result;
                 Ok((with_problem(end, &problem), Some(problem)))
             }
@@ -462,6 +467,15 @@ fn result(run: &Run) -> OperationResult {
     }
 }
 
+/// Whose lines show why a rollout failed: on ECS those of tasks that have stopped.
+fn of_the_failed(dock: &Dock, workload: &str) -> &'static str {
+    let workload = dock.world.environment.workloads.get(workload);
+    match workload.map(|workload| workload.platform) {
+        Some(Platform::Ecs) => " --previous",
+        _ => "",
+    }
+}
+
 fn report(context: &Context, dock: &Dock, verb: &'static str, run: Run, passed: Duration) -> Carried {
     let environment = &dock.world.environment.name;
     let ending = match result(&run) {
@@ -486,9 +500,19 @@ fn report(context: &Context, dock: &Dock, verb: &'static str, run: Run, passed: 
         if matches!(ending.outcome, WorkloadResult::Failed | WorkloadResult::Restored) {
             next.push(format!(
                 "To see what it printed: {}",
-                context.command(&format!("logs {environment} {}", ending.workload))
+                context.command(&format!(
+                    "logs {environment} {}{}",
+                    ending.workload,
+                    of_the_failed(dock, &ending.workload)
+                ))
             ));
         }
+    }
+    if verb == "rollback" && matches!(ending, Ending::Done) {
+        next.push(format!(
+            "The files say what they said: {} rolls that out",
+            context.command(&format!("ship {environment}"))
+        ));
     }
     if !matches!(ending, Ending::Done | Ending::NothingToDo) {
         next.push(format!(

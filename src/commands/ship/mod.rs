@@ -5,7 +5,7 @@ mod platform;
 mod propose;
 mod record;
 mod release;
-mod withdraw;
+pub(super) mod withdraw;
 
 use carry::{Order, What, carry_out};
 use propose::How;

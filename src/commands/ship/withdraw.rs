@@ -28,13 +28,9 @@ pub async fn withdraw(
 ) {
     let Some((state, _)) = &reading.state else { return };
     let outputs = world.outputs(reading);
-    let goes = |stack: &str| {
-        let mut stacks = plan.stacks.iter().filter(|planned| planned.name == stack);
-        stacks.any(|planned| planned.action == Action::Delete && planned.stack_id.is_some())
-    };
     let tell = Tell::nobody();
     for (name, known) in &state.workloads {
-        let Some(shipped) = newest(known).filter(|shipped| goes(&shipped.stack)) else {
+        let Some(shipped) = newest(known).filter(|shipped| goes(plan, &shipped.stack)) else {
             continue;
         };
         let workload = world
@@ -67,6 +63,25 @@ pub async fn withdraw(
             ),
         });
     }
+}
+
+/// What [`withdraw`] would take away: each workload with its stack.
+pub fn leaving(reading: &Reading, plan: &Plan) -> Vec<(String, String)> {
+    let Some((state, _)) = &reading.state else {
+        return Vec::new();
+    };
+    let shipped = state.workloads.iter();
+    let shipped = shipped.filter_map(|(name, known)| Some((name, newest(known)?)));
+    shipped
+        .filter(|(_, shipped)| goes(plan, &shipped.stack))
+        .map(|(name, shipped)| (name.clone(), shipped.stack.clone()))
+        .collect()
+}
+
+/// Whether `plan` deletes this stack.
+fn goes(plan: &Plan, stack: &str) -> bool {
+    let mut stacks = plan.stacks.iter().filter(|planned| planned.name == stack);
+    stacks.any(|planned| planned.action == Action::Delete && planned.stack_id.is_some())
 }
 
 /// The release of which most may be there.

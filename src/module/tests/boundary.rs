@@ -82,3 +82,51 @@ fn without_it_and_with_a_policy_that_nobody_here_makes_no_stack_waits_for_anothe
         );
     }
 }
+
+fn told(environment: &str, access: &str) -> Vec<String> {
+    let text = format!(
+        "[project]\nname = \"shop\"\n[environment]\naccount = \"111122223333\"\nregion = \"us-east-1\"\n{environment}\n\
+         [stacks.access]\nmodule = \"access\"\nrepository = \"acme/shop\"\napply_environment = \"dev\"\n{access}\n"
+    );
+    let environment = spec::load("dev", &mut |_| Ok(text.clone())).unwrap();
+    let problems = match render(&environment, &Catalogue::built_in()) {
+        Ok((_, problems)) | Err(problems) => problems,
+    };
+    problems
+        .0
+        .into_iter()
+        .map(|problem| format!("{} | {}", problem.message, problem.hints.join(" | ")))
+        .collect()
+}
+
+#[test]
+fn a_boundary_that_nobody_makes_and_one_that_is_demanded_and_not_given_are_told() {
+    let wrong = POLICY.replace("access", "acces");
+    assert_eq!(
+        told(&format!("permissions_boundary = \"{wrong}\""), ""),
+        [
+            "no stack of this environment makes the policy `shop-dev-acces-boundary` | the module `access` makes `shop-dev-access-boundary`"
+        ]
+    );
+    assert_eq!(
+        told("", "require_boundary = true"),
+        [format!(
+            "the apply role may make only roles with a boundary, and they have none | add to [environment]: permissions_boundary = \"{POLICY}\""
+        )]
+    );
+    assert!(
+        told(
+            &format!("permissions_boundary = \"{POLICY}\""),
+            "require_boundary = true"
+        )
+        .is_empty()
+    );
+    // One of the organisation's is somebody else's to make.
+    assert!(
+        told(
+            "permissions_boundary = \"arn:aws:iam::111122223333:policy/acme-guard\"",
+            ""
+        )
+        .is_empty()
+    );
+}

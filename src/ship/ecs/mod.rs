@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{LogOptions, ObjectChange, ObjectFate, Release, Rolled, Running, Scene, scaling};
+use super::{FieldChange, LogOptions, ObjectChange, ObjectFate, Release, Rolled, Running, Scene, scaling};
 use crate::aws::ecs::{Action, call_patiently, list};
 use crate::aws::error::AwsError;
 use crate::diagnostic::{Problem, codes};
@@ -67,7 +67,17 @@ pub async fn review(
                     }
                     Some(_) => ObjectFate::Update,
                 },
-                fields: fields.unwrap_or_default(),
+                fields: match (fields, &current) {
+                    // Nothing else of it differs: it is the version.
+                    (Some(fields), Some(before)) if fields.is_empty() && definition.fate != ObjectFate::Unchanged => {
+                        vec![FieldChange {
+                            path: "taskDefinition".to_owned(),
+                            before: Some(json!(before.rsplit('/').next())),
+                            after: Some(json!("a new revision")),
+                        }]
+                    }
+                    (fields, _) => fields.unwrap_or_default(),
+                },
             }
         }
         Run::Task(_) => ObjectChange {

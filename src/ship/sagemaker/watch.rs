@@ -33,8 +33,10 @@ pub(super) async fn settle(scene: &Scene<'_>, name: &str, config: &str) -> Resul
     let began = clock.elapsed();
     let mut pause = FIRST;
     let mut told = String::new();
+    // SageMaker says why only while it goes back.
+    let mut reason = None;
     loop {
-        let Some(endpoint) = asked(scene, || endpoints::describe_endpoint(scene.session, name)).await? else {
+        let Some(mut endpoint) = asked(scene, || endpoints::describe_endpoint(scene.session, name)).await? else {
             return Ok(Settled::Gone);
         };
         let rests = matches!(
@@ -49,7 +51,11 @@ pub(super) async fn settle(scene: &Scene<'_>, name: &str, config: &str) -> Resul
                 .note(format!("{name} is going back to what it served: {why}"));
         }
         told.clone_from(&endpoint.status);
+        reason = endpoint.failure.clone().or(reason);
         if rests {
+            if endpoint.config != config {
+                endpoint.failure = reason;
+            }
             return Ok(Settled::At(endpoint));
         }
         if clock.elapsed().saturating_sub(began) > LIMIT {

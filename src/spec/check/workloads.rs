@@ -100,6 +100,43 @@ pub(super) fn workloads(table: &Table, around: Around<'_>, problems: &mut Proble
     workloads
 }
 
+/// Refuses alarms on endpoints that no workload makes: nobody would miss them until a bad version is not taken back.
+pub(super) fn alarms(
+    stacks: &IndexMap<String, StackSpec>,
+    workloads: &IndexMap<String, Workload>,
+    problems: &mut Problems,
+) {
+    if problems.has_errors() {
+        // A workload that could not be read is not missing.
+        return;
+    }
+    for stack in stacks.values().filter(|stack| stack.module.value == "sagemaker") {
+        let Some(Data::Table(named)) = stack.inputs.get("workload_alarms").map(|entry| &entry.value.value) else {
+            continue;
+        };
+        let here = || {
+            let served = workloads
+                .values()
+                .filter(|workload| workload.kind == Kind::Api && workload.on.value == stack.name.value);
+            served.map(|workload| workload.name.value.as_str())
+        };
+        for (name, entry) in named
+            .iter()
+            .filter(|(name, _)| here().all(|other| other != name.as_str()))
+        {
+            let message = format!("no `api` called `{name}` runs on `{}`", stack.name.value);
+            let problem = Problem::error(codes::UNKNOWN_KEY, message)
+                .at(entry.key.clone(), "")
+                .note("`workload_alarms` watch the endpoints of workloads, by their names");
+            let known: Vec<&str> = here().collect();
+            problems.push(match known.is_empty() {
+                true => problem.hint("remove it, or write the workload"),
+                false => field::with_suggestion(problem, name, known, "it has"),
+            });
+        }
+    }
+}
+
 fn check_name(name: &Spanned<String>, problems: &mut Problems) {
     if !is_name(&name.value) {
         problems.push(bad_name("workload", name));

@@ -133,11 +133,11 @@ pub const WORKLOAD: &[Key] = &[
     Key::new(
         "parallelism",
         Kind::Whole(1, 1000),
-        "How many work through a batch side by side; each is told its number in JOB_COMPLETION_INDEX.",
+        "On EKS: how many work through a batch side by side; each is told its number in JOB_COMPLETION_INDEX.",
     )
     .default("1"),
-    Key::new("retries", Kind::Whole(0, 100), "How often a batch that failed is tried again.").default("2"),
-    Key::new("timeout", Kind::Text(Some(DURATION)), "How long a batch may take, retries included.").default("\"6h\""),
+    Key::new("retries", Kind::Whole(0, 100), "On EKS: how often a batch that failed is tried again.").default("2"),
+    Key::new("timeout", Kind::Text(Some(DURATION)), "On EKS and SageMaker: how long a batch may take, retries included.").default("\"6h\""),
     Key::new(
         "grace_period",
         Kind::Text(Some(DURATION)),

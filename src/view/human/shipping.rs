@@ -42,10 +42,15 @@ pub fn plan(plan: &ShipPlan, next: &[String], width: usize) -> String {
 }
 
 fn workload(proposal: &ShipProposal, width: usize) -> String {
-    let mark = if proposal.changes_anything() {
-        paint(CHANGE, "~")
-    } else {
-        paint(DIM, "=")
+    let is_new = proposal.serving.is_none()
+        && proposal
+            .objects
+            .as_ref()
+            .is_some_and(|objects| objects.iter().all(|object| object.fate == ObjectFate::Create));
+    let mark = match (proposal.changes_anything(), is_new) {
+        (true, true) => paint(ADD, "+"),
+        (true, false) => paint(CHANGE, "~"),
+        (false, _) => paint(DIM, "="),
     };
     let mut text = format!(
         "{mark} {} ({} on {})\n",
@@ -119,9 +124,6 @@ fn object(object: &ObjectChange, width: usize) -> String {
         ObjectFate::Unchanged => return String::new(),
     };
     let mut text = format!("    {mark} {}{verb}\n", one_line(&object.object));
-    if object.fate == ObjectFate::Create {
-        return text;
-    }
     for field in object.fields.iter().take(MOST_FIELDS) {
         text.push_str(&format!("        {}\n", self::field(field, width.saturating_sub(8))));
     }

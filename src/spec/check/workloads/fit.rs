@@ -112,18 +112,24 @@ fn settings(subject: &Subject<'_>, problems: &mut Problems) {
     let (kind, platform) = (subject.kind, subject.platform);
     for (key, kinds, platforms, instead) in SETTINGS {
         let Some(entry) = subject.body.get(*key) else { continue };
-        let message = if !kinds.contains(&kind) {
+        let (message, instead) = if !kinds.contains(&kind) {
             let article = if kind == Api { "an" } else { "a" };
-            format!("{article} {} has no `{key}`", kind.name())
+            (format!("{article} {} has no `{key}`", kind.name()), *instead)
         } else if !platforms.contains(&platform) {
-            format!("a workload on {} has no `{key}`", on(platform))
+            let why = match *key {
+                "parallelism" => "only a Job of Kubernetes runs several times side by side",
+                "retries" => "a task of ECS and a job of SageMaker run once; ship it again",
+                "timeout" => "mlinfra watches a task of ECS for six hours, and stops none",
+                _ => *instead,
+            };
+            (format!("a workload on {} has no `{key}`", on(platform)), why)
         } else {
             continue;
         };
         problems.push(
             Problem::error(codes::WORKLOAD_SETTING, message)
                 .at(entry.key.clone(), "")
-                .note(*instead)
+                .note(instead)
                 .hint("remove it"),
         );
     }
@@ -213,7 +219,11 @@ fn autoscaling(subject: &Subject<'_>, problems: &mut Problems) {
         [] => problems.push(
             Problem::error(codes::WORKLOAD_CONFLICT, "nothing says what `autoscaling` follows")
                 .at(entry.key.clone(), "")
-                .hint("add one of: target_cpu = 70, target_requests = 50, lag = 1000"),
+                .hint(match subject.kind {
+                    Stream if subject.platform == Eks => "add one of: target_cpu = 70, lag = 1000",
+                    Api => "add one of: target_cpu = 70, target_requests = 50",
+                    _ => "add: target_cpu = 70",
+                }),
         ),
         [(key, written)] => {
             let fits = match *key {
