@@ -106,8 +106,8 @@ pub(super) fn alarms(
     workloads: &IndexMap<String, Workload>,
     problems: &mut Problems,
 ) {
-    if problems.has_errors() {
-        // A workload that could not be read is not missing.
+    // A workload that could not be read is not missing; where there are none, as in the cases of modules, nothing is shipped.
+    if problems.has_errors() || workloads.is_empty() {
         return;
     }
     for stack in stacks.values().filter(|stack| stack.module.value == "sagemaker") {
