@@ -771,3 +771,29 @@ fn a_workload_that_moves_between_two_stacks_of_sagemaker_keeps_its_endpoint() {
         .never_says("taken away");
     serves(&project, &one);
 }
+
+#[test]
+fn a_batch_that_ended_well_is_said_to_have() {
+    let project = elsewhere(
+        "[stacks.tasks]\nmodule = \"ecs\"\n",
+        "kind = \"batch\"\non = \"tasks\"\nimage = { layout = \"build/scorer\", repository = \"scorer\" }\n",
+    );
+    project.mlinfra("apply dev --sandbox --yes").exits(0);
+    pushed(&project, "one");
+    project.mlinfra("ship dev --sandbox --yes").exits(0);
+    project
+        .mlinfra("workloads dev --sandbox")
+        .exits(0)
+        .says("ended well")
+        .never_says("0 of 0");
+    // A simulated day later AWS has forgotten the task, and what was recorded has not.
+    let project = project.with("MLINFRA_SANDBOX_TIME_SCALE", "1000000");
+    project.mlinfra("status dev --sandbox").exits(0);
+    project.mlinfra("status dev --sandbox").exits(0);
+    let project = project.with("MLINFRA_SANDBOX_TIME_SCALE", QUICK);
+    project
+        .mlinfra("workloads dev --sandbox")
+        .exits(0)
+        .says("ended well")
+        .never_says("does not run");
+}

@@ -11,7 +11,7 @@ use crate::cli::{LogsArgs, PortForwardArgs, WorkloadsArgs};
 use crate::diagnostic::{Problem, codes};
 use crate::ship::{Event, LogOptions, Running, Tell, kubernetes};
 use crate::spec::Workload;
-use crate::spec::workload::Platform;
+use crate::spec::workload::{Kind, Platform};
 use crate::state::ShippedWorkload;
 use crate::view::progress::show;
 use crate::view::report::{WorkloadDrift, WorkloadList, WorkloadReport};
@@ -65,6 +65,8 @@ async fn one(
         Err(_) => WorkloadDrift::Unknown,
         Ok(_) if attempted => WorkloadDrift::Interrupted,
         Ok(None) if serving.is_none() => WorkloadDrift::NotShipped,
+        // Its platform forgets a batch some time after its end.
+        Ok(None) if workload.kind == Kind::Batch => WorkloadDrift::None,
         Ok(None) => WorkloadDrift::Gone,
         Ok(Some(running)) => match serving {
             Some(serving) if !runs(running, &serving.image.digest) => WorkloadDrift::OtherImage,

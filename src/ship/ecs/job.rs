@@ -120,7 +120,8 @@ async fn follow(scene: &Scene<'_>, wanted: &Wanted, arn: &str) -> Result<(), Pro
             workload: wanted.name.clone(),
             ready: u32::from(task.status == "RUNNING"),
             wanted: 1,
-            waiting_for: (task.status != "RUNNING").then(|| format!("the task, which is {}", task.status)),
+            waiting_for: (!matches!(task.status.as_str(), "RUNNING" | "STOPPED"))
+                .then(|| format!("the task, which is {}", task.status)),
         });
         if task.status == "STOPPED" {
             return match told_to_stop {

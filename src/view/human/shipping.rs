@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::ship::{FieldChange, ObjectChange, ObjectFate, Running};
+use crate::spec::workload::Kind;
 use crate::view::report::{
     Ending, ImageProposal, ShipPlan, ShipProposal, ShipSummary, ShippedReport, TrainSummary, WorkloadDrift,
     WorkloadEnding, WorkloadList, WorkloadReport, WorkloadResult,
@@ -138,7 +139,8 @@ fn field(field: &FieldChange, width: usize) -> String {
     let value = |value: &Option<serde_json::Value>| {
         let text = match value {
             None => return "(none)".to_owned(),
-            Some(serde_json::Value::String(text)) => text.clone(),
+            // As everywhere else: what tells versions apart is the beginning of the digest.
+            Some(serde_json::Value::String(text)) => short(text),
             Some(other) => other.to_string(),
         };
         fit(&one_line(&text), room.max(24))
@@ -278,8 +280,12 @@ pub fn workloads(list: &WorkloadList) -> String {
 }
 
 fn row(workload: &WorkloadReport) -> Vec<String> {
+    let is_batch = workload.kind == Some(Kind::Batch.name());
     let running = match (&workload.running, workload.drift) {
         (_, WorkloadDrift::Unknown) => paint(CHANGE, "cannot be asked"),
+        // A batch has its end, and what is recorded as shipped came to it.
+        (Some(running), _) if is_batch && running.wanted == 0 && running.healthy => paint(ADD, "ended well"),
+        (None, WorkloadDrift::None) if is_batch => paint(ADD, "ended well"),
         (Some(running), _) => replicas(running),
         (None, WorkloadDrift::NotShipped) => paint(DIM, "never shipped"),
         (None, _) => paint(REMOVE, "does not run"),
