@@ -39,7 +39,7 @@ codes! {
     INVALID_TAG = 112, "a tag that AWS would refuse";
     INVALID_CHOICE = 113, "a value that is not one of the choices";
     NUMBER_TOO_LARGE = 114, "a number that does not fit into 64 bits";
-    WORKLOAD_TARGET = 115, "a workload runs on a stack that does not exist";
+    WORKLOAD_TARGET = 115, "a workload and its stack do not find each other";
     WAIVER_RULE = 116, "a waiver of a rule that does not exist";
     WAIVER_STACK = 117, "a waiver for a stack that does not exist";
     WAIVER_RESOURCE = 118, "a waiver for a resource that does not exist";

@@ -125,7 +125,7 @@ pub(super) fn alarms(
             .filter(|(name, _)| here().all(|other| other != name.as_str()))
         {
             let message = format!("no `api` called `{name}` runs on `{}`", stack.name.value);
-            let problem = Problem::error(codes::UNKNOWN_KEY, message)
+            let problem = Problem::error(codes::WORKLOAD_TARGET, message)
                 .at(entry.key.clone(), "")
                 .note("`workload_alarms` watch the endpoints of workloads, by their names");
             let known: Vec<&str> = here().collect();
