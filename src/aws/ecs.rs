@@ -8,7 +8,6 @@ use serde_json::Value as Json;
 
 use super::error::{AwsError, Kind};
 use super::json::actions;
-use super::retry::patiently;
 use super::session::Session;
 
 actions! {
@@ -25,19 +24,6 @@ actions! {
     RunTask: run_task;
     StopTask: stop_task;
     UpdateService: update_service;
-}
-
-/// As [`call`], through throttling and lost connections for up to `limit`. Only for what may be done twice.
-///
-/// # Errors
-/// What does not go away, or does not within `limit`.
-pub async fn call_patiently(
-    session: &Session,
-    action: Action,
-    request: &Json,
-    limit: Duration,
-) -> Result<Json, AwsError> {
-    patiently(session.clock, limit, || call(session, action, request)).await
 }
 
 /// All values of the list `member` over the pages of a listing.

@@ -287,7 +287,9 @@ fn classify(code: &str, message: &str, status: u16) -> Kind {
         | "BandwidthLimitExceeded"
         | "SlowDown"
         | "PriorRequestNotComplete"
-        | "EC2ThrottledException" => Kind::Throttled,
+        | "EC2ThrottledException"
+        // Application Auto Scaling: "You already have a pending update to an Auto Scaling resource".
+        | "ConcurrentUpdateException" => Kind::Throttled,
         "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "TokenRefreshRequired" => Kind::Expired,
         "InvalidClientTokenId"
         | "UnrecognizedClientException"

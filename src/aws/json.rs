@@ -14,7 +14,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
 use serde_json::Value as Json;
 
-/// The actions of a service, `CLIENT, "SERVICE"; Action: method;…`: an enum of them, and a function that calls one.
+/// The actions of a service, `CLIENT, "SERVICE"; Action: method;…`: an enum of them, and functions that call one.
 macro_rules! actions {
     ($client:ident, $service:literal; $($action:ident: $operation:ident;)*) => {
         #[doc = concat!("The actions of ", $service, " that are called, by their names in its API reference.")]
@@ -50,6 +50,19 @@ macro_rules! actions {
                 })*
             }
             Ok(heard.json())
+        }
+
+        /// As [`call`], through throttling and lost connections for up to `limit`. Only for what may be done twice.
+        ///
+        /// # Errors
+        /// What does not go away, or does not within `limit`.
+        pub async fn call_patiently(
+            session: &$crate::aws::session::Session,
+            action: Action,
+            request: &serde_json::Value,
+            limit: std::time::Duration,
+        ) -> Result<serde_json::Value, $crate::aws::error::AwsError> {
+            $crate::aws::retry::patiently(session.clock, limit, || call(session, action, request)).await
         }
     };
 }

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::error::{AwsError, Kind};
+use super::error::AwsError;
 use super::json::actions;
-use super::retry::patiently;
 use super::session::Session;
 
 actions! {
@@ -18,30 +17,6 @@ actions! {
     DescribeScalingPolicies: describe_scaling_policies;
     PutScalingPolicy: put_scaling_policy;
     RegisterScalableTarget: register_scalable_target;
-}
-
-/// As [`call`], through throttling, updates that are not done yet and lost connections for up to `limit`: every action
-/// may be done twice.
-///
-/// # Errors
-/// What does not go away, or does not within `limit`.
-pub async fn call_patiently(
-    session: &Session,
-    action: Action,
-    request: &Json,
-    limit: Duration,
-) -> Result<Json, AwsError> {
-    let called = || async {
-        let called = call(session, action, request).await;
-        called.map_err(|mut error| {
-            // "You already have a pending update to an Auto Scaling resource": what was asked just before.
-            if error.code.as_deref() == Some("ConcurrentUpdateException") {
-                error.kind = Kind::Throttled;
-            }
-            error
-        })
-    };
-    patiently(session.clock, limit, called).await
 }
 
 /// The bounds between which something is scaled, as AWS describes them; none if it is not. `scaled` has the members

@@ -41,6 +41,7 @@ async fn fresh(context: &Context, args: &ApplyArgs) -> Outcome {
     let plan = world.plan(context, Kind::Apply, &args.targets, &reading).await?;
     let preflight = preflight(context, &world, &plan, args.no_preflight).await?;
     context.view().plan(&plan, preflight.as_ref(), &[]);
+    ship::withdraw::announce(context, &reading, &plan);
     if let Some(refused) = refused(preflight.as_ref()) {
         engine::discard(&world.session, &plan).await;
         return Err(refused);
@@ -109,6 +110,7 @@ async fn saved(context: &Context, args: &ApplyArgs) -> Result<(String, Done), Co
         return Err(stale(context, &plan, &moved));
     }
     context.view().plan(&plan, None, &[]);
+    ship::withdraw::announce(context, &reading, &plan);
     let done = if plan.changes_anything() {
         refuse(context, plan::guards(&plan, &consents(args)))?;
         carry_out(context, &world, &plan, options(&world, args)).await?

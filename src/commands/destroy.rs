@@ -5,7 +5,7 @@ use super::context::Context;
 use super::error::CommandError;
 use super::operation::carry_out;
 use super::prompt::{Question, ask};
-use super::ship::withdraw;
+use super::ship;
 use super::world::{Need, World};
 use super::{Done, Outcome};
 use crate::cli::DestroyArgs;
@@ -19,16 +19,7 @@ pub async fn run(context: &Context, args: &DestroyArgs) -> Outcome {
     let reading = context.unless_stopped(world.read()).await??;
     let plan = world.plan(context, Kind::Destroy, &[], &reading).await?;
     context.view().plan(&plan, None, &[]);
-    let shipped = withdraw::leaving(&reading, &plan);
-    if !shipped.is_empty() {
-        let listed: Vec<String> = shipped
-            .iter()
-            .map(|(name, stack)| format!("{name} from {stack}"))
-            .collect();
-        context
-            .view()
-            .note(&format!("What was shipped is taken away first: {}", listed.join(", ")));
-    }
+    ship::withdraw::announce(context, &reading, &plan);
     let options = Options {
         parallelism: usize::from(args.parallelism),
         on_failure: world.environment.on_failure,

@@ -65,6 +65,7 @@ pub async fn run(context: &Context, args: &PlanArgs) -> Outcome {
         problem.severity = crate::diagnostic::Severity::Warning;
     }
     context.view().plan(&plan, preflight.as_ref(), &next);
+    ship::withdraw::announce(context, &reading, &plan);
     context.warn(&guards);
     let changes = if args.ship {
         ship::beside_plan(context, &args.environment).await? || changes

@@ -246,7 +246,7 @@ impl House {
             if request.service == Name::Kubernetes {
                 return kubernetes::answer(&mut desk, request, &making);
             }
-            let answer = match scaling::answer(&mut desk, request)? {
+            let answer = match scaling::across::answer(&mut desk, request)? {
                 Some(answer) => answer,
                 None => desk.send(request)?,
             };

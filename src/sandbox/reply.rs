@@ -49,6 +49,26 @@ impl ApiError {
     }
 }
 
+/// Refuses a request that is wrong.
+pub(crate) fn refuse<T>(code: &str, message: impl Into<String>) -> Result<T, ApiError> {
+    Err(ApiError::new(400, code, message))
+}
+
+/// The answer of a service that speaks JSON 1.1.
+pub(crate) fn answered(request: &Request, answer: Result<serde_json::Value, ApiError>) -> MockResponse {
+    match answer {
+        Ok(body) => json(Protocol::Json11, 200, &body),
+        Err(error) => error.to_response(request),
+    }
+}
+
+/// Milliseconds as JSON 1.1 writes times.
+pub(crate) fn seconds(at: i64) -> serde_json::Value {
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit into a double")]
+    let at = at as f64 / 1000.0;
+    serde_json::json!(at)
+}
+
 /// Writes an error.
 pub(crate) fn error(protocol: Protocol, error: &ApiError) -> MockResponse {
     let ApiError { status, code, message } = error;

@@ -4,6 +4,8 @@
 //! that may yet be taken back; where a release wants a fixed number, scaling ends before it is rolled out. What somebody
 //! else has set up for a workload that never asked for it is left alone.
 
+use std::time::Duration;
+
 use serde_json::{Value as Json, json};
 
 use super::ecs::differences;
@@ -11,8 +13,6 @@ use super::{FieldChange, ObjectChange, ObjectFate, Release, Restored, Rolled, Ro
 use crate::aws::scaling::{Action, call_patiently, end, policies, target};
 use crate::diagnostic::{Problem, codes};
 use crate::workload::scaling::{POLICY, Scaled};
-
-use std::time::Duration;
 
 /// How long throttling and a network that is away are borne, for each call.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -164,7 +164,7 @@ async fn look_if_concerned(
     }
 }
 
-/// What shipping `release` in place of `serving` would change of the scaling. Nothing is changed.
+/// What shipping `release` in place of `serving` would change of the scaling, as [`around`] would. Nothing is changed.
 ///
 /// # Errors
 /// Whatever keeps the answer away.
@@ -173,6 +173,7 @@ pub(super) async fn review(
     scaled: &Scaled,
     release: &Release,
     serving: Option<&Release>,
+    anew: bool,
 ) -> Result<Option<ObjectChange>, Problem> {
     let (wanted, before) = (Wanted::of(release), serving.and_then(Wanted::of));
     let found = look_if_concerned(scene, scaled, wanted, before).await?;
@@ -185,7 +186,7 @@ pub(super) async fn review(
             (ObjectFate::Create, fields)
         }
         (Some(wanted), Some(_)) => {
-            found.admits(scene, scaled, wanted, false)?;
+            found.admits(scene, scaled, wanted, anew)?;
             let mut fields = found.bounds(wanted);
             fields.extend(found.tracking(wanted));
             let fate = if fields.is_empty() {
@@ -243,8 +244,12 @@ pub(super) async fn around(
             )),
         },
         (Err(failed), _) => {
-            let returns = matches!(failed.restored, Restored::Back | Restored::Untouched);
-            // Also where a run that died has ended it, or deleting the endpoint has: only what differs is set.
+            let returns = match failed.restored {
+                // Also where a run that died has ended it, or deleting the endpoint has: only what differs is set.
+                Restored::Back => true,
+                Restored::Untouched => ends,
+                Restored::NothingBefore | Restored::Unneeded | Restored::Not(_) => false,
+            };
             if let (true, Some(before)) = (returns, before)
                 && let Err(problem) = settle(scene, scaled, before).await
             {

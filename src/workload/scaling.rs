@@ -56,7 +56,7 @@ pub(super) fn target(scaled: &Scaled, min: u32, max: u32, tags: Map<String, Json
 
 /// The request that keeps `metric`, a member of a `TargetTrackingScalingPolicyConfiguration`, at `value`.
 ///
-/// More come after one minute, and fewer after five: a load that comes back at once finds them still there.
+/// A minute lies between two steps up, and five between two steps down: a load that comes back at once finds them there.
 pub(super) fn policy(scaled: &Scaled, metric: (&str, Json), value: f64) -> Json {
     let mut tracking = json!({ "TargetValue": value, "ScaleOutCooldown": 60, "ScaleInCooldown": 300 });
     if let Some(members) = tracking.as_object_mut() {

@@ -1,5 +1,6 @@
 //! Shipping carried out: under the lock, one workload after the other, each step written down before the next.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use tokio::sync::mpsc::unbounded_channel;
@@ -282,8 +283,8 @@ impl Step<'_> {
         log.attempts(self.context, &release).await?;
         // What goes back may do so while an alarm still rings.
         let asked = match self.order.what {
-            What::Previous => sagemaker::without_alarms(&release),
-            _ => release.clone(),
+            What::Previous => Cow::Owned(sagemaker::without_alarms(&release)),
+            _ => Cow::Borrowed(&release),
         };
         let rolled = platform::roll_out(&self.scene, &asked, serving.as_ref(), self.order.take_ownership).await;
         let mut end = ending(self.order, WorkloadResult::Shipped);

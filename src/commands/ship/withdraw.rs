@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use tokio_util::sync::CancellationToken;
 
 use super::platform;
+use crate::commands::context::Context;
 use crate::commands::world::{Reading, World};
 use crate::diagnostic::{Source, Span};
 use crate::plan::{Action, Plan};
@@ -65,17 +66,19 @@ pub async fn withdraw(
     }
 }
 
-/// What [`withdraw`] would take away: each workload with its stack.
-pub fn leaving(reading: &Reading, plan: &Plan) -> Vec<(String, String)> {
-    let Some((state, _)) = &reading.state else {
-        return Vec::new();
-    };
-    let shipped = state.workloads.iter();
-    let shipped = shipped.filter_map(|(name, known)| Some((name, newest(known)?)));
-    shipped
+/// Says what [`withdraw`] would take away, beside a plan that is shown.
+pub fn announce(context: &Context, reading: &Reading, plan: &Plan) {
+    let shipped = reading.state.iter().flat_map(|(state, _)| &state.workloads);
+    let leaving: Vec<String> = shipped
+        .filter_map(|(name, known)| Some((name, newest(known)?)))
         .filter(|(_, shipped)| goes(plan, &shipped.stack))
-        .map(|(name, shipped)| (name.clone(), shipped.stack.clone()))
-        .collect()
+        .map(|(name, shipped)| format!("{name} from {}", shipped.stack))
+        .collect();
+    if !leaving.is_empty() {
+        context
+            .view()
+            .note(&format!("What was shipped is taken away first: {}", leaving.join(", ")));
+    }
 }
 
 /// Whether `plan` deletes this stack.

@@ -59,12 +59,11 @@ pub(super) fn problems(environment: &Environment) -> Problems {
         stacks.filter(|stack| stack.module.value == "access")
     };
     let Some(policy) = &environment.permissions_boundary else {
-        let demands = |data: Option<&Data>| matches!(data, Some(Data::Boolean(true)));
         for stack in access() {
             let Some(entry) = stack
                 .inputs
                 .get("require_boundary")
-                .filter(|entry| demands(Some(&entry.value.value)))
+                .filter(|entry| matches!(entry.value.value, Data::Boolean(true)))
             else {
                 continue;
             };

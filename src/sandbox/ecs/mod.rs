@@ -21,7 +21,7 @@ use self::definitions::Revision;
 use self::services::Service as Running;
 use self::tasks::Task;
 use super::inventory::Item;
-use super::reply::{self, ApiError, Protocol};
+use super::reply::{self, ApiError, refuse, seconds};
 use super::request::{Name, Request};
 use super::service::{Context, Service};
 
@@ -57,10 +57,7 @@ impl Service for Ecs {
                 self.live(context);
                 self.call(&request.action, &body, context)
             });
-        match answer {
-            Ok(body) => reply::json(Protocol::Json11, 200, &body),
-            Err(error) => error.to_response(request),
-        }
+        reply::answered(request, answer)
     }
 
     fn export(&mut self, _: &Context) -> Result<Vec<u8>, String> {
@@ -159,17 +156,6 @@ fn texts<'a>(body: &'a Value, name: &str) -> Vec<&'a str> {
 /// The name in an ARN, or the name itself.
 fn name(id: &str) -> &str {
     id.rsplit('/').next().unwrap_or(id)
-}
-
-/// Milliseconds as the protocol writes times.
-fn seconds(at: i64) -> Value {
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit into a double")]
-    let at = at as f64 / 1000.0;
-    json!(at)
-}
-
-fn refuse<T>(code: &str, message: impl Into<String>) -> Result<T, ApiError> {
-    Err(ApiError::new(400, code, message))
 }
 
 /// Sets a member of an object; of what is none, nothing.

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use winterbaume_core::MockResponse;
 
 use super::super::inventory::Item;
-use super::super::reply::{self, ApiError, Protocol};
+use super::super::reply::{self, ApiError};
 use super::super::request::Request;
 use super::super::service::{Context, Service};
 
@@ -90,10 +90,7 @@ struct Quota {
 impl Service for ServiceQuotas {
     fn handle(&mut self, request: &Request, context: &Context) -> MockResponse {
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-        match self.answer(&request.action, &body, context) {
-            Ok(body) => reply::json(Protocol::Json11, 200, &body),
-            Err(error) => error.to_response(request),
-        }
+        reply::answered(request, self.answer(&request.action, &body, context))
     }
 
     fn export(&mut self, _: &Context) -> Result<Vec<u8>, String> {

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use winterbaume_core::MockResponse;
 
 use super::super::inventory::Item;
-use super::super::reply::{self, ApiError, Protocol};
+use super::super::reply::{self, ApiError};
 use super::super::request::Request;
 use super::super::service::{Context, Service};
 
@@ -64,10 +64,7 @@ impl Service for Ssm {
                 format!("the sandbox's Systems Manager does not know {other}"),
             )),
         };
-        match answer {
-            Ok(body) => reply::json(Protocol::Json11, 200, &body),
-            Err(error) => error.to_response(request),
-        }
+        reply::answered(request, answer)
     }
 
     fn export(&mut self, _: &Context) -> Result<Vec<u8>, String> {

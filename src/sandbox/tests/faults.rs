@@ -96,3 +96,15 @@ fn a_fault_that_cannot_be_understood_is_an_error_that_says_which() {
         assert!(error.contains(expected), "{error}");
     }
 }
+
+#[test]
+fn a_way_to_fail_that_nobody_knows_is_an_error_that_names_it() {
+    let told = parse_faults("[[fault]]\nworkload = \"scorer\"\nfails = \"crsh\"\n").unwrap_err();
+    assert!(
+        told.contains("fault 1") && told.contains("`crsh`") && told.contains("crash"),
+        "{told}"
+    );
+    for fails in ["crash", "silent-rollback", "interrupted"] {
+        parse_faults(&format!("[[fault]]\nworkload = \"scorer\"\nfails = \"{fails}\"\n")).unwrap();
+    }
+}

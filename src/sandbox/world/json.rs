@@ -99,9 +99,14 @@ pub(super) fn update(desk: &mut Desk<'_>, request: &ResourceRequest<'_>) -> Made
             desk.ask_json(Name::SageMaker, "UpdateEndpoint", &body).map(drop)
         }
         "AWS::SSM::Parameter" => {
-            let mut body = body_of_parameter(request, id);
-            body.insert("Overwrite".to_owned(), json!(true));
-            desk.ask_json(Name::Ssm, "PutParameter", &Value::Object(body)).map(drop)
+            let body = json!({
+                "Name": id,
+                "Type": text(request.properties, "Type"),
+                "Tier": text(request.properties, "Tier"),
+                "Value": text(request.properties, "Value"),
+                "Overwrite": true,
+            });
+            desk.ask_json(Name::Ssm, "PutParameter", &body).map(drop)
         }
         "AWS::KMS::Key" => match text(request.properties, "Description") {
             Some(description) => {
@@ -140,14 +145,6 @@ pub(super) fn delete(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, id: &st
     }
     let gone = Request::json(kind.service, request.region, kind.delete, &body);
     desk.remove(&gone)
-}
-
-/// Tags go by calls of their own once it is there.
-fn body_of_parameter(request: &ResourceRequest<'_>, name: &str) -> Map<String, Value> {
-    let mut body = request.properties.as_object().cloned().unwrap_or_default();
-    body.shift_remove("Tags");
-    body.insert("Name".to_owned(), json!(name));
-    body
 }
 
 fn kind(resource_type: &str) -> Option<&'static Kind> {

@@ -137,7 +137,7 @@ async fn follow(scene: &Scene<'_>, wanted: &Wanted, arn: &str) -> Result<(), Pro
                         codes::ECS_JOB,
                         format!("`{}` was stopped after {} s", wanted.name, longest.as_secs()),
                     )
-                    .note("longer no batch on ECS may take"),
+                    .note("`timeout` of the workload says how long it may take"),
                 ),
                 false if scene.stop.is_cancelled() => Some(interrupted(&wanted.name).note("its task was stopped")),
                 false => None,

@@ -91,7 +91,7 @@ pub async fn review(
     };
     let scaled = Scaled::service(&wanted.cluster, &wanted.name);
     let mut changes = vec![definition, run];
-    changes.extend(scaling::review(scene, &scaled, release, serving).await?);
+    changes.extend(scaling::review(scene, &scaled, release, serving, false).await?);
     Ok(changes)
 }
 
@@ -140,8 +140,7 @@ pub async fn logs(scene: &Scene<'_>, options: &LogOptions) -> Result<(), Problem
 }
 
 /// Takes the workload away, of which `release` is what ran: its scaling, its service or its running tasks, and its active
-/// task definitions. Gives whether there was
-/// anything. Ends when the service's last task has stopped.
+/// task definitions. Gives whether there was anything. Ends when the service's last task has stopped.
 ///
 /// # Errors
 /// Whatever AWS refuses; called again, it goes on.

@@ -127,12 +127,9 @@ fn differs(asked: &Json, found: Option<&Json>) -> bool {
     !differences(&json!({ "it": asked }), &json!({ "it": found })).is_empty()
 }
 
-/// The request that makes the service, with the revision in it, and with as many tasks as are the least.
-pub(super) fn creation(settings: &Json, definition: &str, least: Option<u64>) -> Json {
+/// The request that makes the service, with the revision in it.
+pub(super) fn creation(settings: &Json, definition: &str) -> Json {
     let mut request = settings.clone();
-    if let Some(least) = least {
-        set(&mut request, "desiredCount", json!(least));
-    }
     set(&mut request, "taskDefinition", json!(definition));
     request
 }

@@ -176,17 +176,12 @@ async fn carry_out(
 ) -> Result<Option<String>, AwsError> {
     let none = Json::Null;
     let found = begun.before.as_ref().map_or(&none, |service| &service.found);
+    let desired = begun.before.as_ref().map_or(0, |service| service.desired);
+    let settings = &wanted.lifted(settings, desired);
     let (action, mut request) = match begun.step {
         Step::Nothing | Step::Watch => return Ok(None),
-        Step::Create => (
-            Action::CreateService,
-            creation(settings, &begun.definition, wanted.least),
-        ),
-        Step::Update | Step::Again => {
-            let desired = begun.before.as_ref().map_or(0, |service| service.desired);
-            let settings = wanted.lifted(settings, desired);
-            (Action::UpdateService, update(&settings, &begun.definition, found))
-        }
+        Step::Create => (Action::CreateService, creation(settings, &begun.definition)),
+        Step::Update | Step::Again => (Action::UpdateService, update(settings, &begun.definition, found)),
     };
     if begun.step == Step::Again {
         set(&mut request, "forceNewDeployment", json!(true));

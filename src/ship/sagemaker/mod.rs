@@ -46,7 +46,8 @@ pub async fn review(
 ) -> Result<Vec<ObjectChange>, Problem> {
     let mut changes = look::review(scene, release).await?;
     if let Some(endpoint) = requests::name(&release.objects, "Endpoint") {
-        changes.extend(scaling::review(scene, &requests::scaled(endpoint), release, serving).await?);
+        let anew = is_another_type(scene, endpoint, release).await?;
+        changes.extend(scaling::review(scene, &requests::scaled(endpoint), release, serving, anew).await?);
     }
     Ok(changes)
 }

@@ -137,7 +137,7 @@ pub const WORKLOAD: &[Key] = &[
     )
     .default("1"),
     Key::new("retries", Kind::Whole(0, 100), "On EKS: how often a batch that failed is tried again.").default("2"),
-    Key::new("timeout", Kind::Text(Some(DURATION)), "On EKS and SageMaker: how long a batch may take, retries included.").default("\"6h\""),
+    Key::new("timeout", Kind::Text(Some(DURATION)), "How long a batch may take, retries included; on ECS as long as it is followed.").default("\"6h\""),
     Key::new(
         "grace_period",
         Kind::Text(Some(DURATION)),

@@ -132,9 +132,10 @@ pub struct WorkloadEnding {
     pub workload: String,
     /// How.
     pub outcome: WorkloadResult,
-    /// The image that was asked for.
+    /// The image that runs as far as is known, or that was pushed; of a failure with nothing put back, the one that was
+    /// tried.
     pub image: Option<String>,
-    /// The version of the model.
+    /// The version of the model that was asked for, where that runs.
     pub model_version: Option<String>,
     /// How long it took, in simulated seconds.
     pub seconds: u64,

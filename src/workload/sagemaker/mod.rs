@@ -277,14 +277,17 @@ impl Scene<'_> {
         };
         let scaled = scaled(endpoint);
         let (metric, value) = match target {
-            // A minute's. Streams do not run here.
+            // A minute's.
             Target::Requests(each_second) => (
                 scaling::predefined("SageMakerVariantInvocationsPerInstance", None),
                 each_second * 60.0,
             ),
-            Target::Cpu(percent) | Target::Lag(percent) => {
+            // A stream's, and none runs here.
+            Target::Lag(_) => return Vec::new(),
+            Target::Cpu(percent) => {
                 // "Metrics for Monitoring Amazon SageMaker AI": the sum of all processors, each from 0 to 100.
-                let processors = self.instance_type().and_then(scaling::processors).unwrap_or(1);
+                let instance = self.workload.instance_type.as_deref();
+                let processors = instance.and_then(scaling::processors).unwrap_or(1);
                 let metric = json!({
                     "Namespace": "/aws/sagemaker/Endpoints",
                     "MetricName": "CPUUtilization",
@@ -301,11 +304,8 @@ impl Scene<'_> {
                 )
             }
         };
-        let tags = tag_list(self.environment, &self.own_tags());
-        let tags = tags.as_array().into_iter().flatten().filter_map(|tag| {
-            let part = |key: &str| tag.get(key).and_then(Json::as_str).map(str::to_owned);
-            Some((part("Key")?, json!(part("Value")?)))
-        });
+        let own = self.own_tags();
+        let tags = all_tags(self.environment, &own).map(|(key, value)| (key.to_owned(), json!(value)));
         let target = scaling::target(&scaled, min, max, tags.collect());
         vec![
             object("ScalableTarget", scaled.resource(), &target),
@@ -315,10 +315,6 @@ impl Scene<'_> {
                 &scaling::policy(&scaled, metric, value),
             ),
         ]
-    }
-
-    fn instance_type(&self) -> Option<&str> {
-        self.workload.instance_type.as_deref()
     }
 
     fn model(self) -> Json {
@@ -481,13 +477,21 @@ impl Scene<'_> {
     }
 }
 
-/// The environment's tags and `own`, as SageMaker takes them.
-fn tag_list(environment: &Environment, own: &[(&str, &str)]) -> Json {
+/// The environment's tags and `own`.
+fn all_tags<'a>(
+    environment: &'a Environment,
+    own: &'a [(&'a str, &'a str)],
+) -> impl Iterator<Item = (&'a str, &'a str)> {
     let given = environment
         .tags
         .iter()
         .map(|(key, value)| (key.as_str(), value.as_str()));
-    let all = given.chain(own.iter().copied());
+    given.chain(own.iter().copied())
+}
+
+/// The same, as SageMaker takes them.
+fn tag_list(environment: &Environment, own: &[(&str, &str)]) -> Json {
+    let all = all_tags(environment, own);
     all.map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
 }
 

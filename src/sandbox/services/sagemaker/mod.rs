@@ -16,7 +16,7 @@ use winterbaume_core::MockResponse;
 use winterbaume_sagemaker::SageMakerService;
 
 use super::super::inventory::Item;
-use super::super::reply::{self, ApiError, Protocol};
+use super::super::reply::{self, ApiError, seconds};
 use super::super::request::{Name, Request};
 use super::super::service::{Context, Service};
 use super::emulated::Emulated;
@@ -147,10 +147,7 @@ impl Service for SageMaker {
             }
             _ => return self.others.handle(request, context),
         };
-        match answer {
-            Ok(body) => reply::json(Protocol::Json11, 200, &body),
-            Err(error) => error.to_response(request),
-        }
+        reply::answered(request, answer)
     }
 
     fn export(&mut self, context: &Context) -> Result<Vec<u8>, String> {
@@ -426,15 +423,6 @@ fn page(asked: Asked<'_>, key: &str, items: impl Iterator<Item = (String, i64, V
 
 fn text(body: &Value, field: &str) -> String {
     body.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
-}
-
-/// Milliseconds as the protocol writes times.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "milliseconds of this millennium fit into 53 bits"
-)]
-fn seconds(millis: i64) -> Value {
-    json!(millis as f64 / 1000.0)
 }
 
 fn invalid(message: impl Into<String>) -> ApiError {

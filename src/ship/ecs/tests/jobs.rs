@@ -137,3 +137,15 @@ async fn an_interrupted_batch_is_stopped() {
         .collect();
     assert!(tasks.is_empty(), "{tasks:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_takes_longer_than_its_timeout_is_stopped() {
+    let stage = Stage::new(&format!("{JOB}timeout = \"50s\"\n"), "").await;
+    let failure = stage.ship(&stage.release(&digest('1')), None).await.unwrap_err();
+    assert_eq!(failure.problem.code, codes::ECS_JOB);
+    assert!(
+        failure.problem.message.contains("was stopped after 50 s"),
+        "{failure:#?}"
+    );
+    assert_eq!(stage.calls("StopTask"), 1);
+}

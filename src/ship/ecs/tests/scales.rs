@@ -1,31 +1,31 @@
 //! Services whose number follows the load.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::super::super::ObjectFate;
+use super::super::PATIENCE;
 use super::*;
 use crate::aws::scaling;
 use crate::workload::scaling::Scaled;
 
-/// Between two and four tasks.
-const SCALED: &str = r#"
-[stacks.tasks.task_roles.scorer]
-[workloads.scorer]
-kind        = "api"
-on          = "tasks"
-image       = { reference = "example.com/scorer:1" }
-autoscaling = { min = 2, max = 4, target_requests = 50 }
-"#;
+/// The workload of the other tests, with as many tasks as these settings say.
+fn with(settings: &str) -> String {
+    API.replace("replicas = 2", settings)
+}
 
 fn scaled(settings: &str) -> String {
-    SCALED.replace("{ min = 2, max = 4, target_requests = 50 }", settings)
+    with(&format!("autoscaling = {settings}"))
+}
+
+/// Between two and four tasks.
+fn usual() -> String {
+    scaled("{ min = 2, max = 4, target_requests = 50 }")
 }
 
 fn fixed() -> String {
-    SCALED.replace(
-        "autoscaling = { min = 2, max = 4, target_requests = 50 }",
-        "replicas = 3",
-    )
+    with("replicas = 3")
 }
 
 impl Stage {
@@ -57,13 +57,9 @@ impl Stage {
     }
 }
 
-use std::time::Duration;
-
-use super::super::PATIENCE;
-
 #[tokio::test(start_paused = true)]
 async fn a_service_begins_with_the_least_and_is_scaled_from_then_on() {
-    let stage = Stage::new(SCALED, "").await;
+    let stage = Stage::new(&usual(), "").await;
     let first = stage.release(&digest('1'));
     let changes = super::super::review(&stage.scene(&Tell::nobody()), &first, None)
         .await
@@ -103,7 +99,7 @@ async fn a_service_begins_with_the_least_and_is_scaled_from_then_on() {
 
 #[tokio::test(start_paused = true)]
 async fn a_new_version_keeps_the_number_that_the_load_has_made() {
-    let stage = Stage::new(SCALED, "").await;
+    let stage = Stage::new(&usual(), "").await;
     let first = stage.release(&digest('1'));
     stage.ship(&first, None).await.unwrap();
     stage.grow(4).await;
@@ -119,7 +115,7 @@ async fn a_new_version_keeps_the_number_that_the_load_has_made() {
 
 #[tokio::test(start_paused = true)]
 async fn other_bounds_are_no_deployment() {
-    let mut stage = Stage::new(SCALED, "").await;
+    let mut stage = Stage::new(&usual(), "").await;
     let first = stage.release(&digest('1'));
     stage.ship(&first, None).await.unwrap();
     stage.edit(&scaled("{ min = 2, max = 8, target_cpu = 60 }"));
@@ -156,7 +152,7 @@ async fn other_bounds_are_no_deployment() {
 #[tokio::test(start_paused = true)]
 async fn a_fixed_number_ends_the_scaling_and_a_rollout_that_fails_brings_it_back() {
     let fault = "[[fault]]\nworkload = \"scorer\"\nfails = \"image-pull\"\nimage = \"sha256:2222\"\n";
-    let mut stage = Stage::new(SCALED, fault).await;
+    let mut stage = Stage::new(&usual(), fault).await;
     let first = stage.release(&digest('1'));
     stage.ship(&first, None).await.unwrap();
     stage.edit(&fixed());
@@ -178,7 +174,7 @@ async fn a_fixed_number_ends_the_scaling_and_a_rollout_that_fails_brings_it_back
 #[tokio::test(start_paused = true)]
 async fn without_the_right_to_scale_the_new_version_runs_and_the_failure_is_told() {
     let refusal = "[[fault]]\nservice = \"application-autoscaling\"\naction = \"PutScalingPolicy\"\ntimes = 1\nerror = { code = \"AccessDeniedException\", message = \"no\" }\n";
-    let stage = Stage::new(SCALED, refusal).await;
+    let stage = Stage::new(&usual(), refusal).await;
     let first = stage.release(&digest('1'));
     let failure = stage.ship(&first, None).await.unwrap_err();
     assert!(matches!(failure.restored, Restored::Unneeded), "{failure:#?}");
@@ -201,7 +197,7 @@ async fn without_the_right_to_scale_the_new_version_runs_and_the_failure_is_told
 #[tokio::test(start_paused = true)]
 async fn without_the_right_to_look_nothing_is_touched() {
     let refusal = "[[fault]]\nservice = \"application-autoscaling\"\naction = \"DescribeScalableTargets\"\nerror = { code = \"AccessDeniedException\", message = \"no\" }\n";
-    let stage = Stage::new(SCALED, refusal).await;
+    let stage = Stage::new(&usual(), refusal).await;
     let failure = stage.ship(&stage.release(&digest('1')), None).await.unwrap_err();
     assert!(matches!(failure.restored, Restored::Untouched), "{failure:#?}");
     assert!(stage.changing_calls().is_empty(), "{:?}", stage.changing_calls());
@@ -209,7 +205,7 @@ async fn without_the_right_to_look_nothing_is_touched() {
 
 #[tokio::test(start_paused = true)]
 async fn a_removed_workload_is_scaled_no_more_and_what_others_scale_is_left_alone() {
-    let stage = Stage::new(SCALED, "").await;
+    let stage = Stage::new(&usual(), "").await;
     let first = stage.release(&digest('1'));
     stage.ship(&first, None).await.unwrap();
     super::super::remove(&stage.scene(&Tell::nobody()), &first)
@@ -309,10 +305,10 @@ async fn scaling_that_a_run_set_up_before_it_died_ends_with_a_fixed_number() {
 
 #[tokio::test(start_paused = true)]
 async fn a_version_is_not_judged_by_no_tasks_at_all() {
-    let mut stage = Stage::new(&fixed().replace("replicas = 3", "replicas = 0"), "").await;
+    let mut stage = Stage::new(&with("replicas = 0"), "").await;
     let first = stage.release(&digest('1'));
     stage.ship(&first, None).await.unwrap();
-    stage.edit(SCALED);
+    stage.edit(&usual());
     let second = stage.release(&digest('2'));
     let changes = super::super::review(&stage.scene(&Tell::nobody()), &second, Some(&first))
         .await
@@ -332,7 +328,7 @@ async fn a_version_is_not_judged_by_no_tasks_at_all() {
 #[tokio::test(start_paused = true)]
 async fn what_comes_back_comes_back_with_as_many_as_the_load_had_made() {
     let fault = "[[fault]]\nworkload = \"scorer\"\nfails = \"image-pull\"\nimage = \"sha256:2222\"\n";
-    let mut stage = Stage::new(SCALED, fault).await;
+    let mut stage = Stage::new(&usual(), fault).await;
     let first = stage.release(&digest('1'));
     stage.ship(&first, None).await.unwrap();
     stage.grow(4).await;
@@ -351,7 +347,7 @@ async fn what_comes_back_comes_back_with_as_many_as_the_load_had_made() {
 #[tokio::test(start_paused = true)]
 async fn an_update_that_is_not_done_yet_is_waited_for() {
     let pending = "[[fault]]\nservice = \"application-autoscaling\"\naction = \"PutScalingPolicy\"\ntimes = 4\nerror = { code = \"ConcurrentUpdateException\", message = \"You already have a pending update to an Auto Scaling resource.\" }\n";
-    let stage = Stage::new(SCALED, pending).await;
+    let stage = Stage::new(&usual(), pending).await;
     let first = stage.release(&digest('1'));
     assert_eq!(stage.ship(&first, None).await.unwrap(), RolledOut::Done);
     assert_eq!(stage.scaling().await.1.len(), 1);

@@ -207,3 +207,32 @@ fn what_goes_back_is_switched_at_once_and_asks_no_alarm() {
     assert!(config(&quiet).get("AutoRollbackConfiguration").is_none());
     assert_eq!(quiet.objects.len(), watched.objects.len());
 }
+
+#[tokio::test(start_paused = true)]
+async fn another_instance_type_is_refused_where_it_would_lose_somebody_elses_policy() {
+    let mut stage = Stage::with("", SCALED).await;
+    let one = stage.serves("one", None).await;
+    let mut theirs = scaled(ENDPOINT).asked();
+    let members = json!({
+        "PolicyName": "by-hand",
+        "PolicyType": "StepScaling",
+        "StepScalingPolicyConfiguration": { "AdjustmentType": "ChangeInCapacity" },
+    });
+    theirs
+        .as_object_mut()
+        .unwrap()
+        .extend(members.as_object().unwrap().clone());
+    scaling::call(&stage.session, scaling::Action::PutScalingPolicy, &theirs)
+        .await
+        .unwrap();
+    // Of the same type it goes along.
+    let two = stage.serves("two", Some(&one)).await;
+    stage.retable(&SCALED.replace("m6i.xlarge", "m6i.2xlarge"));
+    let three = stage.release("scorer", "three", None);
+    let told = review(&stage.scene("scorer"), &three, Some(&two)).await.unwrap_err();
+    assert_eq!(told.code, crate::diagnostic::codes::SCALED_ELSEWHERE);
+    let (_, rolled) = stage.ship("three", Some(&two)).await;
+    let failed = failure(rolled);
+    assert_eq!(failed.problem.code, crate::diagnostic::codes::SCALED_ELSEWHERE);
+    assert_eq!(stage.scaling().await.1.len(), 2);
+}

@@ -278,3 +278,14 @@ async fn logs_of_what_was_never_shipped_are_a_problem_with_the_command_that_ship
     assert_eq!(problem.code, codes::ENDPOINT_MISSING);
     assert!(all_of(&problem).contains("mlinfra ship dev scorer"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn why_sagemaker_went_back_is_told_although_it_says_so_only_meanwhile() {
+    let stage = Stage::new(&fault("crash")).await;
+    let good = stage.serves("good", None).await;
+    let (_, rolled) = stage.ship("bad", Some(&good)).await;
+    let told = all_of(&failure(rolled).problem);
+    assert!(told.contains("did not pass the ping health check"), "{told}");
+    assert!(told.contains("GET /ping on port 8080"), "{told}");
+    assert!(!told.contains("gives no reason"), "{told}");
+}

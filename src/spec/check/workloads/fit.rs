@@ -13,6 +13,8 @@ const CONTAINERS: &[Platform] = &[Eks, Ecs];
 const ALL: &[Kind] = &[Api, Batch, Stream];
 
 /// Settings that not every workload has: of which kinds, on what, and what does the same elsewhere.
+///
+/// [`ELSEWHERE`] has what is said instead where the kind is right and the platform is not.
 const SETTINGS: &[(&str, &[Kind], &[Platform], &str)] = &[
     (
         "replicas",
@@ -79,12 +81,26 @@ const SETTINGS: &[(&str, &[Kind], &[Platform], &str)] = &[
     (
         "timeout",
         &[Batch],
-        &[Eks, SageMaker],
+        EVERYWHERE,
         "only a batch has an end; `probes` has a `timeout` of its own",
     ),
     ("grace_period", ALL, CONTAINERS, "SageMaker decides it"),
     ("node_selector", ALL, &[Eks], "only Kubernetes places by labels"),
     ("tolerations", ALL, &[Eks], "only Kubernetes has taints"),
+];
+
+/// What a batch has to do without, and what it does.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("schedule", "a job of SageMaker runs when it is shipped"),
+    ("time_zone", "a job of SageMaker runs when it is shipped"),
+    (
+        "parallelism",
+        "only a Job of Kubernetes runs several times side by side",
+    ),
+    (
+        "retries",
+        "a task of ECS and a job of SageMaker run once; ship it again",
+    ),
 ];
 
 pub(super) fn check(subject: &Subject<'_>, problems: &mut Problems) {
@@ -116,12 +132,8 @@ fn settings(subject: &Subject<'_>, problems: &mut Problems) {
             let article = if kind == Api { "an" } else { "a" };
             (format!("{article} {} has no `{key}`", kind.name()), *instead)
         } else if !platforms.contains(&platform) {
-            let why = match *key {
-                "parallelism" => "only a Job of Kubernetes runs several times side by side",
-                "retries" => "a task of ECS and a job of SageMaker run once; ship it again",
-                "timeout" => "mlinfra watches a task of ECS for six hours, and stops none",
-                _ => *instead,
-            };
+            let said = ELSEWHERE.iter().find(|(other, _)| other == key);
+            let why = said.map_or(*instead, |(_, why)| why);
             (format!("a workload on {} has no `{key}`", on(platform)), why)
         } else {
             continue;
