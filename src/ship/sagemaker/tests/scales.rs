@@ -155,9 +155,9 @@ async fn more_than_run_at_present_come_with_the_version_that_wants_them() {
     super::super::roll_out(&stage.scene("scorer"), &two, Some(&one))
         .await
         .unwrap();
-    // Before the bounds were set: none had to be added afterwards.
-    assert_eq!(stage.endpoint().await.wanted, 2);
-    assert_eq!(stage.calls("UpdateEndpointWeightsAndCapacities"), 0);
+    // They came with it: the bounds, which were set after, had none to add, and nothing is at work any more.
+    let endpoint = stage.endpoint().await;
+    assert_eq!((endpoint.wanted, endpoint.status.as_str()), (2, "InService"));
 }
 
 #[tokio::test(start_paused = true)]
