@@ -153,8 +153,17 @@ class Kubelet(http.server.BaseHTTPRequestHandler):
 
         for channel in (0, 1):
             frame(channel, port.to_bytes(2, "little"))
+        if Kubelet.refuses == "at once":
+            return None
         if Kubelet.refuses:
-            return frame(1, b"nothing listens on that port")
+            frame(1, b"nothing listens on that port")
+            self.wfile.write(b"\x88\x00")
+            self.wfile.flush()
+            # What is still on its way is taken in: closing before would reset the connection, and lose what was said.
+            self.connection.settimeout(20)
+            while self.rfile.read(1):
+                pass
+            return None
         asked = b""
         while b"\r\n\r\n" not in asked:
             head = self.rfile.read(2)
@@ -171,7 +180,7 @@ class Kubelet(http.server.BaseHTTPRequestHandler):
         frame(0, body)
         self.wfile.write(b"\x88\x00")
 
-    refuses = False
+    refuses = None
 
     def log_message(self, *_):
         pass
@@ -484,31 +493,41 @@ class Scenarios:
 
     def a_port_of_this_machine_leads_to_a_ready_pod(self):
         program = self.project.start("port-forward", "dev", "scorer", "0")
+        # Who waits for a line that never comes is told so.
+        late = threading.Timer(60, program.kill)
+        late.start()
+
+        def line_with(words):
+            said = []
+            for line in program.stdout:
+                said.append(line)
+                if words in line:
+                    return line
+            raise AssertionError(f"it ended without saying {words!r}:\n{''.join(said)}")
+
         try:
-            line = ""
-            while "Listening on" not in line:
-                line = program.stdout.readline()
-                assert line, "it ended without listening"
-            address = re.search(r"127\.0\.0\.1:\d+", line).group()
+            address = re.search(r"127\.0\.0\.1:\d+", line_with("Listening on")).group()
             pods = {pod["metadata"]["name"] for pod in self.plane.items("/api/v1/namespaces/default/pods")}
             for path in ("/ping", "/v2/health/ready"):
                 with urllib.request.urlopen(f"http://{address}{path}", timeout=10) as answer:
                     pod, port, asked = answer.read().decode().split()
                 assert pod in pods and port == "8080" and asked == path, (pod, port, asked)
-            Kubelet.refuses = True
-            try:
-                urllib.request.urlopen(f"http://{address}/ping", timeout=10)
-                raise AssertionError("something answered where nothing listens")
-            except (urllib.error.URLError, OSError, http.client.HTTPException):
-                pass
+            for Kubelet.refuses, words in (("with a reason", "nothing listens on that port"), ("at once", "the connection to port 8080 broke")):
+                try:
+                    urllib.request.urlopen(f"http://{address}/ping", timeout=10)
+                    raise AssertionError("something answered where nothing listens")
+                except (urllib.error.URLError, OSError, http.client.HTTPException):
+                    pass
+                line_with(words)
             # It goes on after a connection that came to nothing.
-            Kubelet.refuses = False
+            Kubelet.refuses = None
             urllib.request.urlopen(f"http://{address}/ping", timeout=10).close()
         finally:
-            Kubelet.refuses = False
+            Kubelet.refuses = None
             program.send_signal(signal.SIGINT)
             said, _ = program.communicate(timeout=20)
-        self.expect(program.returncode, said, 0, "nothing listens on that port")
+            late.cancel()
+        self.expect(program.returncode, said, 0)
 
     def an_image_that_cannot_be_pulled_is_told_and_the_old_one_is_back(self):
         self.project.write("pull-3")

@@ -98,7 +98,13 @@ async fn describe(scene: &Scene<'_>, name: &str) -> Result<eks::Cluster, Problem
                     "the stack `{}` made it; somebody has deleted it since",
                     scene.workload.on.value
                 ))
-                .hint(format!("mlinfra plan {} --refresh", scene.environment.name)),
+                .hint(format!(
+                    "delete what is left of its stack, and make it anew:  \
+                     aws cloudformation delete-stack --stack-name {} --region {}",
+                    scene.environment.stack_name(&scene.workload.on.value),
+                    scene.session.region
+                ))
+                .hint(format!("mlinfra apply {}", scene.environment.name)),
         ),
         Err(error) => match (scene.output("endpoint"), scene.output("certificate_authority")) {
             (Some(endpoint), Some(authority)) if !error.is_transient() => Ok(eks::Cluster {

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use serde_json::Value as Json;
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
@@ -18,6 +18,7 @@ use crate::diagnostic::{Problem, codes};
 use crate::ship::Tell;
 
 const CONNECT: std::time::Duration = std::time::Duration::from_secs(20);
+const CLOSE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Listens on `local` (any free port if 0) of 127.0.0.1, and hands each connection to `remote` of a ready pod, until the
 /// stop. `ready` is told the address once it listens.
@@ -65,7 +66,7 @@ fn not_bound(local: u16, error: &std::io::Error) -> Problem {
         format!("port {local} of 127.0.0.1 cannot be listened on"),
     )
     .note(error.to_string())
-    .hint("choose another one, or leave it out: then it is any that is free")
+    .hint("choose another one, or 0: then it is any that is free")
 }
 
 /// A pod that is ready.
@@ -91,23 +92,44 @@ async fn pod(ground: &Ground<'_>) -> Result<String, Problem> {
     }
 }
 
-async fn carry(pods: Api<Pod>, pod: String, port: u16, mut connection: TcpStream, tell: Tell) {
+async fn carry(pods: Api<Pod>, pod: String, port: u16, connection: TcpStream, tell: Tell) {
     let forwarded = Clock::real().timeout(CONNECT, pods.portforward(&pod, &[port])).await;
     let mut forwarder = match forwarded {
         Ok(Ok(forwarder)) => forwarder,
         Ok(Err(error)) => return tell.note(format!("{pod}: port {port} is not forwarded: {error}")),
         Err(late) => return tell.note(format!("{pod}: port {port} is not forwarded: {late}")),
     };
-    let refused = forwarder.take_error(port);
-    if let Some(mut stream) = forwarder.take_stream(port) {
-        // Either side may end it at any time; that is how connections end.
-        let _ended = copy_bidirectional(&mut connection, &mut stream).await;
-        drop(stream);
-    }
-    if let Some(refused) = refused
-        && let Ok(Some(why)) = Clock::real().timeout(std::time::Duration::from_secs(1), refused).await
+    let (Some(stream), Some(refused)) = (forwarder.take_stream(port), forwarder.take_error(port)) else {
+        return forwarder.abort();
+    };
+    let came = exchange(connection, stream, refused, |why| tell.note(format!("{pod}: {why}"))).await;
+    // A pod that ended a connection before it said anything is told; a client that did so knows it.
+    if came == Some(0)
+        && let Ok(Err(error)) = Clock::real().timeout(CLOSE, forwarder.join()).await
     {
-        tell.note(format!("{pod}: {why}"));
+        tell.note(format!("{pod}: the connection to port {port} broke: {error}"));
     }
-    forwarder.abort();
+}
+
+/// Hands bytes to and fro until both sides have ended, and gives how many came from the pod. If the node refuses the port,
+/// `told` hears why before the client's side is closed, and nothing is given.
+pub(super) async fn exchange<C, P>(
+    mut connection: C,
+    mut stream: P,
+    refused: impl Future<Output = Option<String>>,
+    told: impl FnOnce(String),
+) -> Option<u64>
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    P: AsyncRead + AsyncWrite + Unpin,
+{
+    tokio::select! {
+        biased;
+        Some(why) = refused => {
+            told(why);
+            None
+        }
+        // Either side may end it at any time, also in the middle; that is how connections end.
+        ended = copy_bidirectional(&mut connection, &mut stream) => ended.ok().map(|(_, came)| came),
+    }
 }

@@ -164,7 +164,7 @@ pub(super) fn refused(at: &Address, error: &ApiError) -> Problem {
         problem = problem.note(format!("{field}: {message}"));
     }
     problem.hint(
-        "mlinfra render prints what was sent; correct the workload, or a template of your own in templates/kubernetes/",
+        "`mlinfra render` prints what was sent; correct the workload, or a template of your own in templates/kubernetes/",
     )
 }
 

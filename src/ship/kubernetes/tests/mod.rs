@@ -2,6 +2,7 @@
 
 mod diagnosing;
 mod fake;
+mod forwarding;
 mod jobs;
 mod opening;
 mod rolling;

@@ -177,21 +177,3 @@ fn a_role_that_was_assumed_is_the_role_of_its_access_entry() {
         "arn:aws:iam::111122223333:user/ci"
     ));
 }
-
-#[tokio::test(start_paused = true)]
-async fn a_port_that_is_taken_and_a_workload_without_pods_are_told() {
-    let mut stage = super::Stage::new();
-    let nobody = super::super::forward::port_forward(&stage.ground(), 0, 8080, |_| ())
-        .await
-        .unwrap_err();
-    assert_eq!(nobody.code, codes::NO_POD);
-    stage.roll_out(&super::api(1), None).await.unwrap();
-    stage.told();
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = taken.local_addr().unwrap().port();
-    let problem = super::super::forward::port_forward(&stage.ground(), port, 8080, |_| ())
-        .await
-        .unwrap_err();
-    assert_eq!(problem.code, codes::PORT_NOT_FORWARDED);
-    assert!(problem.message.contains(&port.to_string()));
-}

@@ -1,5 +1,7 @@
 //! What the command line promises.
 
+mod advice;
+
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
