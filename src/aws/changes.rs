@@ -6,7 +6,7 @@ use aws_sdk_cloudformation::types::{
 };
 
 use super::cloudformation::Change;
-use crate::plan::{Leaves, PropertyChange, Replacement, ResourceAction, ResourceChange};
+use crate::plan::{Leaves, PropertyChange, Replacement, ResourceAction, ResourceChange, by_element};
 
 /// What CloudFormation writes in place of a value that it cannot know yet.
 const KNOWN_AFTER_APPLY: &str = "{{changeSet:KNOWN_AFTER_APPLY}}";
@@ -34,7 +34,7 @@ pub(super) fn resource_change(change: &Change) -> ResourceChange {
         ResourceAction::Modify | ResourceAction::Dynamic | ResourceAction::Import => properties(change.details()),
         ResourceAction::Add | ResourceAction::Remove => Vec::new(),
     };
-    ResourceChange {
+    let mut told = ResourceChange {
         logical_id: change.logical_resource_id().unwrap_or_default().to_owned(),
         physical_id: change
             .physical_resource_id()
@@ -50,6 +50,29 @@ pub(super) fn resource_change(change: &Change) -> ResourceChange {
             _ => None,
         },
         protection: None,
+    };
+    if let (Some(before), Some(after)) = (context(change.before_context()), context(change.after_context())) {
+        by_element(&mut told, &before, &after);
+        told.properties.iter_mut().for_each(open);
+    }
+    told
+}
+
+/// The resource's properties as its context tells them.
+fn context(context: Option<&str>) -> Option<serde_json::Value> {
+    let mut context: serde_json::Value = serde_json::from_str(context?).ok()?;
+    context.get_mut("Properties").map(serde_json::Value::take)
+}
+
+/// A value that is not known yet is no value.
+fn open(property: &mut PropertyChange) {
+    if property
+        .after
+        .as_deref()
+        .is_some_and(|value| value.contains(KNOWN_AFTER_APPLY))
+    {
+        property.after = None;
+        property.after_unknown = Some("known after apply".to_owned());
     }
 }
 
@@ -99,15 +122,11 @@ fn property(detail: &ResourceChangeDetail) -> Option<PropertyChange> {
         Some(RequiresRecreation::Conditionally) => Replacement::Conditional,
         _ => Replacement::Never,
     };
-    let open = |value: &str| value.contains(KNOWN_AFTER_APPLY);
-    let after = target.after_value();
-    Some(PropertyChange {
+    let mut change = PropertyChange {
         path,
         before: target.before_value().map(str::to_owned),
-        after: after.filter(|value| !open(value)).map(str::to_owned),
-        after_unknown: after
-            .filter(|value| open(value))
-            .map(|_| "known after apply".to_owned()),
+        after: target.after_value().map(str::to_owned),
+        after_unknown: None,
         replacement,
         cause: detail
             .causing_entity()
@@ -115,5 +134,7 @@ fn property(detail: &ResourceChangeDetail) -> Option<PropertyChange> {
                 Some("ParameterReference") => format!("Parameters.{entity}"),
                 _ => entity.to_owned(),
             }),
-    })
+    };
+    open(&mut change);
+    Some(change)
 }

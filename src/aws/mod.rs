@@ -21,6 +21,7 @@ pub mod retry;
 pub mod s3;
 pub mod sagemaker;
 pub mod scaling;
+pub mod scheduler;
 pub mod service_quotas;
 pub mod session;
 pub mod ssm;

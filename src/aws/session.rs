@@ -88,6 +88,7 @@ struct Clients {
     s3: OnceLock<aws_sdk_s3::Client>,
     sagemaker: OnceLock<aws_sdk_sagemaker::Client>,
     scaling: OnceLock<aws_sdk_applicationautoscaling::Client>,
+    scheduler: OnceLock<aws_sdk_scheduler::Client>,
     service_quotas: OnceLock<aws_sdk_servicequotas::Client>,
     ssm: OnceLock<aws_sdk_ssm::Client>,
     sts: OnceLock<aws_sdk_sts::Client>,
@@ -114,6 +115,7 @@ impl Session {
         logs: aws_sdk_cloudwatchlogs;
         sagemaker: aws_sdk_sagemaker;
         scaling: aws_sdk_applicationautoscaling;
+        scheduler: aws_sdk_scheduler;
         service_quotas: aws_sdk_servicequotas;
         ssm: aws_sdk_ssm;
         sts: aws_sdk_sts;

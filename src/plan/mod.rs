@@ -10,6 +10,7 @@ mod decide;
 mod deployed;
 mod fate;
 mod guard;
+mod lists;
 mod local;
 mod order;
 mod review;
@@ -22,6 +23,7 @@ pub use decide::{About, Draft, Drawn, Inputs, Wanted, What, plan};
 pub use deployed::{Deployed, LiveStack, Phase, Recorded, phase, recovery_of};
 pub use fate::foretell;
 pub use guard::{Consents, guards, is_stateful};
+pub use lists::{Pair, by_element, pairs};
 pub use local::output_sources;
 pub use order::{dependents_of, with_dependencies, with_dependents};
 pub use review::{Unseen, unseen};
@@ -238,7 +240,7 @@ pub enum Replacement {
 /// A property before and after.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PropertyChange {
-    /// `CidrBlock`, `Tags.0.Value`.
+    /// `CidrBlock`, `Tags.0.Value`; `Policies[shipping].PolicyDocument` where elements of a list are told by name.
     pub path: String,
     /// The value before, none if there was none.
     pub before: Option<String>,

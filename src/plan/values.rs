@@ -69,7 +69,7 @@ fn is_modified(change: &ResourceChange) -> bool {
     change.action == ResourceAction::Modify
 }
 
-fn is_bare(property: &PropertyChange) -> bool {
+pub(super) fn is_bare(property: &PropertyChange) -> bool {
     property.before.is_none() && property.after.is_none() && property.after_unknown.is_none()
 }
 
@@ -105,7 +105,7 @@ pub(super) fn with_values(value: Value, parameters: &BTreeMap<String, String>) -
     }
 }
 
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),

@@ -495,6 +495,7 @@ fn throttling(service: Name) -> ApiError {
             "The level of configured provisioned throughput for the table was exceeded.",
         ),
         Name::Eks => ApiError::new(429, "TooManyRequestsException", "Too Many Requests"),
+        Name::Scheduler => ApiError::new(429, "ThrottlingException", "Rate exceeded"),
         Name::Kubernetes => ApiError::new(
             429,
             "TooManyRequests",

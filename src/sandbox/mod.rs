@@ -22,6 +22,7 @@ mod reply;
 mod request;
 mod s3;
 mod scaling;
+mod scheduler;
 mod server;
 mod service;
 mod services;

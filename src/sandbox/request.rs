@@ -33,6 +33,8 @@ pub(crate) enum Name {
     SageMaker,
     /// Application Auto Scaling.
     Scaling,
+    /// EventBridge Scheduler.
+    Scheduler,
     ServiceQuotas,
     Ssm,
     Sts,
@@ -40,7 +42,7 @@ pub(crate) enum Name {
 
 impl Name {
     /// Every service.
-    pub(crate) const ALL: [Name; 18] = [
+    pub(crate) const ALL: [Name; 19] = [
         Name::CloudFormation,
         Name::DynamoDb,
         Name::Ec2,
@@ -56,6 +58,7 @@ impl Name {
         Name::S3,
         Name::SageMaker,
         Name::Scaling,
+        Name::Scheduler,
         Name::ServiceQuotas,
         Name::Ssm,
         Name::Sts,
@@ -79,6 +82,7 @@ impl Name {
             Name::S3 => "s3",
             Name::SageMaker => "sagemaker",
             Name::Scaling => "application-autoscaling",
+            Name::Scheduler => "scheduler",
             Name::ServiceQuotas => "servicequotas",
             Name::Ssm => "ssm",
             Name::Sts => "sts",
@@ -100,7 +104,7 @@ impl Name {
             Name::CloudFormation | Name::Iam | Name::Sts => Protocol::Query,
             Name::Ec2 => Protocol::Ec2,
             Name::S3 => Protocol::S3,
-            Name::Eks => Protocol::RestJson,
+            Name::Eks | Name::Scheduler => Protocol::RestJson,
             Name::DynamoDb => Protocol::Json10,
             Name::Kubernetes => Protocol::Kubernetes,
             Name::Registry => Protocol::Registry,
@@ -173,7 +177,7 @@ impl Request {
             body,
             uri,
         };
-        request.action = super::action::of(&request);
+        request.action = action(&request);
         Ok(request)
     }
 
@@ -203,7 +207,7 @@ impl Request {
     /// A REST request that the sandbox makes itself; `path` may carry a query.
     pub(crate) fn rest(service: Name, region: &str, method: &str, path: &str, body: Vec<u8>) -> Self {
         let mut request = Self::made(service, region, "", method, path, body, None);
-        request.action = super::action::of(&request);
+        request.action = action(&request);
         request
     }
 
@@ -274,6 +278,14 @@ impl Request {
             headers: self.headers.clone(),
             body,
         }
+    }
+}
+
+/// The name of the action that a request asks for.
+fn action(request: &Request) -> String {
+    match request.service {
+        Name::Scheduler => super::scheduler::action(request),
+        _ => super::action::of(request),
     }
 }
 

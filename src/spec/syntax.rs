@@ -35,6 +35,7 @@ fn table(source: &Arc<Source>, table: &DeTable<'_>, problems: &mut Problems) -> 
     let mut entries: Vec<_> = table
         .iter()
         .map(|(key, value)| {
+            on_one_line(source, key.span().end..value.span().start, problems);
             let entry = Entry {
                 key: Span::new(source, key.span()),
                 value: convert(source, value, problems),
@@ -45,6 +46,23 @@ fn table(source: &Arc<Source>, table: &DeTable<'_>, problems: &mut Problems) -> 
     // The parser sorts keys by name; people think in the order in which they wrote.
     entries.sort_by_key(|(_, entry)| entry.key.bytes.start);
     entries.into_iter().collect()
+}
+
+/// Refuses a line break between a key and its value, which the parser lets pass in inline tables: "Key/Value Pair" of the
+/// TOML specification has them on the same line, and so have other readers.
+fn on_one_line(source: &Arc<Source>, between: std::ops::Range<usize>, problems: &mut Problems) {
+    let text = source.text.get(between.clone()).unwrap_or_default();
+    if let Some(at) = text.find('\n') {
+        let end = between.start + at;
+        problems.push(
+            Problem::error(
+                codes::TOML_SYNTAX,
+                "not valid TOML: the line ends between a key and its value",
+            )
+            .at(Span::new(source, between.start.saturating_sub(1)..end), "")
+            .hint("write key, `=` and the beginning of the value on one line"),
+        );
+    }
 }
 
 fn convert(source: &Arc<Source>, value: &toml::Spanned<DeValue<'_>>, problems: &mut Problems) -> Value {

@@ -39,6 +39,8 @@ def operation(one):
     what = one.get("action") or one["kind"]
     if what in SCALING:
         return "application-autoscaling", SCALING[what]
+    if what == "CreateSchedule":
+        return "scheduler", what
     return ("ecs", what) if "action" in one else ("sagemaker", f"Create{what}")
 
 
@@ -56,7 +58,7 @@ def against_the_model(workloads):
 
 def calls_against_the_model():
     """Whatever is sent in the life of a workload: the SDK does not look into these bodies."""
-    names = {"ECS": "ecs", "Application Auto Scaling": "application-autoscaling"}
+    names = {"ECS": "ecs", "Application Auto Scaling": "application-autoscaling", "EventBridge Scheduler": "scheduler"}
     session, validator = botocore.session.get_session(), botocore.validate.ParamValidator()
     calls = json.loads((ROOT / "tests/manifests/ecs-calls.json").read_text())
     for call in calls:
@@ -102,6 +104,18 @@ def scaled_in_moto(scaling, name, objects):
     return 1
 
 
+def scheduled_in_moto(scheduler, name, request):
+    """A schedule is made and changed, and is found as it was asked for."""
+    scheduler.create_schedule_group(Name=request["GroupName"])
+    changed = {**request, "ScheduleExpression": "cron(0 3 ? * MON *)"}
+    for call, asked in ((scheduler.create_schedule, request), (scheduler.update_schedule, changed)):
+        call(**asked)
+        lost = holds(asked, scheduler.get_schedule(GroupName=request["GroupName"], Name=request["Name"]))
+        expect(not lost, f"{name}: {lost}")
+    scheduler.delete_schedule(GroupName=request["GroupName"], Name=request["Name"])
+    scheduler.delete_schedule_group(Name=request["GroupName"])
+
+
 def ecs_in_moto(clients, workloads):
     ecs, ec2, scaled = clients("ecs"), clients("ec2"), 0
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
@@ -109,6 +123,9 @@ def ecs_in_moto(clients, workloads):
     groups = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc]}])["SecurityGroups"]
     for name, objects in workloads.items():
         definition, run = (one["request"] for one in objects[:2])
+        if objects[1]["action"] == "CreateSchedule":
+            scheduled_in_moto(clients("scheduler"), name, run)
+            continue
         run["networkConfiguration"]["awsvpcConfiguration"]["subnets"] = [subnet]
         run["networkConfiguration"]["awsvpcConfiguration"]["securityGroups"] = [groups[0]["GroupId"]]
         ecs.create_cluster(clusterName=run["cluster"])

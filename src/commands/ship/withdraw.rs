@@ -105,7 +105,7 @@ pub fn recorded(name: &str, release: &Release) -> Workload {
     let is_batch = |object: &Json| {
         let kind = object.get("kind").or_else(|| object.get("action"));
         kind.and_then(Json::as_str)
-            .is_some_and(|kind| matches!(kind, "Job" | "CronJob" | "RunTask" | "ProcessingJob"))
+            .is_some_and(|kind| matches!(kind, "Job" | "CronJob" | "RunTask" | "CreateSchedule" | "ProcessingJob"))
     };
     let namespace = |object: &Json| object.pointer("/metadata/namespace")?.as_str().map(str::to_owned);
     Workload {

@@ -34,6 +34,7 @@ pub fn creation_millis(resource_type: &str) -> Millis {
         "AWS::APS::Workspace" => 15 * SECOND,
         "AWS::SNS::Topic" | "AWS::SNS::TopicPolicy" => 11 * SECOND,
         "AWS::AutoScaling::AutoScalingGroup" => 45 * SECOND,
+        "AWS::Scheduler::ScheduleGroup" => 5 * SECOND,
         "AWS::ElasticLoadBalancingV2::LoadBalancer" => 150 * SECOND,
         "AWS::EC2::NatGateway" => 105 * SECOND,
         "AWS::EC2::VPCEndpoint" => 60 * SECOND,
@@ -86,6 +87,8 @@ pub(super) fn deletion_millis(resource_type: &str) -> Millis {
         "AWS::ECS::Service" => 90 * SECOND,
         "AWS::AutoScaling::AutoScalingGroup" => 2 * MINUTE,
         "AWS::ElasticLoadBalancingV2::LoadBalancer" => 10 * SECOND,
+        // What is in it is deleted first.
+        "AWS::Scheduler::ScheduleGroup" => 30 * SECOND,
         "AWS::EC2::NatGateway" => 50 * SECOND,
         "AWS::EC2::Instance" => 40 * SECOND,
         "AWS::EC2::VPCEndpoint" => 40 * SECOND,

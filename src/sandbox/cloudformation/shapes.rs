@@ -177,6 +177,10 @@ pub(super) fn attributes(request: &ResourceRequest<'_>, id: &str) -> Vec<(&'stat
             ("InferenceComponentArn", json!(id)),
             ("InferenceComponentStatus", json!("InService")),
         ],
+        "AWS::Scheduler::ScheduleGroup" => {
+            let arn = arn(request, "scheduler", &format!("schedule-group/{id}"));
+            vec![("Arn", json!(arn)), ("State", json!("ACTIVE"))]
+        }
         "AWS::ApplicationAutoScaling::ScalableTarget" => vec![("Id", json!(id))],
         "AWS::ApplicationAutoScaling::ScalingPolicy" => vec![("Arn", json!(id))],
         "AWS::EKS::AccessEntry" => {

@@ -22,14 +22,18 @@ impl Ecs {
     /// Goes on until now.
     pub(super) fn live(&mut self, context: &Context) {
         self.now = self.now.max(context.now - LONGEST);
+        self.skip_orders(context);
         while self.now < context.now {
+            self.carry_out(context);
             if self.is_quiet() {
-                self.now = context.now;
-                break;
+                let due = self.next_order().unwrap_or(context.now);
+                self.now = due.clamp(self.now + 1, context.now);
+                continue;
             }
             self.now = (self.now + SECOND).min(context.now);
             self.second(context);
         }
+        self.carry_out(context);
         let now = self.now;
         self.tasks.retain(|_, task| !task.forgotten(now));
     }
@@ -216,6 +220,7 @@ impl Ecs {
             grace: grace.unwrap_or_default() * SECOND,
             provider: provider(&settings),
             tags: Value::Array(Vec::new()),
+            overrides: Value::Null,
             is_job: false,
         };
         let started: Vec<String> = (0..count).map(|_| self.start(&order, now, context)).collect();

@@ -8,6 +8,7 @@ mod definitions;
 mod life;
 mod runs;
 mod services;
+mod standing;
 mod tasks;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use winterbaume_core::MockResponse;
 use self::clusters::Cluster;
 use self::definitions::Revision;
 use self::services::Service as Running;
+use self::standing::Standing;
 use self::tasks::Task;
 use super::inventory::Item;
 use super::reply::{self, ApiError, refuse, seconds};
@@ -44,6 +46,12 @@ pub(crate) struct Ecs {
     tasks: BTreeMap<String, Task>,
     /// What RunTask answered to a client token.
     answered: BTreeMap<String, Value>,
+    /// By the name that whoever gave them calls them.
+    #[serde(default)]
+    standing: BTreeMap<String, Standing>,
+    /// Whether standing orders were carried out.
+    #[serde(skip)]
+    moved: bool,
     /// What goes to other services: log events.
     #[serde(skip)]
     outbox: Vec<Request>,
@@ -79,6 +87,10 @@ impl Service for Ecs {
             .collect()
     }
 
+    fn has_moved(&mut self) -> bool {
+        std::mem::take(&mut self.moved)
+    }
+
     fn outbox(&mut self) -> Vec<Request> {
         std::mem::take(&mut self.outbox)
     }
@@ -105,6 +117,8 @@ impl Ecs {
             "StopTask" => self.stop_task(body, context),
             "DescribeTasks" => self.describe_tasks(body, context),
             "ListTasks" => self.list_tasks(body, context),
+            "PutStandingOrder" => self.put_standing_order(body, context),
+            "DropStandingOrder" => self.drop_standing_order(body),
             _ => Err(ApiError::new(
                 400,
                 "UnknownOperationException",

@@ -40,6 +40,7 @@ impl Ecs {
             grace: 0,
             provider: provider(body),
             tags: body.get("tags").cloned().unwrap_or_else(|| json!([])),
+            overrides: body.get("overrides").cloned().unwrap_or_default(),
             is_job: true,
         };
         let tasks: Vec<Value> = (0..count)

@@ -45,6 +45,9 @@ pub(super) struct Task {
     pub(super) says: Vec<(i64, Vec<String>)>,
     provider: String,
     tags: Value,
+    /// In what it is not as its definition says; null if in nothing.
+    #[serde(default)]
+    overrides: Value,
 }
 
 /// How a task ends.
@@ -88,6 +91,7 @@ pub(super) struct Order<'a> {
     pub(super) grace: i64,
     pub(super) provider: String,
     pub(super) tags: Value,
+    pub(super) overrides: Value,
     pub(super) is_job: bool,
 }
 
@@ -185,6 +189,9 @@ impl Task {
             "tags": self.tags,
             "version": 1,
         });
+        if !self.overrides.is_null() {
+            set(&mut task, "overrides", self.overrides.clone());
+        }
         if let Some(running) = self.running.filter(|at| *at <= now) {
             set(&mut task, "startedAt", seconds(running));
             if let Some((_, digest)) = self.image.split_once('@') {
@@ -246,6 +253,7 @@ impl Ecs {
             image,
             provider: order.provider.clone(),
             tags: order.tags.clone(),
+            overrides: order.overrides.clone(),
         };
         if order.is_job {
             task.says.push((running + JOB, vec!["all done".to_owned()]));

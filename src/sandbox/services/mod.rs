@@ -26,6 +26,7 @@ use super::kubernetes::Kubernetes;
 use super::request::Name;
 use super::s3::{Blobs, S3};
 use super::scaling::Scaling;
+use super::scheduler::Scheduler;
 use super::service::Service;
 
 /// A service in its first state. CloudFormation is none of these: it acts on all of them.
@@ -52,6 +53,7 @@ pub(crate) fn new(name: Name, folder: Option<&Path>) -> Option<Box<dyn Service>>
         Name::Ledger => Box::new(ledger::Ledger::default()),
         Name::Logs => Box::new(logs::Logs::new()),
         Name::Scaling => Box::new(Scaling::default()),
+        Name::Scheduler => Box::new(Scheduler::default()),
         Name::SageMaker => Box::new(sagemaker::SageMaker::new()),
     })
 }

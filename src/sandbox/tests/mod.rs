@@ -9,6 +9,7 @@ mod kubernetes;
 mod machines;
 mod port;
 mod registry;
+mod schedules;
 mod sharing;
 mod stacks;
 mod storage;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::cloudformation::{Physical, ResourceRequest};
 use super::super::house::Desk;
-use super::super::request::Name;
+use super::super::request::{Name, Request};
 use super::{Made, balancing, databases, tasks, watching};
 
 /// A type of the ledger.
@@ -16,7 +16,7 @@ pub(super) struct Kind {
 }
 
 /// Every kind that is entered.
-pub(super) const KINDS: [Kind; 27] = [
+pub(super) const KINDS: [Kind; 28] = [
     kind("AWS::APS::Workspace", "aps:workspace"),
     kind("AWS::AutoScaling::AutoScalingGroup", "autoscaling:group"),
     kind("AWS::Budgets::Budget", "budgets:budget"),
@@ -58,6 +58,7 @@ pub(super) const KINDS: [Kind; 27] = [
         "AWS::ApplicationAutoScaling::ScalingPolicy",
         "application-autoscaling:scaling-policy",
     ),
+    kind("AWS::Scheduler::ScheduleGroup", "scheduler:schedule-group"),
     kind("AWS::SecretsManager::Secret", "secretsmanager:secret"),
 ];
 
@@ -81,6 +82,10 @@ pub(super) fn create(
         "rds" => databases::create(desk, request, &planned.id)?,
         "ecs" => tasks::create(desk, request, &mut planned)?,
         "elasticloadbalancing" => balancing::create(desk, request, &planned.id)?,
+        "scheduler" => {
+            let group = json!({ "Name": planned.id });
+            desk.ask_json(Name::Scheduler, "CreateScheduleGroup", &group)?;
+        }
         _ => watching::create(desk, request, &planned.id)?,
     }
     if find(desk, kind, &planned.id)?.is_some() {
@@ -114,6 +119,12 @@ pub(super) fn delete(desk: &mut Desk<'_>, request: &ResourceRequest<'_>, id: &st
         "rds" => databases::delete(desk, request, id)?,
         "ecs" => tasks::delete(desk, request, id)?,
         "elasticloadbalancing" => balancing::delete(desk, request, id)?,
+        // With the schedules that are in it.
+        "scheduler" => {
+            let group = json!({ "Name": id });
+            let delete = Request::json(Name::Scheduler, &desk.context.region, "DeleteScheduleGroup", &group);
+            desk.remove(&delete)?;
+        }
         _ => {}
     }
     if kind == "ecs:task-definition" {

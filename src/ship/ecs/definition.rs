@@ -89,6 +89,15 @@ async fn newest(session: &Session, wanted: &Wanted, most: usize) -> Result<Vec<S
         .collect())
 }
 
+/// The image of a revision's only container; none if it is not there.
+pub(super) async fn image(session: &Session, arn: &str) -> Result<Option<String>, AwsError> {
+    let found = describe(session, arn).await?;
+    let image = found
+        .as_ref()
+        .and_then(|found| found.pointer("/containerDefinitions/0/image"));
+    Ok(image.and_then(Json::as_str).map(str::to_owned))
+}
+
 async fn describe(session: &Session, arn: &str) -> Result<Option<Json>, AwsError> {
     let asked = json!({ "taskDefinition": arn });
     match call_patiently(session, Action::DescribeTaskDefinition, &asked, PATIENCE).await {

@@ -1,4 +1,5 @@
 //! ECS: a revision of a task definition, rolled out as a service or run as a task.
+//! A batch that the clock starts is a schedule of EventBridge Scheduler.
 //!
 //! [`roll_out`] registers a revision only if no active one is the same, makes or changes the service, and watches the
 //! deployment until every task runs it and the old ones are gone. A container that cannot come to run is told in the
@@ -12,6 +13,7 @@ mod job;
 mod log;
 mod read;
 mod request;
+mod schedule;
 mod service;
 #[cfg(test)]
 mod tests;
@@ -47,9 +49,13 @@ pub async fn review(
     let wanted = Wanted::read(release)?;
     let service = service::find(scene.session, &wanted.cluster, &wanted.name).await;
     let service = service.map_err(|error| told(scene, &error))?;
+    let schedule = match &wanted.run {
+        Run::Schedule(request) => schedule::find(scene, request).await?,
+        Run::Service(_) | Run::Task(_) => None,
+    };
     let current = match (&wanted.run, &service) {
         (Run::Service(_), Some(service)) => Some(service.definition.clone()),
-        _ => None,
+        _ => schedule.as_ref().and_then(schedule::revision).map(str::to_owned),
     };
     let definition = definition::review(scene.session, &wanted, current.as_deref()).await;
     let definition = definition.map_err(|error| told(scene, &error))?;
@@ -80,6 +86,7 @@ pub async fn review(
                 },
             }
         }
+        Run::Schedule(request) => schedule::review(request, schedule.as_ref(), &definition),
         Run::Task(_) => ObjectChange {
             object: format!("Task {}/{}", wanted.cluster, wanted.name),
             fate: match definition.fate {
@@ -114,7 +121,8 @@ pub async fn roll_out(scene: &Scene<'_>, release: &Release, serving: Option<&Rel
             let scaled = Scaled::service(&wanted.cluster, &wanted.name);
             scaling::around(scene, &scaled, release, serving, false, rolling).await
         }
-        Run::Task(request) => job::run(scene, &wanted, request, release, serving).await,
+        Run::Task(request) => schedule::ends_with(scene, job::run(scene, &wanted, request, release, serving)).await,
+        Run::Schedule(request) => schedule::roll_out(scene, &wanted, request).await,
     }
 }
 
@@ -125,7 +133,10 @@ pub async fn roll_out(scene: &Scene<'_>, release: &Release, serving: Option<&Rel
 pub async fn running(scene: &Scene<'_>) -> Result<Option<Running>, Problem> {
     let cluster = cluster(scene)?;
     match scene.workload.kind {
-        crate::spec::workload::Kind::Batch => job::running(scene, &cluster).await,
+        crate::spec::workload::Kind::Batch => match schedule::running(scene, &cluster).await? {
+            Some(scheduled) => Ok(Some(scheduled)),
+            None => job::running(scene, &cluster).await,
+        },
         _ => service::running(scene, &cluster).await,
     }
 }
@@ -139,14 +150,23 @@ pub async fn logs(scene: &Scene<'_>, options: &LogOptions) -> Result<(), Problem
     log::tell(scene, &cluster(scene)?, options).await
 }
 
-/// Takes the workload away, of which `release` is what ran: its scaling, its service or its running tasks, and its active
-/// task definitions. Gives whether there was anything. Ends when the service's last task has stopped.
+/// Takes the workload away, of which `release` is what ran: its scaling or its schedule, its service or its running tasks,
+/// and its active task definitions. Gives whether there was anything. Ends when the service's last task has stopped.
 ///
 /// # Errors
 /// Whatever AWS refuses; called again, it goes on.
 pub async fn remove(scene: &Scene<'_>, release: &Release) -> Result<bool, Problem> {
     let cluster = cluster(scene)?;
     scaling::remove(scene, &Scaled::service(&cluster, scene.name()), release).await?;
+    // First what would start another task.
+    let recorded = Wanted::read(release).ok().and_then(|wanted| match wanted.run {
+        Run::Schedule(request) => Some(request),
+        Run::Service(_) | Run::Task(_) => None,
+    });
+    let unscheduled = match scene.workload.kind {
+        crate::spec::workload::Kind::Batch => schedule::remove(scene, recorded.as_ref()).await?,
+        _ => false,
+    };
     let removed = service::remove(scene, &cluster).await?;
     let family = scene.environment.stack_name(scene.name());
     let stopped = job::stop_all(scene, &cluster, &family).await?;
@@ -165,7 +185,7 @@ pub async fn remove(scene: &Scene<'_>, release: &Release) -> Result<bool, Proble
             .await
             .map_err(|error| told(scene, &error))?;
     }
-    Ok(removed || stopped || !arns.is_empty())
+    Ok(removed || stopped || unscheduled || !arns.is_empty())
 }
 
 /// The cluster that the stack has made.

@@ -28,6 +28,8 @@ pub(super) enum Run {
     Service(Json),
     /// Once.
     Task(Json),
+    /// Whenever the clock says so: the request that makes the schedule.
+    Schedule(Json),
 }
 
 impl Wanted {
@@ -48,20 +50,27 @@ impl Wanted {
         };
         let definition = request("RegisterTaskDefinition").ok_or_else(unreadable)?;
         let least = scaling::Wanted::of(release).and_then(scaling::Wanted::least);
-        let run = match (request("CreateService"), request("RunTask")) {
-            (Some(mut service), _) => {
+        let run = match (request("CreateService"), request("RunTask"), request("CreateSchedule")) {
+            (Some(mut service), ..) => {
                 // The number is the scaler's, from the first day on.
                 if let (Some(_), Some(members)) = (least, service.as_object_mut()) {
                     members.remove("desiredCount");
                 }
                 Run::Service(service)
             }
-            (None, Some(task)) => Run::Task(task),
-            (None, None) => return Err(unreadable()),
+            (None, Some(task), _) => Run::Task(task),
+            (None, None, Some(schedule)) => Run::Schedule(schedule),
+            (None, None, None) => return Err(unreadable()),
         };
-        let (Run::Service(settings) | Run::Task(settings)) = &run;
+        let cluster = match &run {
+            Run::Service(settings) | Run::Task(settings) => text(settings, "cluster"),
+            Run::Schedule(schedule) => schedule
+                .pointer("/Target/Arn")
+                .and_then(Json::as_str)
+                .and_then(|arn| arn.rsplit('/').next()),
+        };
         Ok(Self {
-            cluster: text(settings, "cluster").ok_or_else(unreadable)?.to_owned(),
+            cluster: cluster.ok_or_else(unreadable)?.to_owned(),
             name: release.workload.clone(),
             family: text(&definition, "family").ok_or_else(unreadable)?.to_owned(),
             image: release.image.reference.clone(),

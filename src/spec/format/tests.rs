@@ -430,6 +430,23 @@ fn stacks(text: &str) -> Vec<String> {
     }
 }
 
+#[test]
+fn a_line_that_ends_anywhere_is_formatted_or_told() {
+    let text = "a = { b = 1, c.d = [2, { \"e\".f = 3 }] }\ng . h = 'i'\n[[j.k]]\nl = { m = { n = 4 } }\n";
+    for slip in ["\n", "#\n", " # x\n ", "\r\n", "#"] {
+        for place in 0..=text.len() {
+            let mut text = text.to_owned();
+            text.insert_str(place, slip);
+            for layout in [&ENVIRONMENT, &PLAIN] {
+                if let Err(problems) = format(&source(&text), layout) {
+                    let told = problems.0.iter().all(|problem| problem.code != codes::FILE_UNWRITABLE);
+                    assert!(told, "{text}\n{problems:?}");
+                }
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 

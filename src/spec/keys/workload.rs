@@ -121,7 +121,7 @@ pub const WORKLOAD: &[Key] = &[
     Key::new(
         "schedule",
         Kind::Text(None),
-        "When a batch runs: minute, hour, day, month, weekday. Without it, it runs once for each version that is shipped.",
+        "On EKS and ECS, when a batch runs: minute, hour, day, month, weekday. Without it, it runs once for each version that is shipped.",
     )
     .example("\"15 2 * * *\""),
     Key::new(
@@ -137,7 +137,7 @@ pub const WORKLOAD: &[Key] = &[
     )
     .default("1"),
     Key::new("retries", Kind::Whole(0, 100), "On EKS: how often a batch that failed is tried again.").default("2"),
-    Key::new("timeout", Kind::Text(Some(DURATION)), "How long a batch may take, retries included; on ECS as long as it is followed.").default("\"6h\""),
+    Key::new("timeout", Kind::Text(Some(DURATION)), "How long a batch may take, retries included; on ECS as long as it is followed, and not beside `schedule`.").default("\"6h\""),
     Key::new(
         "grace_period",
         Kind::Text(Some(DURATION)),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::plan::PropertyChange;
+use crate::plan::{PropertyChange, pairs};
 use crate::view::text::{fit, one_line};
 
 /// One value that differs, ready to be shown.
@@ -82,8 +82,8 @@ fn compare(path: &str, before: Option<&Value>, after: Option<&Value>, parts: &mu
             }
         }
         (Some(Value::Array(before)), Some(Value::Array(after))) => {
-            for index in 0..before.len().max(after.len()) {
-                compare(&format!("{path}.{index}"), before.get(index), after.get(index), parts);
+            for pair in pairs(before, after) {
+                compare(&format!("{path}{}", pair.label), pair.before, pair.after, parts);
             }
         }
         (before, after) => parts.push(Difference {

@@ -1,6 +1,6 @@
 //! Whether a workload fits ECS and the stack that it is for, and on what of it the workload runs.
 
-use super::{Asked, Capacity, Input, flag, listed, table, text};
+use super::{Asked, Capacity, Input, cron, flag, listed, table, text};
 use crate::diagnostic::{Problem, Problems, codes};
 use crate::spec::Data;
 use crate::spec::workload::{Architecture, Kind, Scale, Target};
@@ -8,17 +8,8 @@ use crate::spec::workload::{Architecture, Kind, Scale, Target};
 impl Asked<'_> {
     pub(super) fn unsupported(&self, problems: &mut Problems) {
         let name = self.name();
-        if self.workload.batch.schedule.is_some() {
-            problems.push(
-                Problem::error(
-                    codes::ECS_UNSUPPORTED,
-                    format!("`{name}` has a schedule, and ECS starts nothing by the clock"),
-                )
-                .at(self.span("schedule"), "")
-                .note("a schedule would be one of EventBridge Scheduler, which mlinfra does not make")
-                .hint("remove it, and let a job of the CI run `mlinfra ship` at that time")
-                .hint("or run it on an `eks` stack, where it becomes a CronJob"),
-            );
+        if let Some(schedule) = &self.workload.batch.schedule {
+            self.started_by_the_clock(schedule, problems);
         }
         let Scale::Automatic { min, target, .. } = self.workload.scale else {
             return;
@@ -41,6 +32,48 @@ impl Asked<'_> {
             ))
             .hint("or run it on an `eks` stack"),
         );
+    }
+
+    fn started_by_the_clock(&self, schedule: &str, problems: &mut Problems) {
+        let (name, stack) = (self.name(), &self.stack.name.value);
+        if cron::expression(schedule).is_none() {
+            problems.push(
+                Problem::error(
+                    codes::ECS_UNSUPPORTED,
+                    format!("`{name}` is started on days of the month and days of the week, and EventBridge takes one of them"),
+                )
+                .at(self.span("schedule"), "")
+                .hint("leave one of the two `*`, and make another workload for the other")
+                .hint("or run it on an `eks` stack"),
+            );
+        }
+        if self.workload.written.contains_key("timeout") {
+            problems.push(
+                Problem::error(
+                    codes::ECS_UNSUPPORTED,
+                    format!("nobody would stop `{name}` after its `timeout`"),
+                )
+                .at(self.span("timeout"), "")
+                .note("ECS has no time limit for tasks, and nothing of mlinfra runs when the clock starts one")
+                .hint("remove it, and let the program end by itself, or run it on an `eks` stack"),
+            );
+        }
+        if !self.has_schedules() {
+            problems.push(
+                Problem::error(
+                    codes::ECS_STACK,
+                    format!("`{name}` has a schedule, and `{stack}` makes nothing that could start it"),
+                )
+                .at(self.span("schedule"), "")
+                .at(self.stack.name.span.clone(), "this stack")
+                .hint(format!("let it:\n[stacks.{stack}]\nschedules = true")),
+            );
+        }
+    }
+
+    /// Whether the stack makes what starts tasks by the clock.
+    pub(super) fn has_schedules(&self) -> bool {
+        self.given.is_some_and(|given| given.contains_key("schedule_group")) || flag(self.stack, "schedules", false)
     }
 
     /// Whether the stack has a load balancer that this workload stands behind.

@@ -1,7 +1,8 @@
 //! What a workload becomes on ECS: the request that registers its task definition, and the one that runs it, as a
-//! service or once as a task.
+//! service, once as a task, or as a task whenever the clock says so.
 //!
-//! From "RegisterTaskDefinition", "CreateService" and "RunTask", Amazon ECS API Reference. What only a deployed stack
+//! From "RegisterTaskDefinition", "CreateService" and "RunTask", Amazon ECS API Reference, and "CreateSchedule", Amazon
+//! EventBridge Scheduler API Reference. What only a deployed stack
 //! knows stands as a phrase in brackets until its outputs are given.
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use crate::diagnostic::{Problem, Problems, Span, codes};
 use crate::spec::workload::{Architecture, Kind, Scale, Secret, Target};
 use crate::spec::{Data, Environment, StackSpec, Workload};
 
+mod cron;
 mod fit;
 mod size;
 
@@ -69,7 +71,10 @@ pub fn objects(
     let capacity = asked.capacity(&mut problems);
     let definition = asked.definition(&capacity, &mut problems);
     let (action, run) = match workload.kind {
-        Kind::Batch => ("RunTask", asked.task(&capacity, &mut problems)),
+        Kind::Batch => match &workload.batch.schedule {
+            Some(schedule) => ("CreateSchedule", asked.schedule(schedule, &capacity, &mut problems)),
+            None => ("RunTask", asked.task(&capacity, &mut problems)),
+        },
         Kind::Api | Kind::Stream => ("CreateService", asked.service(&capacity, &mut problems)),
     };
     let scaling = asked.scaling(&mut problems);
@@ -118,6 +123,11 @@ pub fn notes(environment: &Environment, workload: &Workload, given: Option<&Give
                 workload.grace_seconds
             ));
         }
+    }
+    if workload.batch.schedule.is_some() {
+        notes.push(format!(
+            "{name} is started when it is due even while the one before still runs, and nothing stops a task that takes long"
+        ));
     }
     let path = match text(stack, "health_check_path") {
         Input::Is(path) => Some(path),
@@ -415,6 +425,44 @@ impl Asked<'_> {
             "networkConfiguration": self.network(problems),
             "enableECSManagedTags": true,
             "propagateTags": "TASK_DEFINITION",
+        })
+    }
+
+    /// What starts the task by the clock, with the stack's role. One that could not be started is tried again for an hour.
+    fn schedule(&self, schedule: &str, capacity: &Capacity, problems: &mut Problems) -> Json {
+        if !self.has_schedules() {
+            return Json::Null;
+        }
+        json!({
+            "Name": self.name(),
+            "GroupName": self.output("schedule_group", problems),
+            "Description": format!(
+                "{} of {} {}",
+                self.name(), self.environment.project.value, self.environment.name
+            ),
+            "State": "ENABLED",
+            "ScheduleExpression": cron::expression(schedule).unwrap_or_default(),
+            "ScheduleExpressionTimezone": self.workload.batch.time_zone,
+            "FlexibleTimeWindow": { "Mode": "OFF" },
+            "Target": {
+                "Arn": self.output("cluster_arn", problems),
+                "RoleArn": self.output("schedule_role_arn", problems),
+                "RetryPolicy": { "MaximumRetryAttempts": 20, "MaximumEventAgeInSeconds": 3600 },
+                "EcsParameters": {
+                    "TaskDefinitionArn": self.environment.stack_name(self.name()),
+                    "TaskCount": 1,
+                    "CapacityProviderStrategy": [{ "capacityProvider": capacity.provider, "weight": 1 }],
+                    "NetworkConfiguration": {
+                        "awsvpcConfiguration": {
+                            "Subnets": self.outputs("subnet_ids", problems),
+                            "SecurityGroups": [self.output("service_security_group_id", problems)],
+                            "AssignPublicIp": "DISABLED",
+                        },
+                    },
+                    "EnableECSManagedTags": true,
+                    "PropagateTags": "TASK_DEFINITION",
+                },
+            },
         })
     }
 

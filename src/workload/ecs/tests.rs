@@ -169,9 +169,13 @@ fn gpus_are_asked_for_on_the_instances_that_have_them() {
 
 #[test]
 fn what_ecs_has_no_counterpart_for_is_refused_with_what_does_the_same() {
-    let (code, message) = refused("", &format!("{BATCH}schedule = \"15 2 * * *\"\n"));
+    let clock = "schedules = true\n";
+    let (code, message) = refused(clock, &format!("{BATCH}schedule = \"15 2 1 * mon\"\n"));
     assert_eq!(code, codes::ECS_UNSUPPORTED);
-    assert!(message.contains("schedule"), "{message}");
+    assert!(message.contains("days of the month and days of the week"), "{message}");
+    let (code, message) = refused(clock, &format!("{BATCH}schedule = \"@daily\"\ntimeout = \"1h\"\n"));
+    assert_eq!(code, codes::ECS_UNSUPPORTED);
+    assert!(message.contains("after its `timeout`"), "{message}");
     let (code, message) = refused(
         "load_balancer = false\n",
         &format!("{API}autoscaling = {{ min = 1, max = 3, target_requests = 70 }}\n"),
@@ -195,6 +199,11 @@ fn what_the_stack_does_not_fit_is_told_before_anything_is_sent() {
     let (code, message) = refused("", &two);
     assert_eq!(code, codes::ECS_STACK);
     assert!(message.contains("behind one load balancer"), "{message}");
+    let nightly = format!("{BATCH}schedule = \"15 2 * * *\"\n");
+    let (code, message) = refused("", &nightly);
+    assert_eq!(code, codes::ECS_STACK);
+    assert!(message.contains("nothing that could start it"), "{message}");
+    assert_eq!(made("", &nightly).unwrap_err().0.len(), 1);
     let (code, message) = refused(
         "",
         &format!("{API}model = {{ bucket = \"models\", key = \"m.onnx\" }}\n"),
@@ -243,6 +252,22 @@ fn a_batch_runs_once_and_asks_for_no_port() {
     );
 }
 
+#[test]
+fn a_batch_with_a_schedule_is_started_by_the_clock_of_its_time_zone() {
+    let nightly = format!("{BATCH}schedule = \"15 2 * * mon-fri\"\ntime_zone = \"Europe/Berlin\"\n");
+    let objects = made("schedules = true", &nightly).unwrap();
+    let (action, schedule) = (&objects[1]["action"], &objects[1]["request"]);
+    assert_eq!(action, "CreateSchedule");
+    assert_eq!(schedule["ScheduleExpression"], "cron(15 2 ? * MON,TUE,WED,THU,FRI *)");
+    assert_eq!(schedule["ScheduleExpressionTimezone"], "Europe/Berlin");
+    assert_eq!(schedule["GroupName"], "(known after tasks)");
+    let told_of = told("schedules = true", &nightly);
+    assert!(
+        told_of[0].contains("even while the one before still runs"),
+        "{told_of:?}"
+    );
+}
+
 /// Held against AWS's own model of the API, and moto, by `tests/external/platforms.py`.
 #[test]
 fn the_requests_are_those_that_were_held_against_awss_model() {
@@ -264,6 +289,12 @@ fn the_requests_are_those_that_were_held_against_awss_model() {
             ),
             ("load_balancer_arn_suffix", "app/tasks/0123456789abcdef"),
             ("target_group_arn_suffix", "targetgroup/tasks/0123456789abcdef"),
+            (
+                "cluster_arn",
+                "arn:aws:ecs:us-east-1:111122223333:cluster/shop-dev-tasks",
+            ),
+            ("schedule_group", "shop-dev-tasks"),
+            ("schedule_role_arn", "arn:aws:iam::111122223333:role/schedule"),
             (
                 "namespace_arn",
                 "arn:aws:servicediscovery:us-east-1:111122223333:namespace/ns-0123456789abcdef",
@@ -294,6 +325,10 @@ fn the_requests_are_those_that_were_held_against_awss_model() {
             &format!("{API}autoscaling = {{ min = 1, max = 3, target_cpu = 70 }}\n"),
         ),
         made("batch", &format!("{BATCH}env = {{ LEVEL = \"info\" }}\n")),
+        made(
+            "batch-by-the-clock",
+            &format!("{BATCH}schedule = \"15 2 * * *\"\ntime_zone = \"Europe/Berlin\"\n"),
+        ),
     ]
     .into_iter()
     .collect();

@@ -4,6 +4,7 @@ mod fails;
 mod jobs;
 mod rolls;
 mod scales;
+mod schedules;
 mod stack;
 mod wire;
 
@@ -91,6 +92,10 @@ impl Stage {
         let target = format!("arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/tasks/0123456789abcdef");
         let outputs = BTreeMap::from([
             ("cluster_name", CLUSTER.to_owned()),
+            (
+                "cluster_arn",
+                format!("arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{CLUSTER}"),
+            ),
             ("capacity_provider", "FARGATE".to_owned()),
             ("subnet_ids", "[\"subnet-1\",\"subnet-2\"]".to_owned()),
             ("service_security_group_id", "sg-1".to_owned()),

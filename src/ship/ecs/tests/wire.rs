@@ -1,4 +1,4 @@
-//! What is sent to ECS and Application Auto Scaling in the life of a workload.
+//! What is sent to ECS, Application Auto Scaling and EventBridge Scheduler in the life of a workload.
 
 use std::collections::BTreeSet;
 
@@ -69,6 +69,13 @@ async fn every_request_is_one_that_was_held_against_awss_model() {
             .is_err()
     );
     super::super::remove(&stage.scene(&Tell::nobody()), &job).await.unwrap();
+    let by_the_clock = format!("{JOB}schedule = \"15 2 * * *\"\n");
+    let stage = Stage::by_the_clock(&by_the_clock, "").await;
+    let first = ships(&stage, '1', None).await;
+    let second = ships(&stage, '2', Some(&first)).await;
+    super::super::remove(&stage.scene(&Tell::nobody()), &second)
+        .await
+        .unwrap();
 
     let mut shapes = BTreeSet::new();
     let mut kept = Vec::new();
@@ -83,7 +90,9 @@ async fn every_request_is_one_that_was_held_against_awss_model() {
     assert_eq!(
         actions.into_iter().collect::<Vec<_>>(),
         [
+            "CreateSchedule",
             "CreateService",
+            "DeleteSchedule",
             "DeleteService",
             "DeregisterScalableTarget",
             "DeregisterTaskDefinition",
@@ -92,6 +101,7 @@ async fn every_request_is_one_that_was_held_against_awss_model() {
             "DescribeServices",
             "DescribeTaskDefinition",
             "DescribeTasks",
+            "GetSchedule",
             "ListTaskDefinitions",
             "ListTasks",
             "PutScalingPolicy",
@@ -99,6 +109,7 @@ async fn every_request_is_one_that_was_held_against_awss_model() {
             "RegisterTaskDefinition",
             "RunTask",
             "StopTask",
+            "UpdateSchedule",
             "UpdateService",
         ]
     );

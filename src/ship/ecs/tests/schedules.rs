@@ -1,0 +1,233 @@
+//! Batches that the clock starts.
+
+use std::time::Duration;
+
+use super::*;
+use crate::diagnostic::codes;
+use crate::ship::ObjectFate;
+
+/// Every half an hour.
+const NIGHTLY: &str = "
+[workloads.nightly]
+kind     = \"batch\"
+on       = \"tasks\"
+image    = { reference = \"example.com/nightly:1\" }
+schedule = \"*/30 * * * *\"
+";
+
+impl Stage {
+    /// A cluster whose stack makes what starts tasks by the clock.
+    pub(super) async fn by_the_clock(workload: &str, faults: &str) -> Self {
+        let mut stage = Self::new(workload, faults).await;
+        let group = stage.session.scheduler().create_schedule_group().name(CLUSTER);
+        group.send().await.unwrap();
+        let outputs = stage.outputs.get_mut("tasks").unwrap();
+        outputs.insert("schedule_group".to_owned(), CLUSTER.to_owned());
+        let role = format!("arn:aws:iam::{ACCOUNT}:role/schedule");
+        outputs.insert("schedule_role_arn".to_owned(), role);
+        stage.sandbox.clear_calls();
+        stage
+    }
+
+    async fn schedule(&self) -> Option<Json> {
+        crate::aws::scheduler::find(&self.session, CLUSTER, "nightly", super::super::PATIENCE)
+            .await
+            .unwrap()
+    }
+
+    /// The number of the revision that the schedule runs.
+    async fn scheduled_revision(&self) -> String {
+        let schedule = self.schedule().await.unwrap();
+        let revision = super::super::schedule::revision(&schedule).unwrap();
+        revision.rsplit(':').next().unwrap().to_owned()
+    }
+
+    async fn review(&self, release: &Release) -> Vec<ObjectFate> {
+        let tell = Tell::nobody();
+        let changes = super::super::review(&self.scene(&tell), release, None).await.unwrap();
+        changes.into_iter().map(|change| change.fate).collect()
+    }
+}
+
+/// Until twenty minutes after the next full or half hour: what was due then is over, and not yet forgotten.
+async fn pass_once() {
+    let clock = Clock::real();
+    let into = clock.wall().as_second().rem_euclid(1800);
+    clock.sleep(Duration::from_secs(3000 - into.unsigned_abs())).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn shipping_waits_for_no_clock_and_the_clock_starts_what_was_shipped() {
+    let stage = Stage::by_the_clock(NIGHTLY, "").await;
+    let first = stage.release(&digest('1'));
+    assert_eq!(stage.review(&first).await, [ObjectFate::Create, ObjectFate::Create]);
+    assert_eq!(stage.ship(&first, None).await.unwrap(), RolledOut::Done);
+    assert_eq!(stage.calls("RunTask"), 0);
+    let running = stage.running().await.unwrap();
+    assert_eq!(running.images, [first.image.reference.as_str()]);
+    assert_eq!(running.remarks, ["runs cron(0,30 * * * ? *) Etc/UTC"]);
+    assert!(running.healthy && running.since.is_some(), "{running:?}");
+
+    pass_once().await;
+    let running = stage.running().await.unwrap();
+    assert!(
+        running.remarks.contains(&"its task ended well".to_owned()),
+        "{running:?}"
+    );
+    let all = crate::ship::LogOptions {
+        follow: false,
+        tail: None,
+        since_seconds: None,
+        previous: false,
+    };
+    let (listener, mut heard) = mpsc::unbounded_channel();
+    super::super::logs(&stage.scene(&Tell::to(listener)), &all)
+        .await
+        .unwrap();
+    let heard = std::iter::from_fn(|| heard.try_recv().ok());
+    let lines = heard.filter(|event| matches!(event, Event::Log { line, .. } if line == "nightly is up"));
+    assert_eq!(lines.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_as_it_should_be_is_left_alone_and_another_version_takes_its_place() {
+    let mut stage = Stage::by_the_clock(NIGHTLY, "").await;
+    let (first, second) = (stage.release(&digest('1')), stage.release(&digest('2')));
+    stage.ship(&first, None).await.unwrap();
+    assert_eq!(
+        stage.review(&first).await,
+        [ObjectFate::Unchanged, ObjectFate::Unchanged]
+    );
+    assert_eq!(stage.ship(&first, Some(&first)).await.unwrap(), RolledOut::Unchanged);
+    assert_eq!(stage.review(&second).await, [ObjectFate::Update, ObjectFate::Update]);
+    assert_eq!(stage.ship(&second, Some(&first)).await.unwrap(), RolledOut::Done);
+    assert_eq!(stage.scheduled_revision().await, "2");
+    // Back again, as a rollback does.
+    assert_eq!(stage.ship(&first, Some(&second)).await.unwrap(), RolledOut::Done);
+    assert_eq!(stage.scheduled_revision().await, "1");
+    // Another time is no other revision.
+    stage.edit(&NIGHTLY.replace("*/30", "*/20"));
+    let later = stage.release(&digest('1'));
+    assert_eq!(stage.review(&later).await, [ObjectFate::Unchanged, ObjectFate::Update]);
+    assert_eq!(stage.ship(&later, Some(&first)).await.unwrap(), RolledOut::Done);
+    assert_eq!(stage.scheduled_revision().await, "1");
+    let schedule = stage.schedule().await.unwrap();
+    assert_eq!(schedule["ScheduleExpression"], "cron(0,20,40 * * * ? *)");
+    assert_eq!((stage.calls("CreateSchedule"), stage.calls("UpdateSchedule")), (1, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_changed_the_schedule_by_hand_is_overruled() {
+    let stage = Stage::by_the_clock(NIGHTLY, "").await;
+    let first = stage.release(&digest('1'));
+    stage.ship(&first, None).await.unwrap();
+    let mut disabled = stage.schedule().await.unwrap();
+    disabled["State"] = "DISABLED".into();
+    crate::aws::scheduler::put(&stage.session, &disabled, true, super::super::PATIENCE)
+        .await
+        .unwrap();
+    let running = stage.running().await.unwrap();
+    assert!(running.remarks.contains(&"disabled".to_owned()), "{running:?}");
+    pass_once().await;
+    assert!(
+        !stage
+            .running()
+            .await
+            .unwrap()
+            .remarks
+            .contains(&"its task ended well".to_owned())
+    );
+    assert_eq!(stage.ship(&first, Some(&first)).await.unwrap(), RolledOut::Done);
+    assert_eq!(stage.schedule().await.unwrap()["State"], "ENABLED");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_its_schedule_a_batch_runs_once_and_no_more_by_the_clock() {
+    let mut stage = Stage::by_the_clock(
+        NIGHTLY,
+        "[[fault]]\nworkload = \"nightly\"\nfails = \"crash\"\nimage = \"sha256:2222\"\n",
+    )
+    .await;
+    let first = stage.release(&digest('1'));
+    stage.ship(&first, None).await.unwrap();
+    stage.edit(&NIGHTLY.replace("schedule = \"*/30 * * * *\"", ""));
+    // One that fails does not end what the clock starts.
+    let failure = stage
+        .ship(&stage.release(&digest('2')), Some(&first))
+        .await
+        .unwrap_err();
+    assert!(matches!(failure.restored, Restored::Untouched), "{failure:#?}");
+    assert!(stage.schedule().await.is_some());
+    let once = stage.release(&digest('3'));
+    assert_eq!(stage.ship(&once, Some(&first)).await.unwrap(), RolledOut::Done);
+    assert!(stage.schedule().await.is_none());
+    assert_eq!(stage.running().await.unwrap().remarks, ["its task ended well"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removed_batch_is_started_no_more() {
+    let stage = Stage::by_the_clock(NIGHTLY, "").await;
+    let first = stage.release(&digest('1'));
+    stage.ship(&first, None).await.unwrap();
+    let tell = Tell::nobody();
+    assert!(super::super::remove(&stage.scene(&tell), &first).await.unwrap());
+    assert!(stage.schedule().await.is_none());
+    assert_eq!(stage.revisions().await, Vec::<String>::new());
+    assert!(!super::super::remove(&stage.scene(&tell), &first).await.unwrap());
+    // One whose stack no longer tells of the group is found by its record.
+    let mut stage = Stage::by_the_clock(NIGHTLY, "").await;
+    stage.ship(&first, None).await.unwrap();
+    stage.outputs.get_mut("tasks").unwrap().remove("schedule_group");
+    assert!(super::super::remove(&stage.scene(&tell), &first).await.unwrap());
+    assert!(stage.schedule().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_killed_and_a_lost_answer_leave_one_schedule() {
+    let clock = Clock::real();
+    for tenths in [1_u64, 3, 5, 7, 9, 11] {
+        let stage = Stage::by_the_clock(NIGHTLY, "[[fault]]\nservice = \"scheduler\"\ndelay_seconds = 0.2\n[[fault]]\nservice = \"ecs\"\ndelay_seconds = 0.2").await;
+        let release = stage.release(&digest('1'));
+        let _killed = clock
+            .timeout(Duration::from_millis(tenths * 100), stage.ship(&release, None))
+            .await;
+        stage.ship(&release, None).await.unwrap();
+        assert_eq!(stage.scheduled_revision().await, "1", "killed after {tenths} tenths");
+        assert_eq!(stage.revisions().await.len(), 1);
+    }
+    for action in ["CreateSchedule", "GetSchedule"] {
+        let fault = format!("[[fault]]\nservice = \"scheduler\"\naction = \"{action}\"\ndrop_answer = 1");
+        let stage = Stage::by_the_clock(NIGHTLY, &fault).await;
+        let release = stage.release(&digest('1'));
+        assert_eq!(stage.ship(&release, None).await.unwrap(), RolledOut::Done, "{action}");
+        assert_eq!(stage.scheduled_revision().await, "1");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_aws_refuses_changes_nothing_and_a_role_that_is_new_is_waited_for() {
+    let refusal = "[[fault]]\nservice = \"scheduler\"\naction = \"UpdateSchedule\"\nerror = { code = \"AccessDeniedException\", message = \"User: arn:aws:iam::111122223333:user/ci is not authorized to perform: scheduler:UpdateSchedule\" }";
+    let stage = Stage::by_the_clock(NIGHTLY, refusal).await;
+    let first = stage.release(&digest('1'));
+    stage.ship(&first, None).await.unwrap();
+    let failure = stage
+        .ship(&stage.release(&digest('2')), Some(&first))
+        .await
+        .unwrap_err();
+    assert!(matches!(failure.restored, Restored::Untouched), "{failure:#?}");
+    assert_eq!(failure.problem.code, codes::ACCESS_DENIED, "{failure:#?}");
+    assert_eq!(stage.scheduled_revision().await, "1");
+
+    let new = "[[fault]]\nservice = \"scheduler\"\naction = \"CreateSchedule\"\ntimes = 2\nerror = { code = \"ValidationException\", message = \"The execution role you provide must allow AWS EventBridge Scheduler to assume the role.\" }";
+    let stage = Stage::by_the_clock(NIGHTLY, new).await;
+    assert_eq!(
+        stage.ship(&stage.release(&digest('1')), None).await.unwrap(),
+        RolledOut::Done
+    );
+    assert_eq!(stage.calls("CreateSchedule"), 3);
+    let never = new.replace("times = 2\n", "");
+    let stage = Stage::by_the_clock(NIGHTLY, &never).await;
+    let failure = stage.ship(&stage.release(&digest('1')), None).await.unwrap_err();
+    assert!(matches!(failure.restored, Restored::Untouched), "{failure:#?}");
+    assert!(failure.problem.notes[0].contains("assume the role"), "{failure:#?}");
+}
