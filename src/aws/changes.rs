@@ -138,3 +138,41 @@ fn property(detail: &ResourceChangeDetail) -> Option<PropertyChange> {
     open(&mut change);
     Some(change)
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_cloudformation::types::{ResourceChange as SdkChange, ResourceTargetDefinition};
+
+    use super::*;
+
+    fn detail(path: &str, before: &str, after: &str) -> ResourceChangeDetail {
+        let target = ResourceTargetDefinition::builder().path(path).before_value(before);
+        let target = target.after_value(after).requires_recreation(RequiresRecreation::Never);
+        ResourceChangeDetail::builder().target(target.build()).build()
+    }
+
+    #[test]
+    fn elements_of_lists_are_told_by_name_from_the_contexts_of_a_change() {
+        let rule = |key: &str, value: &str| format!(r#"{{"Key":"{key}","Value":"{value}"}}"#);
+        let list = |rules: &[String]| format!(r#"{{"Properties":{{"Tags":[{}]}}}}"#, rules.join(","));
+        let change = SdkChange::builder()
+            .action(ChangeAction::Modify)
+            .details(detail("/Properties/Tags/0/Key", "b", "a"))
+            .details(detail("/Properties/Tags/0/Value", "2", KNOWN_AFTER_APPLY))
+            .details(detail("/Properties/Tags/1", "", &rule("b", "2")))
+            .before_context(list(&[rule("b", "2")]))
+            .after_context(list(&[rule("a", KNOWN_AFTER_APPLY), rule("b", "2")]))
+            .build();
+        let told = resource_change(&change);
+        let [tag] = told.properties.as_slice() else {
+            panic!("{:#?}", told.properties);
+        };
+        assert_eq!(tag.path, "Tags[a]");
+        assert_eq!((tag.before.as_deref(), tag.after.as_deref()), (None, None));
+        assert_eq!(tag.after_unknown.as_deref(), Some("known after apply"));
+        // Without contexts it stays as it was told.
+        let bare = SdkChange::builder().details(detail("/Properties/Tags/0/Key", "b", "a"));
+        let told = resource_change(&bare.action(ChangeAction::Modify).build());
+        assert_eq!(told.properties[0].path, "Tags.0.Key");
+    }
+}

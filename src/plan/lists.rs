@@ -26,18 +26,18 @@ const IDENTITIES: [&str; 12] = [
 
 /// An element of one list and the one of the other list that it corresponds to.
 #[derive(Debug, PartialEq)]
-pub struct Pair<'a> {
+struct Pair<'a> {
     /// How the element is called: `[shipping]` by what identifies it, else `.2` by its place.
-    pub label: String,
+    label: String,
     /// The element before; none if it is new.
-    pub before: Option<&'a Value>,
+    before: Option<&'a Value>,
     /// The element after; none if it goes.
-    pub after: Option<&'a Value>,
+    after: Option<&'a Value>,
 }
 
 /// Which elements of two lists correspond: those that are identified alike, else those in the same place once what both
 /// lists begin and end with is put aside.
-pub fn pairs<'a>(before: &'a [Value], after: &'a [Value]) -> Vec<Pair<'a>> {
+fn pairs<'a>(before: &'a [Value], after: &'a [Value]) -> Vec<Pair<'a>> {
     match identity(before, after) {
         Some(key) => named(before, after, key),
         None => placed(before, after),
@@ -101,16 +101,10 @@ pub fn by_element(change: &mut ResourceChange, before: &Value, after: &Value) {
         }
     }
     for list in lists {
-        let (Some(Value::Array(old)), Some(Value::Array(new))) = (at(before, &list), at(after, &list)) else {
+        let (Some(old @ Value::Array(_)), Some(new @ Value::Array(_))) = (at(before, &list), at(after, &list)) else {
             continue;
         };
-        let mut parts = Vec::new();
-        parts_of(
-            &list,
-            Some(&Value::Array(old.clone())),
-            Some(&Value::Array(new.clone())),
-            &mut parts,
-        );
+        let parts = parts(&list, Some(old), Some(new));
         let within = |property: &PropertyChange| list_of(&property.path) == Some(&list);
         let told = change.properties.iter().filter(|property| within(property));
         // Nothing but the order differs, or as much is to be said as before: places are as good. What has no values is
@@ -133,10 +127,10 @@ pub fn by_element(change: &mut ResourceChange, before: &Value, after: &Value) {
             continue;
         };
         change.properties.retain(|property| !within(property));
-        let parts = parts.into_iter().map(|(path, before, after)| PropertyChange {
-            path,
-            before,
-            after,
+        let parts = parts.into_iter().map(|part| PropertyChange {
+            path: part.path,
+            before: part.before.map(text),
+            after: part.after.map(text),
             after_unknown: None,
             replacement,
             cause: cause.clone(),
@@ -161,25 +155,41 @@ fn at<'a>(properties: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.').try_fold(properties, |value, part| value.get(part))
 }
 
-type Part = (String, Option<String>, Option<String>);
+/// Something that differs between two documents.
+#[derive(Debug, PartialEq)]
+pub struct Part<'a> {
+    /// The way to it.
+    pub path: String,
+    /// What it was; none if there was nothing.
+    pub before: Option<&'a Value>,
+    /// What it becomes; none if it goes.
+    pub after: Option<&'a Value>,
+}
 
-fn parts_of(path: &str, before: Option<&Value>, after: Option<&Value>, parts: &mut Vec<Part>) {
+/// In what two documents differ, as deep as can be said; `path` leads to them.
+pub fn parts<'a>(path: &str, before: Option<&'a Value>, after: Option<&'a Value>) -> Vec<Part<'a>> {
+    let mut found = Vec::new();
+    compare(path.to_owned(), before, after, &mut found);
+    found
+}
+
+fn compare<'a>(path: String, before: Option<&'a Value>, after: Option<&'a Value>, found: &mut Vec<Part<'a>>) {
     match (before, after) {
         (before, after) if before == after => {}
         (Some(Value::Object(old)), Some(Value::Object(new))) => {
             let added = new.keys().filter(|key| !old.contains_key(*key));
             for key in old.keys().chain(added) {
-                parts_of(&format!("{path}.{key}"), old.get(key), new.get(key), parts);
+                compare(format!("{path}.{key}"), old.get(key), new.get(key), found);
             }
         }
         (Some(Value::Array(old)), Some(Value::Array(new))) => {
             for pair in pairs(old, new) {
-                parts_of(&format!("{path}{}", pair.label), pair.before, pair.after, parts);
+                compare(format!("{path}{}", pair.label), pair.before, pair.after, found);
             }
         }
         // A number may be written as text.
         (Some(old), Some(new)) if text(old) == text(new) => {}
-        (before, after) => parts.push((path.to_owned(), before.map(text), after.map(text))),
+        (before, after) => found.push(Part { path, before, after }),
     }
 }
 

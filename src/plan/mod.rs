@@ -23,7 +23,7 @@ pub use decide::{About, Draft, Drawn, Inputs, Wanted, What, plan};
 pub use deployed::{Deployed, LiveStack, Phase, Recorded, phase, recovery_of};
 pub use fate::foretell;
 pub use guard::{Consents, guards, is_stateful};
-pub use lists::{Pair, by_element, pairs};
+pub use lists::{Part, by_element, parts};
 pub use local::output_sources;
 pub use order::{dependents_of, with_dependencies, with_dependents};
 pub use review::{Unseen, unseen};

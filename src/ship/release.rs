@@ -159,6 +159,8 @@ pub struct Running {
     pub wanted: u32,
     /// Whether all of it is as it should be.
     pub healthy: bool,
+    /// Whether the clock starts it.
+    pub scheduled: bool,
     /// Since when what runs has been running; RFC 3339.
     pub since: Option<String>,
     /// What there is to say about it: `1 pod: CrashLoopBackOff`.

@@ -13,6 +13,7 @@ use crate::spec::Workload;
 use crate::spec::workload::{Image, Platform};
 use crate::state::{self, Shipped};
 use crate::view::report::{ImageProposal, ShipPlan, ShipProposal, ShippedReport};
+use crate::workload::ecs;
 
 /// How what is proposed would be done.
 #[derive(Debug, Clone, Copy, Default)]
@@ -87,6 +88,7 @@ pub async fn back(context: &Context, dock: &Dock, workload: &Workload, how: How)
         model: release.model.clone(),
         serving: serving(dock, name).map(|shipped| report_of(dock, &shipped)),
         objects: None,
+        notes: Vec::new(),
         problems: Problems::default(),
     };
     add_review(&mut made, reviewed);
@@ -145,6 +147,13 @@ async fn proposal(context: &Context, dock: &Dock, workload: &Workload, how: How)
         model: None,
         serving: serving(dock, &workload.name.value).map(|shipped| report_of(dock, &shipped)),
         objects: None,
+        notes: match workload.platform {
+            Platform::Ecs => {
+                let given = dock.outputs.get(&workload.on.value);
+                ecs::notes(&dock.world.environment, workload, given)
+            }
+            Platform::Eks | Platform::SageMaker => Vec::new(),
+        },
         problems: Problems::default(),
     };
     if !dock.outputs.contains_key(&workload.on.value) {

@@ -217,6 +217,7 @@ pub(super) async fn running(scene: &Scene<'_>, cluster: &str) -> Result<Option<R
         ready: u32::from(task.status == "RUNNING"),
         wanted: u32::from(runs),
         healthy: runs || task.container.exit == Some(0),
+        scheduled: false,
         since: since.map(|at| at.to_string()),
         remarks: vec![remark],
         address: None,

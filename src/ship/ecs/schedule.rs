@@ -70,7 +70,15 @@ pub(super) fn review(request: &Json, found: Option<&Json>, definition: &ObjectCh
             Some(fields) if fields.is_empty() => ObjectFate::Unchanged,
             Some(_) => ObjectFate::Update,
         },
-        fields: fields.unwrap_or_default(),
+        fields: fields.unwrap_or_else(|| {
+            let told = ["ScheduleExpression", "ScheduleExpressionTimezone"].into_iter();
+            told.map(|member| FieldChange {
+                path: member.to_owned(),
+                before: None,
+                after: request.get(member).cloned(),
+            })
+            .collect()
+        }),
     }
 }
 
@@ -173,6 +181,7 @@ pub(super) async fn running(scene: &Scene<'_>, cluster: &str) -> Result<Option<R
         ready,
         wanted: 0,
         healthy,
+        scheduled: true,
         since: since.map(|at| at.to_string()),
         remarks,
         address: None,

@@ -352,6 +352,7 @@ pub(super) async fn running(scene: &Scene<'_>, cluster: &str) -> Result<Option<R
         ready: u32::try_from(ready).unwrap_or(u32::MAX),
         wanted: service.desired,
         healthy: service.status == "ACTIVE" && service.is_settled(),
+        scheduled: false,
         since: since
             .and_then(|at| jiff::Timestamp::from_millisecond(at).ok())
             .map(|at| at.to_string()),

@@ -328,6 +328,7 @@ pub(super) async fn running(scene: &Scene<'_>) -> Result<Option<Running>, Proble
         ready: u32::from(runs),
         wanted: u32::from(runs),
         healthy: matches!(newest.status.as_str(), "InProgress" | "Completed"),
+        scheduled: false,
         since: newest.created,
         remarks,
         address: None,

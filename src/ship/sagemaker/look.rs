@@ -139,6 +139,7 @@ pub(super) async fn running(scene: &Scene<'_>) -> Result<Option<Running>, Proble
         ready: endpoint.ready,
         wanted: endpoint.wanted,
         healthy: in_service && endpoint.ready >= endpoint.wanted && endpoint.wanted > 0,
+        scheduled: false,
         since: endpoint.changed,
         remarks,
         address: Some(format!(

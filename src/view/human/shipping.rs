@@ -74,6 +74,8 @@ fn workload(proposal: &ShipProposal, width: usize) -> String {
             format!("{}{version}", one_line(&model.uri)),
         ]);
     }
+    let notes = proposal.notes.iter().filter(|_| proposal.changes_anything());
+    rows.extend(notes.map(|note| vec!["    note".to_owned(), one_line(note)]));
     text.push_str(&table(&rows));
     for object in proposal.objects.iter().flatten() {
         text.push_str(&self::object(object, width));
@@ -283,6 +285,8 @@ fn row(workload: &WorkloadReport) -> Vec<String> {
     let is_batch = workload.kind == Some(Kind::Batch.name());
     let running = match (&workload.running, workload.drift) {
         (_, WorkloadDrift::Unknown) => paint(CHANGE, "cannot be asked"),
+        (Some(running), _) if running.scheduled && running.healthy => paint(ADD, "on schedule"),
+        (Some(running), _) if running.scheduled => paint(REMOVE, "its last run failed"),
         // A batch has its end, and what is recorded as shipped came to it.
         (Some(running), _) if is_batch && running.wanted == 0 && running.healthy => paint(ADD, "ended well"),
         (None, WorkloadDrift::None) if is_batch => paint(ADD, "ended well"),
@@ -400,6 +404,7 @@ mod tests {
                     after: Some(2.into()),
                 }],
             }]),
+            notes: Vec::new(),
             problems: crate::diagnostic::Problems::default(),
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::plan::{PropertyChange, pairs};
+use crate::plan::{PropertyChange, parts};
 use crate::view::text::{fit, one_line};
 
 /// One value that differs, ready to be shown.
@@ -21,10 +21,14 @@ pub fn difference(property: &PropertyChange) -> Vec<Difference> {
     if let (Some(before), Some(after), None) = (&property.before, &property.after, &property.after_unknown)
         && let (Some(before), Some(after)) = (document(before), document(after))
     {
-        let mut parts = Vec::new();
-        compare(&property.path, Some(&before), Some(&after), &mut parts);
+        let parts = parts(&property.path, Some(&before), Some(&after));
         if !parts.is_empty() {
-            return parts;
+            let shown = parts.into_iter().map(|part| Difference {
+                path: part.path,
+                before: part.before.map(json_text),
+                after: part.after.map(json_text),
+            });
+            return shown.collect();
         }
     }
     let after = match (&property.after_unknown, &property.after) {
@@ -70,28 +74,6 @@ fn document(text: &str) -> Option<Value> {
     serde_json::from_str::<Value>(text)
         .ok()
         .filter(|value| value.is_object() || value.is_array())
-}
-
-fn compare(path: &str, before: Option<&Value>, after: Option<&Value>, parts: &mut Vec<Difference>) {
-    match (before, after) {
-        (before, after) if before == after => {}
-        (Some(Value::Object(before)), Some(Value::Object(after))) => {
-            let added = after.keys().filter(|key| !before.contains_key(*key));
-            for key in before.keys().chain(added) {
-                compare(&format!("{path}.{key}"), before.get(key), after.get(key), parts);
-            }
-        }
-        (Some(Value::Array(before)), Some(Value::Array(after))) => {
-            for pair in pairs(before, after) {
-                compare(&format!("{path}{}", pair.label), pair.before, pair.after, parts);
-            }
-        }
-        (before, after) => parts.push(Difference {
-            path: path.to_owned(),
-            before: before.map(json_text),
-            after: after.map(json_text),
-        }),
-    }
 }
 
 fn json_text(value: &Value) -> String {

@@ -51,6 +51,8 @@ pub struct ShipProposal {
     pub serving: Option<ShippedReport>,
     /// What would become of each object; none if that cannot be known now.
     pub objects: Option<Vec<ObjectChange>>,
+    /// What is worth knowing about how it fits its platform.
+    pub notes: Vec<String>,
     /// Why that cannot be known, or what stands in the way.
     pub problems: Problems,
 }

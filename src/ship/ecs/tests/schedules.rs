@@ -42,18 +42,20 @@ impl Stage {
         revision.rsplit(':').next().unwrap().to_owned()
     }
 
+    /// Until twenty minutes after the next full or half hour: what was due then is over and not yet forgotten, and nothing
+    /// is due soon.
+    async fn pass_once(&self) {
+        self.schedule().await;
+        let now = self.sandbox.calls().last().unwrap().at / 1000;
+        let into = now.rem_euclid(1800).unsigned_abs();
+        Clock::real().sleep(Duration::from_secs(3000 - into)).await;
+    }
+
     async fn review(&self, release: &Release) -> Vec<ObjectFate> {
         let tell = Tell::nobody();
         let changes = super::super::review(&self.scene(&tell), release, None).await.unwrap();
         changes.into_iter().map(|change| change.fate).collect()
     }
-}
-
-/// Until twenty minutes after the next full or half hour: what was due then is over, and not yet forgotten.
-async fn pass_once() {
-    let clock = Clock::real();
-    let into = clock.wall().as_second().rem_euclid(1800);
-    clock.sleep(Duration::from_secs(3000 - into.unsigned_abs())).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -68,7 +70,7 @@ async fn shipping_waits_for_no_clock_and_the_clock_starts_what_was_shipped() {
     assert_eq!(running.remarks, ["runs cron(0,30 * * * ? *) Etc/UTC"]);
     assert!(running.healthy && running.since.is_some(), "{running:?}");
 
-    pass_once().await;
+    stage.pass_once().await;
     let running = stage.running().await.unwrap();
     assert!(
         running.remarks.contains(&"its task ended well".to_owned()),
@@ -128,7 +130,7 @@ async fn whoever_changed_the_schedule_by_hand_is_overruled() {
         .unwrap();
     let running = stage.running().await.unwrap();
     assert!(running.remarks.contains(&"disabled".to_owned()), "{running:?}");
-    pass_once().await;
+    stage.pass_once().await;
     assert!(
         !stage
             .running()
@@ -148,6 +150,7 @@ async fn without_its_schedule_a_batch_runs_once_and_no_more_by_the_clock() {
         "[[fault]]\nworkload = \"nightly\"\nfails = \"crash\"\nimage = \"sha256:2222\"\n",
     )
     .await;
+    stage.pass_once().await;
     let first = stage.release(&digest('1'));
     stage.ship(&first, None).await.unwrap();
     stage.edit(&NIGHTLY.replace("schedule = \"*/30 * * * *\"", ""));
