@@ -227,7 +227,8 @@ pub(super) async fn ends_with(scene: &Scene<'_>, running: impl Future<Output = R
         },
         Err(mut failure) => {
             if matches!(failure.restored, Restored::NothingBefore) {
-                failure.restored = Restored::Untouched;
+                // What the clock starts is as it was.
+                failure.restored = Restored::Back;
             }
             Err(failure)
         }
