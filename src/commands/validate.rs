@@ -61,7 +61,7 @@ pub fn run(context: &Context, args: &ValidateArgs) -> Outcome {
 }
 
 /// What is wrong with the manifests of an environment's workloads.
-fn manifests(environment: &Environment, templates: &Templates) -> Problems {
+pub(super) fn manifests(environment: &Environment, templates: &Templates) -> Problems {
     let mut problems = Problems::default();
     for workload in environment.workloads.values() {
         if let Err(found) = workload::objects(environment, workload, templates, &Facts::default(), None, None) {

@@ -65,7 +65,11 @@ async fn one(
         Err(_) => WorkloadDrift::Unknown,
         Ok(_) if attempted => WorkloadDrift::Interrupted,
         Ok(None) if serving.is_none() => WorkloadDrift::NotShipped,
-        // Its platform forgets a batch some time after its end.
+        // Its platform forgets a batch some time after its end, and not what the clock starts.
+        Ok(None) if workload.batch.schedule.is_some() => WorkloadDrift::Gone,
+        Ok(Some(running)) if workload.batch.schedule.is_some() && !running.scheduled && serving.is_some() => {
+            WorkloadDrift::Gone
+        }
         Ok(None) if workload.kind == Kind::Batch => WorkloadDrift::None,
         Ok(None) => WorkloadDrift::Gone,
         Ok(Some(running)) => match serving {

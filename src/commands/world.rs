@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::Context;
 use super::error::CommandError;
+use super::validate::manifests;
 use super::{render, session};
 use crate::aws::session::Session;
 use crate::clock::Clock;
@@ -60,6 +61,11 @@ impl World {
                 let today = Clock::real().today();
                 let (rendered, warnings) = judged(&environment, &catalogue, &project.policy()?, today)?;
                 context.warn(&warnings);
+                // What could not be shipped to the stacks as they will be is told before they are changed.
+                let workloads = manifests(&environment, &project.manifests()?);
+                if workloads.has_errors() {
+                    return Err(workloads.into());
+                }
                 Some(rendered)
             }
             // Whatever the policy says, what is there can be looked at and taken away.

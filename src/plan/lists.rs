@@ -107,9 +107,11 @@ pub fn by_element(change: &mut ResourceChange, before: &Value, after: &Value) {
         let parts = parts(&list, Some(old), Some(new));
         let within = |property: &PropertyChange| list_of(&property.path) == Some(&list);
         let told = change.properties.iter().filter(|property| within(property));
-        // Nothing but the order differs, or as much is to be said as before: places are as good. What has no values is
-        // something that CloudFormation is not sure of.
-        if parts.is_empty() || parts.len() >= told.clone().count() || told.clone().any(is_bare) {
+        // Nothing but the order differs, or as much is to be said as before: places are as good.
+        let says_less = !parts.is_empty() && parts.len() < told.clone().count();
+        // What has no values is something that CloudFormation is not sure of, and what it hides looks the same on both sides.
+        let says_all = |property: &PropertyChange| !is_bare(property) && !is_hidden(property);
+        if !says_less || !told.clone().all(says_all) {
             continue;
         }
         let replacement = told
@@ -137,6 +139,12 @@ pub fn by_element(change: &mut ResourceChange, before: &Value, after: &Value) {
         });
         change.properties.splice(place..place, parts);
     }
+}
+
+/// "NoEcho": "masks the parameter value as asterisks".
+fn is_hidden(property: &PropertyChange) -> bool {
+    let values = [&property.before, &property.after];
+    values.into_iter().flatten().any(|value| value.contains("****"))
 }
 
 /// `Policies` of `Policies.0.PolicyName`: what leads to the first place in a list.
@@ -306,6 +314,10 @@ mod tests {
         let details = [("Tags.0.Key", Some("b")), ("Tags.1.Key", Some("a"))];
         let as_told = details.map(|(path, after)| part(path, Some("told"), after));
         assert_eq!(told(&before, &moved, &details), as_told);
+        // What is hidden looks the same on both sides.
+        let grown = json!({ "Tags": [{ "Key": "0", "Value": "" }, { "Key": "a", "Value": "1" }, { "Key": "b", "Value": "2" }] });
+        let hidden = ["Tags.0.Key", "Tags.1.Key", "Tags.2", "Tags.0.Value"].map(|path| (path, Some("****")));
+        assert_eq!(told(&before, &grown, &hidden).len(), 4);
         // No context for that list.
         assert_eq!(told(&json!({}), &json!({}), &details), as_told);
         // As many words either way.

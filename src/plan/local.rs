@@ -141,8 +141,10 @@ pub(super) fn joined(mut said: Vec<ResourceChange>, suspected: Vec<ResourceChang
             Some(change) if change.action == ResourceAction::Modify => {
                 change.replacement = change.replacement.max(suspicion.replacement);
                 for property in suspicion.properties {
+                    // Parts of it, and elements of it by name.
                     let known = |other: &PropertyChange| {
-                        other.path == property.path || other.path.starts_with(&format!("{}.", property.path))
+                        let rest = other.path.strip_prefix(&property.path);
+                        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
                     };
                     if !change.properties.iter().any(known) {
                         change.properties.push(property);

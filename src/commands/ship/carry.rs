@@ -296,10 +296,15 @@ impl Step<'_> {
                     RolledOut::Unchanged => (WorkloadResult::Unchanged, WorkloadOutcome::Unchanged),
                     RolledOut::Done => (WorkloadResult::Shipped, WorkloadOutcome::Done),
                 };
-                log.serves(name, outcome).await?;
-                if let Some(elsewhere) = elsewhere {
-                    self.leave(&elsewhere).await;
+                // What was there before is recorded until it is gone: whoever ships again goes on here.
+                if let Some(elsewhere) = elsewhere
+                    && let Err(problem) = self.leave(&elsewhere).await
+                {
+                    log.failed(name, WorkloadOutcome::Failed, &problem.message).await?;
+                    end.outcome = WorkloadResult::Failed;
+                    return Ok((with_problem(end, &problem), Some(problem)));
                 }
+                log.serves(name, outcome).await?;
                 end.outcome = result;
                 end.address = self.address().await;
                 Ok((end, None))
@@ -309,8 +314,10 @@ impl Step<'_> {
                 if matches!(restored, Restored::Unneeded) {
                     // It is what serves, whatever else is missing.
                     log.serves(name, WorkloadOutcome::Failed).await?;
-                    if let Some(elsewhere) = elsewhere {
-                        self.leave(&elsewhere).await;
+                    if let Some(elsewhere) = elsewhere
+                        && let Err(problem) = self.leave(&elsewhere).await
+                    {
+                        self.scene.tell.note(problem.message);
                     }
                 }
                 let (result, outcome, problem) = judged(problem, restored);
@@ -327,17 +334,24 @@ impl Step<'_> {
     }
 
     /// Takes away what ran on the stack that the workload was moved from.
-    async fn leave(&self, elsewhere: &Release) {
+    async fn leave(&self, elsewhere: &Release) -> Result<(), Problem> {
         let tell = self.scene.tell;
         let before = recorded(&self.order.workload, elsewhere);
         let scene = self.dock.scene(&before, tell, self.scene.stop);
-        tell.note(match platform::remove(&scene, elsewhere).await {
-            Ok(()) => format!("{}: taken away from {}", self.order.workload, elsewhere.stack),
-            Err(problem) => format!(
-                "{} cannot be taken away from {}, where it ran before: {}",
-                self.order.workload, elsewhere.stack, problem.message
-            ),
-        });
+        let (name, stack) = (&self.order.workload, &elsewhere.stack);
+        match platform::remove(&scene, elsewhere).await {
+            Ok(()) => {
+                tell.note(format!("{name}: taken away from {stack}"));
+                Ok(())
+            }
+            Err(mut problem) => {
+                problem.message = format!(
+                    "{name} cannot be taken away from {stack}, where it ran before: {}",
+                    problem.message
+                );
+                Err(problem.note(format!("the new version runs on {}", self.scene.workload.on.value)))
+            }
+        }
     }
 
     /// Where it answers, if its platform says so at once.

@@ -34,9 +34,7 @@ pub(super) async fn ensure(session: &Session, wanted: &Wanted) -> Result<String,
 /// Whether a revision is active and just what is asked for.
 pub(super) async fn is_same(session: &Session, wanted: &Wanted, arn: &str) -> Result<bool, AwsError> {
     let found = describe(session, arn).await?;
-    Ok(found.is_some_and(|found| {
-        text(&found, "status") == Some("ACTIVE") && changes(&wanted.definition, &found).is_empty()
-    }))
+    Ok(found.is_some_and(|found| is_active(&found) && changes(&wanted.definition, &found).is_empty()))
 }
 
 /// What would become of the task definition: beside `current`, or without one beside the newest revision.
@@ -53,6 +51,8 @@ pub(super) async fn review(
         Some(arn) => describe(session, arn).await?,
         None => None,
     };
+    // One that is deregistered starts nothing any more.
+    let found = found.filter(is_active);
     let fields = found.as_ref().map(|found| changes(&wanted.definition, found));
     Ok(ObjectChange {
         object: format!("TaskDefinition {}", wanted.family),
@@ -89,13 +89,17 @@ async fn newest(session: &Session, wanted: &Wanted, most: usize) -> Result<Vec<S
         .collect())
 }
 
-/// The image of a revision's only container; none if it is not there.
-pub(super) async fn image(session: &Session, arn: &str) -> Result<Option<String>, AwsError> {
+/// The image of a revision's only container, and whether tasks of it can still be started; none if it is not there.
+pub(super) async fn image(session: &Session, arn: &str) -> Result<Option<(String, bool)>, AwsError> {
     let found = describe(session, arn).await?;
-    let image = found
-        .as_ref()
-        .and_then(|found| found.pointer("/containerDefinitions/0/image"));
-    Ok(image.and_then(Json::as_str).map(str::to_owned))
+    Ok(found.and_then(|found| {
+        let image = found.pointer("/containerDefinitions/0/image")?.as_str()?;
+        Some((image.to_owned(), is_active(&found)))
+    }))
+}
+
+fn is_active(found: &Json) -> bool {
+    text(found, "status") == Some("ACTIVE")
 }
 
 async fn describe(session: &Session, arn: &str) -> Result<Option<Json>, AwsError> {

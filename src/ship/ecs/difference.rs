@@ -88,7 +88,8 @@ fn lists(items: &[Json], others: &[Json], path: &str, changes: &mut Vec<FieldCha
     }
 }
 
-fn is_nothing(value: &Json) -> bool {
+/// Absent, false and empty are the same.
+pub(super) fn is_nothing(value: &Json) -> bool {
     match value {
         Json::Null | Json::Bool(false) => true,
         Json::Array(items) => items.is_empty(),

@@ -11,8 +11,11 @@ use super::told;
 use super::watch::tasks;
 use crate::aws::ecs::tail_streams;
 use crate::aws::error::AwsError;
+use crate::aws::logs::Tail;
 use crate::diagnostic::{Problem, codes};
 
+/// How far back is looked where no task is known any more, in seconds.
+const DAY: u64 = 86_400;
 /// Between two looks at what has come.
 const POLL: Duration = Duration::from_secs(3);
 
@@ -95,6 +98,9 @@ pub(super) async fn tell(scene: &Scene<'_>, cluster: &str, options: &LogOptions)
             follow.last(scene, most).await.map_err(|error| told(scene, &error))?;
         }
         if !options.follow {
+            if streams.is_empty() {
+                earlier(scene, group, options).await?;
+            }
             return Ok(());
         }
         tokio::select! {
@@ -102,6 +108,36 @@ pub(super) async fn tell(scene: &Scene<'_>, cluster: &str, options: &LogOptions)
             () = clock.sleep(POLL) => {}
         }
     }
+}
+
+/// Tells the lines of the last task that printed any, which ECS may have forgotten: of the last day, or of the time that was
+/// asked for.
+async fn earlier(scene: &Scene<'_>, group: &str, options: &LogOptions) -> Result<(), Problem> {
+    let name = scene.name();
+    let seconds = options.since_seconds.unwrap_or(DAY);
+    let since = i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
+    let from = scene.session.clock.wall().as_millisecond().saturating_sub(since);
+    let mut tail = Tail::new(group, Some(format!("{name}/{name}/")), from);
+    let lines = tail.next(scene.session).await.map_err(|error| told(scene, &error))?;
+    let Some(last) = lines.last().map(|line| line.stream.clone()) else {
+        let hours = seconds.div_ceil(3600);
+        scene
+            .tell
+            .note(format!("no task of {name} has printed anything in the last {hours} h"));
+        return Ok(());
+    };
+    let short = last.rsplit('/').next().and_then(|id| id.get(..8)).unwrap_or_default();
+    let lines: Vec<_> = lines.iter().filter(|line| line.stream == last).collect();
+    let most = options
+        .tail
+        .map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
+    for line in lines.iter().skip(lines.len().saturating_sub(most)) {
+        scene.tell.event(Event::Log {
+            source: format!("{name}/{short}"),
+            line: line.text.clone(),
+        });
+    }
+    Ok(())
 }
 
 /// The tasks whose lines are wanted: those that run, or those that ran before; the last one where none runs.

@@ -11,6 +11,7 @@ mod diagnose;
 mod difference;
 mod job;
 mod log;
+mod other;
 mod read;
 mod request;
 mod schedule;
@@ -27,6 +28,7 @@ use super::{FieldChange, LogOptions, ObjectChange, ObjectFate, Release, Rolled, 
 use crate::aws::ecs::{Action, call_patiently, list};
 use crate::aws::error::AwsError;
 use crate::diagnostic::{Problem, codes};
+use crate::spec::workload::Platform;
 use crate::workload::scaling::Scaled;
 
 pub(super) use difference::differences;
@@ -89,9 +91,10 @@ pub async fn review(
         Run::Schedule(request) => schedule::review(request, schedule.as_ref(), &definition),
         Run::Task(_) => ObjectChange {
             object: format!("Task {}/{}", wanted.cluster, wanted.name),
-            fate: match definition.fate {
-                ObjectFate::Unchanged => ObjectFate::Unchanged,
-                _ => ObjectFate::Create,
+            // One that is otherwise in anything is another one, and runs.
+            fate: match serving.is_some_and(|serving| serving.digest() == release.digest()) {
+                true => ObjectFate::Unchanged,
+                false => ObjectFate::Create,
             },
             fields: Vec::new(),
         },
@@ -99,6 +102,19 @@ pub async fn review(
     let scaled = Scaled::service(&wanted.cluster, &wanted.name);
     let mut changes = vec![definition, run];
     changes.extend(scaling::review(scene, &scaled, release, serving, false).await?);
+    let gone = |kind: &str, name: String| ObjectChange {
+        object: format!("{kind} {name}"),
+        fate: ObjectFate::Delete,
+        fields: Vec::new(),
+    };
+    if !matches!(wanted.run, Run::Service(_)) && service.is_some() {
+        changes.push(gone("Service", format!("{}/{}", wanted.cluster, wanted.name)));
+    }
+    if !matches!(wanted.run, Run::Schedule(_))
+        && let Some(group) = other::schedule(scene, serving).await?
+    {
+        changes.push(gone("Schedule", format!("{group}/{}", wanted.name)));
+    }
     Ok(changes)
 }
 
@@ -115,15 +131,16 @@ pub async fn roll_out(scene: &Scene<'_>, release: &Release, serving: Option<&Rel
         Ok(wanted) => wanted,
         Err(problem) => return service::untouched(problem),
     };
-    match &wanted.run {
+    let rolled = match &wanted.run {
         Run::Service(settings) => {
             let rolling = service::roll_out(scene, &wanted, settings, release, serving);
             let scaled = Scaled::service(&wanted.cluster, &wanted.name);
             scaling::around(scene, &scaled, release, serving, false, rolling).await
         }
-        Run::Task(request) => schedule::ends_with(scene, job::run(scene, &wanted, request, release, serving)).await,
+        Run::Task(request) => job::run(scene, &wanted, request, release, serving).await,
         Run::Schedule(request) => schedule::roll_out(scene, &wanted, request).await,
-    }
+    };
+    other::ends(scene, &wanted, serving, rolled).await
 }
 
 /// What runs of the scene's workload; none if there is no service, or no task of a batch that is remembered.
@@ -133,10 +150,7 @@ pub async fn roll_out(scene: &Scene<'_>, release: &Release, serving: Option<&Rel
 pub async fn running(scene: &Scene<'_>) -> Result<Option<Running>, Problem> {
     let cluster = cluster(scene)?;
     match scene.workload.kind {
-        crate::spec::workload::Kind::Batch => match schedule::running(scene, &cluster).await? {
-            Some(scheduled) => Ok(Some(scheduled)),
-            None => job::running(scene, &cluster).await,
-        },
+        crate::spec::workload::Kind::Batch => schedule::running(scene, &cluster).await,
         _ => service::running(scene, &cluster).await,
     }
 }
@@ -163,13 +177,13 @@ pub async fn remove(scene: &Scene<'_>, release: &Release) -> Result<bool, Proble
         Run::Schedule(request) => Some(request),
         Run::Service(_) | Run::Task(_) => None,
     });
-    let unscheduled = match scene.workload.kind {
-        crate::spec::workload::Kind::Batch => schedule::remove(scene, recorded.as_ref()).await?,
-        _ => false,
-    };
+    let unscheduled = schedule::remove(scene, recorded.as_ref()).await?;
     let removed = service::remove(scene, &cluster).await?;
     let family = scene.environment.stack_name(scene.name());
     let stopped = job::stop_all(scene, &cluster, &family).await?;
+    if is_elsewhere(scene) {
+        return Ok(removed || stopped || unscheduled);
+    }
     let asked = json!({ "familyPrefix": family, "status": "ACTIVE" });
     let arns = list(
         scene.session,
@@ -186,6 +200,12 @@ pub async fn remove(scene: &Scene<'_>, release: &Release) -> Result<bool, Proble
             .map_err(|error| told(scene, &error))?;
     }
     Ok(removed || stopped || unscheduled || !arns.is_empty())
+}
+
+/// Whether the workload goes on to run, on another stack of ECS: its task definitions are the same ones.
+fn is_elsewhere(scene: &Scene<'_>) -> bool {
+    let now = scene.environment.workloads.get(scene.name());
+    now.is_some_and(|now| now.platform == Platform::Ecs && now.on.value != scene.workload.on.value)
 }
 
 /// The cluster that the stack has made.

@@ -8,14 +8,14 @@ use serde_json::{Value as Json, json};
 
 use super::super::{Event, FieldChange, ObjectChange, ObjectFate, Restored, Rolled, RolledOut, Running, Scene};
 use super::super::{ShipFailure, event::Phase};
-use super::difference::differences;
+use super::difference::{differences, is_nothing};
 use super::read::text;
 use super::request::Wanted;
 use super::service::untouched;
 use super::{PATIENCE, POLL, definition, interrupted, job, told};
 use crate::aws::error::{AwsError, Kind};
 use crate::aws::scheduler;
-use crate::diagnostic::Problem;
+use crate::diagnostic::{Problem, codes};
 
 /// How long a role that cannot be taken is put down to IAM, which takes a moment.
 const ROLE: Duration = Duration::from_secs(120);
@@ -48,12 +48,44 @@ fn with(request: &Json, revision: &str) -> Json {
     request
 }
 
+/// In what a schedule is not as it was asked for. What nobody asked for and is there all the same is a difference, too: a
+/// command in its input, an end.
+fn changes(asked: &Json, found: &Json) -> Vec<FieldChange> {
+    let mut changes = differences(asked, found);
+    strangers(asked, found, "", &mut changes);
+    changes
+}
+
+/// What AWS adds to a schedule.
+const ADDED: [&str; 4] = ["Arn", "CreationDate", "LastModificationDate", "ActionAfterCompletion"];
+
+fn strangers(asked: &Json, found: &Json, path: &str, changes: &mut Vec<FieldChange>) {
+    let (Json::Object(asked), Json::Object(found)) = (asked, found) else {
+        return;
+    };
+    for (member, value) in found {
+        let path = match path {
+            "" => member.clone(),
+            path => format!("{path}.{member}"),
+        };
+        match asked.get(member) {
+            Some(asked) => strangers(asked, value, &path, changes),
+            None if is_nothing(value) || ADDED.contains(&path.as_str()) => {}
+            None => changes.push(FieldChange {
+                path,
+                before: Some(value.clone()),
+                after: None,
+            }),
+        }
+    }
+}
+
 /// What would become of the schedule, where its task definition comes to be as `definition` says.
 pub(super) fn review(request: &Json, found: Option<&Json>, definition: &ObjectChange) -> ObjectChange {
     let (group, name) = place(request);
     let before = found.and_then(revision);
     let fields = found.map(|found| {
-        let mut fields = differences(&with(request, before.unwrap_or_default()), found);
+        let mut fields = changes(&with(request, before.unwrap_or_default()), found);
         if definition.fate != ObjectFate::Unchanged {
             fields.push(FieldChange {
                 path: "Target.EcsParameters.TaskDefinitionArn".to_owned(),
@@ -95,7 +127,7 @@ pub(super) async fn roll_out(scene: &Scene<'_>, wanted: &Wanted, request: &Json)
         Err(error) => return untouched(told(scene, &error)),
     };
     let asked = with(request, &revision);
-    let is_asked = |found: &Json| differences(&asked, found).is_empty();
+    let is_asked = |found: &Json| changes(&asked, found).is_empty();
     if found.as_ref().is_some_and(is_asked) {
         return Ok(RolledOut::Unchanged);
     }
@@ -109,6 +141,16 @@ pub(super) async fn roll_out(scene: &Scene<'_>, wanted: &Wanted, request: &Json)
         scene.tell.note(format!("`{}` {}", wanted.name, words(&asked)));
         return Ok(RolledOut::Done);
     };
+    if error.kind == Kind::NotFound {
+        let stack = &scene.workload.on.value;
+        let message = format!("the stack `{stack}` has no group `{group}` for schedules any more");
+        let problem = Problem::error(codes::ECS_STACK, message).note(error.to_string());
+        return untouched(
+            problem
+                .hint(format!("let it:\n[stacks.{stack}]\nschedules = true"))
+                .hint(format!("mlinfra apply {}", scene.environment.name)),
+        );
+    }
     if !error.is_ambiguous() {
         return untouched(error.problem());
     }
@@ -152,32 +194,38 @@ fn words(schedule: &Json) -> String {
     )
 }
 
-/// What the schedule runs, and how its last task ended; none if there is no schedule.
+/// What the schedule runs, and how its last task ended; none where nothing is to be started by the clock.
 pub(super) async fn running(scene: &Scene<'_>, cluster: &str) -> Result<Option<Running>, Problem> {
-    let Some(group) = scene.output("schedule_group") else {
-        return Ok(None);
+    let found = match scene.output("schedule_group") {
+        Some(group) => find(scene, &json!({ "GroupName": group, "Name": scene.name() })).await?,
+        None => None,
     };
-    let asked = json!({ "GroupName": group, "Name": scene.name() });
-    let Some(schedule) = find(scene, &asked).await? else {
-        return Ok(None);
+    let last = job::running(scene, cluster).await?;
+    let Some(schedule) = found else {
+        return Ok(last);
     };
-    let mut remarks = vec![words(&schedule)];
-    if text(&schedule, "State") == Some("DISABLED") {
-        remarks.push("disabled".to_owned());
-    }
     let image = match revision(&schedule) {
         Some(revision) => definition::image(scene.session, revision).await,
         None => Ok(None),
     };
     let image = image.map_err(|error| told(scene, &error))?;
-    let last = job::running(scene, cluster).await?;
-    let (ready, healthy) = last.as_ref().map_or((0, true), |last| (last.ready, last.healthy));
+    let mut troubles = Vec::new();
+    if text(&schedule, "State") == Some("DISABLED") {
+        troubles.push("it is disabled".to_owned());
+    }
+    if !image.as_ref().is_some_and(|(_, is_active)| *is_active) {
+        troubles.push("its task definition is deregistered, and nothing can be started".to_owned());
+    }
+    let (ready, ended_well) = last.as_ref().map_or((0, true), |last| (last.ready, last.healthy));
+    let healthy = ended_well && troubles.is_empty();
+    let mut remarks = vec![words(&schedule)];
+    remarks.append(&mut troubles);
     remarks.extend(last.map(|last| last.remarks).unwrap_or_default());
     let since = schedule.get("LastModificationDate").and_then(Json::as_f64);
     #[expect(clippy::cast_possible_truncation, reason = "seconds since 1970, to the second")]
     let since = since.and_then(|at| jiff::Timestamp::from_second(at as i64).ok());
     Ok(Some(Running {
-        images: image.into_iter().collect(),
+        images: image.map(|(image, _)| image).into_iter().collect(),
         ready,
         wanted: 0,
         healthy,
@@ -196,41 +244,4 @@ pub(super) async fn remove(scene: &Scene<'_>, recorded: Option<&Json>) -> Result
     };
     let removed = scheduler::remove(scene.session, group, scene.name(), PATIENCE).await;
     removed.map_err(|error| error.problem())
-}
-
-/// Runs a batch once with `running`, where the clock may have started it until now. A schedule ends once the batch has come
-/// to a good end, and stays otherwise.
-pub(super) async fn ends_with(scene: &Scene<'_>, running: impl Future<Output = Rolled>) -> Rolled {
-    let Some(group) = scene.output("schedule_group") else {
-        return running.await;
-    };
-    let asked = json!({ "GroupName": group, "Name": scene.name() });
-    let is_there = match find(scene, &asked).await {
-        Ok(found) => found.is_some(),
-        Err(problem) => return untouched(problem),
-    };
-    if !is_there {
-        return running.await;
-    }
-    match running.await {
-        Ok(_) => match remove(scene, None).await {
-            Ok(_) => {
-                scene
-                    .tell
-                    .note(format!("`{}` is no longer started by the clock", scene.name()));
-                Ok(RolledOut::Done)
-            }
-            Err(problem) => Err(Box::new(ShipFailure {
-                problem: problem.note("it has run; the clock goes on to start what it started before"),
-                restored: Restored::Unneeded,
-            })),
-        },
-        Err(mut failure) => {
-            if matches!(failure.restored, Restored::NothingBefore) {
-                // What the clock starts is as it was.
-                failure.restored = Restored::Back;
-            }
-            Err(failure)
-        }
-    }
 }

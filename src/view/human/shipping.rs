@@ -285,8 +285,9 @@ fn row(workload: &WorkloadReport) -> Vec<String> {
     let is_batch = workload.kind == Some(Kind::Batch.name());
     let running = match (&workload.running, workload.drift) {
         (_, WorkloadDrift::Unknown) => paint(CHANGE, "cannot be asked"),
+        (_, WorkloadDrift::Gone) if is_batch => paint(REMOVE, "its schedule is gone"),
         (Some(running), _) if running.scheduled && running.healthy => paint(ADD, "on schedule"),
-        (Some(running), _) if running.scheduled => paint(REMOVE, "its last run failed"),
+        (Some(running), _) if running.scheduled => paint(REMOVE, "needs attention"),
         // A batch has its end, and what is recorded as shipped came to it.
         (Some(running), _) if is_batch && running.wanted == 0 && running.healthy => paint(ADD, "ended well"),
         (None, WorkloadDrift::None) if is_batch => paint(ADD, "ended well"),

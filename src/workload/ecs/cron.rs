@@ -36,6 +36,7 @@ const fn numbers(least: u32, greatest: u32) -> Field {
 
 /// `cron(…)` for a schedule of five fields, or one of the names that stand for one, as they are checked when the file is
 /// read; none if days of the month and of the week are both given: Kubernetes starts on either, and EventBridge takes one.
+/// Given is what is not `*` or `?`, also where it is every day (robfig/cron, which reads them for Kubernetes).
 pub(super) fn expression(schedule: &str) -> Option<String> {
     let five = match schedule {
         "@yearly" | "@annually" => "0 0 1 1 *",
@@ -45,20 +46,29 @@ pub(super) fn expression(schedule: &str) -> Option<String> {
         "@hourly" => "0 * * * *",
         other => other,
     };
-    let mut fields = five.split_whitespace();
-    let mut next = |field: &Field| fields.next().map(|text| field.written(text));
-    let (minute, hour, day) = (next(&MINUTE)?, next(&HOUR)?, next(&DAY)?);
-    let (month, weekday) = (next(&MONTH)?, next(&WEEKDAY)?);
-    let (day, weekday) = match (day.as_str(), weekday.as_str()) {
-        (_, "*") => (day, "?".to_owned()),
-        ("*", _) => ("?".to_owned(), weekday),
-        _ => return None,
+    let texts: Vec<&str> = five.split_whitespace().collect();
+    let [minute, hour, day, month, weekday] = texts.as_slice() else {
+        return None;
     };
-    Some(format!("cron({minute} {hour} {day} {month} {weekday} *)"))
+    let given = |text: &str| !text.split(',').any(|part| matches!(part, "*" | "?" | "*/1" | "?/1"));
+    let (days, weekdays) = (DAY.written(day), WEEKDAY.written(weekday));
+    let (days, weekdays) = match (given(day), given(weekday)) {
+        (_, false) => (days, "?".to_owned()),
+        (false, true) => ("?".to_owned(), weekdays),
+        // On either, and one of them is always.
+        (true, true) if days == "*" || weekdays == "*" => ("*".to_owned(), "?".to_owned()),
+        (true, true) => return None,
+    };
+    Some(format!(
+        "cron({} {} {days} {} {weekdays} *)",
+        MINUTE.written(minute),
+        HOUR.written(hour),
+        MONTH.written(month)
+    ))
 }
 
 impl Field {
-    /// The field as EventBridge takes it: `*`, or a list.
+    /// The field as EventBridge takes it: `*`, or a list of values and of runs of three and more.
     fn written(&self, text: &str) -> String {
         let mut values: Vec<u32> = text.split(',').flat_map(|part| self.values(part)).collect();
         values.sort_unstable();
@@ -66,7 +76,11 @@ impl Field {
         if values.len() == (self.least..=self.greatest).count() {
             return "*".to_owned();
         }
-        let written = values.into_iter().map(|value| self.name(value));
+        let runs = values.chunk_by(|one, next| one + 1 == *next);
+        let written = runs.flat_map(|run| match run {
+            [first, _, .., last] => vec![format!("{}-{}", self.name(*first), self.name(*last))],
+            few => few.iter().map(|value| self.name(*value)).collect(),
+        });
         written.collect::<Vec<_>>().join(",")
     }
 
@@ -107,7 +121,7 @@ mod tests {
         for (five, six) in [
             ("15 2 * * *", "cron(15 2 * * ? *)"),
             ("*/15 * * * *", "cron(0,15,30,45 * * * ? *)"),
-            ("0 8-18/2 * * 1-5", "cron(0 8,10,12,14,16,18 ? * MON,TUE,WED,THU,FRI *)"),
+            ("0 8-18/2 * * 1-5", "cron(0 8,10,12,14,16,18 ? * MON-FRI *)"),
             ("30 6 1,15 * *", "cron(30 6 1,15 * ? *)"),
             ("0 0 1 jan,7 ?", "cron(0 0 1 JAN,JUL ? *)"),
             ("5 4 ? * sun", "cron(5 4 ? * SUN *)"),
@@ -115,6 +129,12 @@ mod tests {
             ("40/10 0 * * *", "cron(40,50 0 * * ? *)"),
             ("0 0 * * */2", "cron(0 0 ? * SUN,TUE,THU,SAT *)"),
             ("*/1 * 1-31 1-12 0-6", "cron(* * * * ? *)"),
+            ("1-59 1-23 * * 1-5", "cron(1-59 1-23 ? * MON-FRI *)"),
+            ("0,1,2,5 0 * 11,12 *", "cron(0-2,5 0 * NOV,DEC ? *)"),
+            ("0 0 1-31 * 1-5", "cron(0 0 * * ? *)"),
+            ("0 0 1 * 0-6", "cron(0 0 * * ? *)"),
+            ("0 0 1-31 * *", "cron(0 0 * * ? *)"),
+            ("0 0 * * 0-6", "cron(0 0 ? * * *)"),
             ("@hourly", "cron(0 * * * ? *)"),
             ("@daily", "cron(0 0 * * ? *)"),
             ("@midnight", "cron(0 0 * * ? *)"),

@@ -258,7 +258,7 @@ fn a_batch_with_a_schedule_is_started_by_the_clock_of_its_time_zone() {
     let objects = made("schedules = true", &nightly).unwrap();
     let (action, schedule) = (&objects[1]["action"], &objects[1]["request"]);
     assert_eq!(action, "CreateSchedule");
-    assert_eq!(schedule["ScheduleExpression"], "cron(15 2 ? * MON,TUE,WED,THU,FRI *)");
+    assert_eq!(schedule["ScheduleExpression"], "cron(15 2 ? * MON-FRI *)");
     assert_eq!(schedule["ScheduleExpressionTimezone"], "Europe/Berlin");
     assert_eq!(schedule["GroupName"], "(known after tasks)");
     let told_of = told("schedules = true", &nightly);

@@ -129,7 +129,7 @@ async fn whoever_changed_the_schedule_by_hand_is_overruled() {
         .await
         .unwrap();
     let running = stage.running().await.unwrap();
-    assert!(running.remarks.contains(&"disabled".to_owned()), "{running:?}");
+    assert!(running.remarks.contains(&"it is disabled".to_owned()), "{running:?}");
     stage.pass_once().await;
     assert!(
         !stage
@@ -229,4 +229,154 @@ async fn what_aws_refuses_changes_nothing_and_a_role_that_is_new_is_waited_for()
     let failure = stage.ship(&stage.release(&digest('1')), None).await.unwrap_err();
     assert!(matches!(failure.restored, Restored::Untouched), "{failure:#?}");
     assert!(failure.problem.notes[0].contains("assume the role"), "{failure:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_version_without_its_schedule_runs_once_and_its_schedule_goes() {
+    let mut stage = Stage::by_the_clock(NIGHTLY, "").await;
+    let first = stage.release(&digest('1'));
+    stage.ship(&first, None).await.unwrap();
+    stage.edit(&NIGHTLY.replace("schedule = \"*/30 * * * *\"", ""));
+    let once = stage.release(&digest('1'));
+    let tell = Tell::nobody();
+    let review = super::super::review(&stage.scene(&tell), &once, Some(&first))
+        .await
+        .unwrap();
+    let fates: Vec<ObjectFate> = review.into_iter().map(|change| change.fate).collect();
+    assert_eq!(fates, [ObjectFate::Unchanged, ObjectFate::Create, ObjectFate::Delete]);
+    assert_eq!(stage.ship(&once, Some(&first)).await.unwrap(), RolledOut::Done);
+    assert_eq!(stage.calls("RunTask"), 1);
+    assert!(stage.schedule().await.is_none());
+    assert_eq!(stage.ship(&once, Some(&once)).await.unwrap(), RolledOut::Unchanged);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_workload_that_becomes_of_another_kind_leaves_nothing_of_the_kind_before() {
+    let mut stage = Stage::by_the_clock(NIGHTLY, "").await;
+    let batch = stage.release(&digest('1'));
+    stage.ship(&batch, None).await.unwrap();
+    let stream = NIGHTLY.replace("batch", "stream").replace(
+        "schedule = \"*/30 * * * *\"",
+        "stream = { brokers = [\"b:9098\"], topic = \"orders\" }",
+    );
+    stage.edit(&stream);
+    let service = stage.release(&digest('1'));
+    assert_eq!(stage.review(&service).await.last(), Some(&ObjectFate::Delete));
+    assert_eq!(stage.ship(&service, Some(&batch)).await.unwrap(), RolledOut::Done);
+    assert!(stage.schedule().await.is_none());
+    assert_eq!(stage.running().await.unwrap().wanted, 1);
+    stage.edit(NIGHTLY);
+    assert_eq!(stage.review(&batch).await.last(), Some(&ObjectFate::Delete));
+    assert_eq!(stage.ship(&batch, Some(&service)).await.unwrap(), RolledOut::Done);
+    let found = super::super::service::find(&stage.session, CLUSTER, "nightly")
+        .await
+        .unwrap();
+    assert!(found.is_none(), "{found:?}");
+    assert!(stage.running().await.unwrap().scheduled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_added_to_a_schedule_by_hand_is_taken_away() {
+    let stage = Stage::by_the_clock(NIGHTLY, "").await;
+    let first = stage.release(&digest('1'));
+    stage.ship(&first, None).await.unwrap();
+    let mut changed = stage.schedule().await.unwrap();
+    changed["Target"]["Input"] = "{\"containerOverrides\":[]}".into();
+    crate::aws::scheduler::put(&stage.session, &changed, true, super::super::PATIENCE)
+        .await
+        .unwrap();
+    assert_eq!(stage.review(&first).await, [ObjectFate::Unchanged, ObjectFate::Update]);
+    assert_eq!(stage.ship(&first, Some(&first)).await.unwrap(), RolledOut::Done);
+    assert!(stage.schedule().await.unwrap().pointer("/Target/Input").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revision_that_was_deregistered_is_noticed_and_another_takes_its_place() {
+    let stage = Stage::by_the_clock(NIGHTLY, "").await;
+    let first = stage.release(&digest('1'));
+    stage.ship(&first, None).await.unwrap();
+    let [revision] = stage.revisions().await.try_into().unwrap();
+    let gone = stage
+        .session
+        .ecs()
+        .deregister_task_definition()
+        .task_definition(revision);
+    gone.send().await.unwrap();
+    let running = stage.running().await.unwrap();
+    assert!(
+        !running.healthy && running.remarks[1].contains("deregistered"),
+        "{running:?}"
+    );
+    assert_eq!(stage.review(&first).await, [ObjectFate::Create, ObjectFate::Update]);
+    assert_eq!(stage.ship(&first, Some(&first)).await.unwrap(), RolledOut::Done);
+    assert_eq!(stage.scheduled_revision().await, "2");
+    assert!(stage.running().await.unwrap().healthy);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_for_another_stack_keeps_its_task_definitions() {
+    let mut stage = Stage::by_the_clock(NIGHTLY, "").await;
+    let first = stage.release(&digest('1'));
+    stage.ship(&first, None).await.unwrap();
+    let outputs = stage.outputs["tasks"].clone();
+    stage.outputs.insert("before".to_owned(), outputs);
+    let mut before = stage.environment.workloads["nightly"].clone();
+    before.on.value = "before".to_owned();
+    let tell = Tell::nobody();
+    let scene = Scene {
+        workload: &before,
+        ..stage.scene(&tell)
+    };
+    assert!(super::super::remove(&scene, &first).await.unwrap());
+    assert!(stage.schedule().await.is_none());
+    assert_eq!(stage.revisions().await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lines_of_a_task_that_ecs_has_forgotten_are_told_and_that_there_are_none() {
+    let stage = Stage::by_the_clock(NIGHTLY, "").await;
+    let first = stage.release(&digest('1'));
+    stage.ship(&first, None).await.unwrap();
+    stage.pass_once().await;
+    assert!(
+        super::super::remove(&stage.scene(&Tell::nobody()), &first)
+            .await
+            .unwrap()
+    );
+    let told = async || {
+        let options = crate::ship::LogOptions {
+            follow: false,
+            tail: Some(1),
+            since_seconds: None,
+            previous: false,
+        };
+        let (listener, mut heard) = mpsc::unbounded_channel();
+        super::super::logs(&stage.scene(&Tell::to(listener)), &options)
+            .await
+            .unwrap();
+        std::iter::from_fn(|| heard.try_recv().ok()).collect::<Vec<_>>()
+    };
+    let hours = async |hours: u64| Clock::real().sleep(Duration::from_secs(3600 * hours)).await;
+    hours(2).await;
+    let lines = told().await;
+    assert!(
+        matches!(lines.as_slice(), [Event::Log { line, .. }] if line == "all done"),
+        "{lines:?}"
+    );
+    hours(24).await;
+    let lines = told().await;
+    assert!(
+        matches!(lines.as_slice(), [Event::Note(note)] if note.contains("in the last 24 h")),
+        "{lines:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_that_is_gone_is_told_with_what_makes_it() {
+    let stage = Stage::by_the_clock(NIGHTLY, "").await;
+    let group = stage.session.scheduler().delete_schedule_group().name(CLUSTER);
+    group.send().await.unwrap();
+    let failure = stage.ship(&stage.release(&digest('1')), None).await.unwrap_err();
+    assert_eq!(failure.problem.code, codes::ECS_STACK, "{failure:#?}");
+    assert!(failure.problem.hints[0].contains("schedules = true"), "{failure:#?}");
 }

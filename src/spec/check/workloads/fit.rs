@@ -3,7 +3,7 @@
 use super::super::super::workload::{Kind, Platform};
 use super::super::super::{Data, Spanned};
 use super::{Subject, read, schedule, table_input};
-use crate::diagnostic::{Problem, Problems, codes};
+use crate::diagnostic::{Problem, Problems, closest, codes};
 
 use Kind::{Api, Batch, Stream};
 use Platform::{Ecs, Eks, SageMaker};
@@ -109,6 +109,9 @@ pub(super) fn check(subject: &Subject<'_>, problems: &mut Problems) {
     autoscaling(subject, problems);
     environment(subject, problems);
     gpus(subject, problems);
+    if let Some(written) = read::text(subject.body, "time_zone") {
+        time_zone(&written, problems);
+    }
     if let Some(written) = read::text(subject.body, "schedule")
         && let Some(why) = schedule::fault(&written.value)
     {
@@ -122,6 +125,29 @@ pub(super) fn check(subject: &Subject<'_>, problems: &mut Problems) {
             .hint("at a quarter past two every night: schedule = \"15 2 * * *\""),
         );
     }
+}
+
+/// Refuses what is no time zone: who keeps the schedule would, after everything else is done.
+fn time_zone(written: &Spanned<String>, problems: &mut Problems) {
+    let known = jiff::tz::TimeZoneDatabase::bundled();
+    let is_place = !matches!(written.value.as_str(), "Factory" | "Local");
+    if is_place
+        && known
+            .get(&written.value)
+            .is_ok_and(|zone| zone.iana_name() == Some(&written.value))
+    {
+        return;
+    }
+    let names: Vec<String> = known.available().map(|name| name.to_string()).collect();
+    let problem = Problem::error(
+        codes::WORKLOAD_VALUE,
+        format!("there is no time zone `{}`", written.value),
+    )
+    .at(written.span.clone(), "");
+    problems.push(match closest(&written.value, names.iter().map(String::as_str)) {
+        Some(name) => problem.hint(format!("did you mean `{name}`?")),
+        None => problem.hint("its name in the IANA database: time_zone = \"Europe/Berlin\""),
+    });
 }
 
 fn settings(subject: &Subject<'_>, problems: &mut Problems) {
