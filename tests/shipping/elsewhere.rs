@@ -241,3 +241,54 @@ fn a_batch_that_ended_well_is_said_to_have() {
         .says("ended well")
         .never_says("does not run");
 }
+
+#[test]
+fn what_the_clock_starts_moves_with_its_workload_and_is_not_forgotten_where_it_was() {
+    let stack = |name: &str| format!("[stacks.{name}]\nmodule = \"ecs\"\nload_balancer = false\nschedules = true\n");
+    let batch = "kind = \"batch\"\non = \"tasks\"\nimage = { layout = \"build/scorer\", repository = \"scorer\" }\nschedule = \"15 2 * * *\"\n";
+    let project = elsewhere(&format!("{}{}", stack("tasks"), stack("more")), batch);
+    project.mlinfra("apply dev --sandbox --yes").exits(0);
+    layout(&project.path("build/scorer"), "one", "amd64");
+    project
+        .mlinfra("ship dev --sandbox --yes")
+        .exits(0)
+        .says("runs cron(15 2 * * ? *) Etc/UTC");
+    project.mlinfra("workloads dev --sandbox").exits(0).says("on schedule");
+
+    let file = project.read("environments/dev.toml");
+    project.write("environments/dev.toml", file.replace("on = \"tasks\"", "on = \"more\""));
+    project.write(
+        "faults.toml",
+        "[[fault]]\nservice = \"scheduler\"\naction = \"DeleteSchedule\"\nerror = { code = \"AccessDeniedException\", message = \"no\" }\n",
+    );
+    let mut command = project.command("ship dev --sandbox --yes".split(' '));
+    command.env("MLINFRA_SANDBOX_FAULTS", project.path("faults.toml"));
+    project
+        .outcome(command)
+        .exits(7)
+        .says("cannot be taken away from tasks");
+    project
+        .mlinfra("ship dev --sandbox --yes")
+        .exits(0)
+        .says("scorer: taken away from tasks");
+    project
+        .mlinfra("ship dev --sandbox --yes")
+        .exits(0)
+        .says("Nothing to ship");
+    project.mlinfra("workloads dev --sandbox").exits(0).says("on schedule");
+
+    // What is in use is not taken away by a line of the stack.
+    let file = project.read("environments/dev.toml");
+    let (others, last) = file.split_once("[stacks.more]").unwrap();
+    let off = format!(
+        "{others}[stacks.more]{}",
+        last.replace("schedules = true", "schedules = false")
+    );
+    project.write("environments/dev.toml", off);
+    for verb in ["plan", "apply"] {
+        project
+            .mlinfra(&format!("{verb} dev --sandbox"))
+            .exits(1)
+            .says("makes nothing that could start it");
+    }
+}
