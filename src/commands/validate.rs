@@ -10,9 +10,8 @@ use crate::clock::Clock;
 use crate::diagnostic::Problems;
 use crate::module::RenderedEnvironment;
 use crate::policy::judged;
-use crate::spec::Environment;
 use crate::view::report::{Validated, ValidatedEnvironment};
-use crate::workload::{self, Facts, Templates};
+use crate::workload;
 
 /// Renders and checks the environments, and shows all their problems at once.
 pub fn run(context: &Context, args: &ValidateArgs) -> Outcome {
@@ -34,7 +33,7 @@ pub fn run(context: &Context, args: &ValidateArgs) -> Outcome {
         match rendered {
             Ok((rendered, warnings)) => {
                 problems.extend(warnings);
-                problems.extend(manifests(&rendered.environment, &templates));
+                problems.extend(workload::problems(&rendered.environment, &templates));
                 environments.insert(name, about(&rendered));
             }
             Err(found) => problems.extend(found),
@@ -58,17 +57,6 @@ pub fn run(context: &Context, args: &ValidateArgs) -> Outcome {
     } else {
         Ok(Done::Fine)
     }
-}
-
-/// What is wrong with the manifests of an environment's workloads.
-pub(super) fn manifests(environment: &Environment, templates: &Templates) -> Problems {
-    let mut problems = Problems::default();
-    for workload in environment.workloads.values() {
-        if let Err(found) = workload::objects(environment, workload, templates, &Facts::default(), None, None) {
-            problems.extend(found);
-        }
-    }
-    problems
 }
 
 fn about(rendered: &RenderedEnvironment) -> ValidatedEnvironment {

@@ -65,11 +65,10 @@ async fn one(
         Err(_) => WorkloadDrift::Unknown,
         Ok(_) if attempted => WorkloadDrift::Interrupted,
         Ok(None) if serving.is_none() => WorkloadDrift::NotShipped,
-        // Its platform forgets a batch some time after its end, and not what the clock starts.
-        Ok(None) if workload.batch.schedule.is_some() => WorkloadDrift::Gone,
-        Ok(Some(running)) if workload.batch.schedule.is_some() && !running.scheduled && serving.is_some() => {
+        Ok(running) if workload.batch.schedule.is_some() && !running.as_ref().is_some_and(|one| one.scheduled) => {
             WorkloadDrift::Gone
         }
+        // Its platform forgets a batch some time after its end.
         Ok(None) if workload.kind == Kind::Batch => WorkloadDrift::None,
         Ok(None) => WorkloadDrift::Gone,
         Ok(Some(running)) => match serving {

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::Context;
 use super::error::CommandError;
-use super::validate::manifests;
 use super::{render, session};
 use crate::aws::session::Session;
 use crate::clock::Clock;
@@ -16,6 +15,7 @@ use crate::policy::judged;
 use crate::ship::Outputs;
 use crate::spec::{self, Environment};
 use crate::state::{self, Key, Stored};
+use crate::workload;
 
 /// An environment as the files have it, and a way into its account.
 pub struct World {
@@ -62,7 +62,7 @@ impl World {
                 let (rendered, warnings) = judged(&environment, &catalogue, &project.policy()?, today)?;
                 context.warn(&warnings);
                 // What could not be shipped to the stacks as they will be is told before they are changed.
-                let workloads = manifests(&environment, &project.manifests()?);
+                let workloads = workload::problems(&environment, &project.manifests()?);
                 if workloads.has_errors() {
                     return Err(workloads.into());
                 }

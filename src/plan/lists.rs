@@ -208,31 +208,44 @@ mod tests {
     use super::*;
     use crate::plan::ResourceAction;
 
-    fn told(
-        before: &Value,
-        after: &Value,
-        details: &[(&str, Option<&str>)],
-    ) -> Vec<(String, Option<String>, Option<String>)> {
-        let mut change = ResourceChange {
+    /// A property of which nothing but its name is told.
+    fn bare(path: &str) -> PropertyChange {
+        PropertyChange {
+            path: path.to_owned(),
+            before: None,
+            after: None,
+            after_unknown: None,
+            replacement: Replacement::Never,
+            cause: None,
+        }
+    }
+
+    fn role(properties: Vec<PropertyChange>) -> ResourceChange {
+        ResourceChange {
             logical_id: "Role".to_owned(),
             physical_id: None,
             resource_type: "AWS::IAM::Role".to_owned(),
             action: ResourceAction::Modify,
             replacement: Replacement::Never,
-            properties: details
-                .iter()
-                .map(|(path, after)| PropertyChange {
-                    path: (*path).to_owned(),
-                    before: Some("told".to_owned()),
-                    after: after.map(str::to_owned),
-                    after_unknown: None,
-                    replacement: Replacement::Conditional,
-                    cause: Some("Parameters.Key".to_owned()),
-                })
-                .collect(),
+            properties,
             leaves: None,
             protection: None,
-        };
+        }
+    }
+
+    fn told(
+        before: &Value,
+        after: &Value,
+        details: &[(&str, Option<&str>)],
+    ) -> Vec<(String, Option<String>, Option<String>)> {
+        let properties = details.iter().map(|(path, after)| PropertyChange {
+            before: Some("told".to_owned()),
+            after: after.map(str::to_owned),
+            replacement: Replacement::Conditional,
+            cause: Some("Parameters.Key".to_owned()),
+            ..bare(path)
+        });
+        let mut change = role(properties.collect());
         by_element(&mut change, before, after);
         for property in &change.properties {
             assert_eq!(property.replacement, Replacement::Conditional);
@@ -329,25 +342,8 @@ mod tests {
     #[test]
     fn a_change_without_values_is_not_taken_for_told() {
         let list = |names: &[&str]| json!({ "Policies": names.iter().map(|name| json!({ "PolicyName": name })).collect::<Vec<_>>() });
-        let mut change = ResourceChange {
-            logical_id: "Role".to_owned(),
-            physical_id: None,
-            resource_type: "AWS::IAM::Role".to_owned(),
-            action: ResourceAction::Modify,
-            replacement: Replacement::Never,
-            properties: ["Policies.0.PolicyName", "Policies.1.PolicyName", "Policies.2"]
-                .map(|path| PropertyChange {
-                    path: path.to_owned(),
-                    before: None,
-                    after: None,
-                    after_unknown: None,
-                    replacement: Replacement::Never,
-                    cause: None,
-                })
-                .into(),
-            leaves: None,
-            protection: None,
-        };
+        let paths = ["Policies.0.PolicyName", "Policies.1.PolicyName", "Policies.2"];
+        let mut change = role(paths.map(bare).into());
         let told = change.clone();
         by_element(&mut change, &list(&["a", "b"]), &list(&["c", "a", "b"]));
         assert_eq!(change, told);

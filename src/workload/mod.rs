@@ -146,6 +146,17 @@ pub fn objects(
     }
 }
 
+/// What is wrong with the workloads of an environment, as far as that is known before anything is deployed.
+pub fn problems(environment: &Environment, templates: &Templates) -> Problems {
+    let mut problems = Problems::default();
+    for workload in environment.workloads.values() {
+        if let Err(found) = objects(environment, workload, templates, &Facts::default(), None, None) {
+            problems.extend(found);
+        }
+    }
+    problems
+}
+
 /// Told at the project's own file, where one of the two is built in.
 fn made_twice(
     name: &str,

@@ -247,8 +247,17 @@ fn what_the_clock_starts_moves_with_its_workload_and_is_not_forgotten_where_it_w
     let stack = |name: &str| format!("[stacks.{name}]\nmodule = \"ecs\"\nload_balancer = false\nschedules = true\n");
     let batch = "kind = \"batch\"\non = \"tasks\"\nimage = { layout = \"build/scorer\", repository = \"scorer\" }\nschedule = \"15 2 * * *\"\n";
     let project = elsewhere(&format!("{}{}", stack("tasks"), stack("more")), batch);
+    let file = project.read("environments/dev.toml");
+    project.write("environments/dev.toml", file.replace("schedule = ", "# schedule = "));
     project.mlinfra("apply dev --sandbox --yes").exits(0);
     layout(&project.path("build/scorer"), "one", "amd64");
+    project.mlinfra("ship dev --sandbox --yes").exits(0);
+    project.mlinfra("workloads dev --sandbox").exits(0).says("ended well");
+    project.write("environments/dev.toml", file);
+    project
+        .mlinfra("workloads dev --sandbox")
+        .exits(0)
+        .says("not on schedule");
     project
         .mlinfra("ship dev --sandbox --yes")
         .exits(0)

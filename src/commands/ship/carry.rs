@@ -310,14 +310,16 @@ impl Step<'_> {
                 Ok((end, None))
             }
             Err(failure) => {
-                let ShipFailure { problem, restored } = *failure;
+                let ShipFailure { mut problem, restored } = *failure;
                 if matches!(restored, Restored::Unneeded) {
-                    // It is what serves, whatever else is missing.
-                    log.serves(name, WorkloadOutcome::Failed).await?;
-                    if let Some(elsewhere) = elsewhere
-                        && let Err(problem) = self.leave(&elsewhere).await
-                    {
-                        self.scene.tell.note(problem.message);
+                    let left = match &elsewhere {
+                        Some(elsewhere) => self.leave(elsewhere).await,
+                        None => Ok(()),
+                    };
+                    match left {
+                        // It is what serves, whatever else is missing.
+                        Ok(()) => log.serves(name, WorkloadOutcome::Failed).await?,
+                        Err(other) => problem = problem.note(other.message),
                     }
                 }
                 let (result, outcome, problem) = judged(problem, restored);

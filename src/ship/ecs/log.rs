@@ -99,7 +99,7 @@ pub(super) async fn tell(scene: &Scene<'_>, cluster: &str, options: &LogOptions)
         }
         if !options.follow {
             if streams.is_empty() {
-                earlier(scene, group, options).await?;
+                earlier(scene, cluster, group, options).await?;
             }
             return Ok(());
         }
@@ -110,15 +110,18 @@ pub(super) async fn tell(scene: &Scene<'_>, cluster: &str, options: &LogOptions)
     }
 }
 
-/// Tells the lines of the last task that printed any, which ECS may have forgotten: of the last day, or of the time that was
-/// asked for.
-async fn earlier(scene: &Scene<'_>, group: &str, options: &LogOptions) -> Result<(), Problem> {
+/// Tells the lines of the last task that printed any and no longer runs, which ECS may have forgotten: of the last day, or of
+/// the time that was asked for.
+async fn earlier(scene: &Scene<'_>, cluster: &str, group: &str, options: &LogOptions) -> Result<(), Problem> {
     let name = scene.name();
     let seconds = options.since_seconds.unwrap_or(DAY);
     let since = i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
     let from = scene.session.clock.wall().as_millisecond().saturating_sub(since);
     let mut tail = Tail::new(group, Some(format!("{name}/{name}/")), from);
-    let lines = tail.next(scene.session).await.map_err(|error| told(scene, &error))?;
+    let mut lines = tail.next(scene.session).await.map_err(|error| told(scene, &error))?;
+    let running = of_family(scene, cluster, "RUNNING").await;
+    let running = running.map_err(|error| told(scene, &error))?;
+    lines.retain(|line| !running.iter().any(|task| line.stream.ends_with(task.id())));
     let Some(last) = lines.last().map(|line| line.stream.clone()) else {
         let hours = seconds.div_ceil(3600);
         scene
@@ -142,17 +145,22 @@ async fn earlier(scene: &Scene<'_>, group: &str, options: &LogOptions) -> Result
 
 /// The tasks whose lines are wanted: those that run, or those that ran before; the last one where none runs.
 async fn wanted(scene: &Scene<'_>, cluster: &str, options: &LogOptions) -> Result<Vec<Task>, AwsError> {
-    let family = scene.environment.stack_name(scene.name());
-    let asked = |desired: &str| json!({ "cluster": cluster, "family": family, "desiredStatus": desired });
     let running = match options.previous {
         true => Vec::new(),
-        false => tasks(scene, cluster, scene.name(), &asked("RUNNING")).await?,
+        false => of_family(scene, cluster, "RUNNING").await?,
     };
     if !running.is_empty() {
         return Ok(running);
     }
-    let mut stopped = tasks(scene, cluster, scene.name(), &asked("STOPPED")).await?;
+    let mut stopped = of_family(scene, cluster, "STOPPED").await?;
     stopped.sort_by_key(|task| std::cmp::Reverse(task.created));
     stopped.truncate(1);
     Ok(stopped)
+}
+
+/// The workload's tasks that are to be `RUNNING`, or `STOPPED`.
+async fn of_family(scene: &Scene<'_>, cluster: &str, desired: &str) -> Result<Vec<Task>, AwsError> {
+    let family = scene.environment.stack_name(scene.name());
+    let asked = json!({ "cluster": cluster, "family": family, "desiredStatus": desired });
+    tasks(scene, cluster, scene.name(), &asked).await
 }

@@ -52,7 +52,7 @@ pub async fn review(
     let service = service::find(scene.session, &wanted.cluster, &wanted.name).await;
     let service = service.map_err(|error| told(scene, &error))?;
     let schedule = match &wanted.run {
-        Run::Schedule(request) => schedule::find(scene, request).await?,
+        Run::Schedule(request) => schedule::find(scene, schedule::group_of(request)).await?,
         Run::Service(_) | Run::Task(_) => None,
     };
     let current = match (&wanted.run, &service) {
@@ -88,7 +88,7 @@ pub async fn review(
                 },
             }
         }
-        Run::Schedule(request) => schedule::review(request, schedule.as_ref(), &definition),
+        Run::Schedule(request) => schedule::review(&wanted, request, schedule.as_ref(), &definition),
         Run::Task(_) => ObjectChange {
             object: format!("Task {}/{}", wanted.cluster, wanted.name),
             // One that is otherwise in anything is another one, and runs.
@@ -173,11 +173,10 @@ pub async fn remove(scene: &Scene<'_>, release: &Release) -> Result<bool, Proble
     let cluster = cluster(scene)?;
     scaling::remove(scene, &Scaled::service(&cluster, scene.name()), release).await?;
     // First what would start another task.
-    let recorded = Wanted::read(release).ok().and_then(|wanted| match wanted.run {
-        Run::Schedule(request) => Some(request),
-        Run::Service(_) | Run::Task(_) => None,
-    });
-    let unscheduled = schedule::remove(scene, recorded.as_ref()).await?;
+    let unscheduled = match schedule::group(scene, Some(release)) {
+        Some(group) => schedule::remove(scene, &group).await?,
+        None => false,
+    };
     let removed = service::remove(scene, &cluster).await?;
     let family = scene.environment.stack_name(scene.name());
     let stopped = job::stop_all(scene, &cluster, &family).await?;

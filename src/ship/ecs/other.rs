@@ -1,7 +1,5 @@
 //! What a workload was before it became of another kind under the same name: a service, or a batch that the clock starts.
 
-use serde_json::json;
-
 use super::super::{Release, Restored, Rolled, RolledOut, Scene, ShipFailure, scaling};
 use super::request::{Run, Wanted};
 use super::{schedule, service, told};
@@ -10,15 +8,10 @@ use crate::workload::scaling::Scaled;
 
 /// The group of the schedule that starts the workload; none if there is no schedule.
 pub(super) async fn schedule(scene: &Scene<'_>, serving: Option<&Release>) -> Result<Option<String>, Problem> {
-    let recorded = serving.and_then(|serving| match Wanted::read(serving).ok()?.run {
-        Run::Schedule(request) => Some(request.get("GroupName")?.as_str()?.to_owned()),
-        Run::Service(_) | Run::Task(_) => None,
-    });
-    let Some(group) = recorded.or_else(|| scene.output("schedule_group").map(str::to_owned)) else {
+    let Some(group) = schedule::group(scene, serving) else {
         return Ok(None);
     };
-    let asked = json!({ "GroupName": group, "Name": scene.name() });
-    let found = schedule::find(scene, &asked).await?;
+    let found = schedule::find(scene, &group).await?;
     Ok(found.map(|_| group))
 }
 
@@ -72,7 +65,7 @@ async fn look(scene: &Scene<'_>, wanted: &Wanted, serving: Option<&Release>) -> 
 
 async fn end(scene: &Scene<'_>, wanted: &Wanted, serving: Option<&Release>, there: &There) -> Result<(), Problem> {
     if let Some(group) = &there.group {
-        schedule::remove(scene, Some(&json!({ "GroupName": group }))).await?;
+        schedule::remove(scene, group).await?;
         scene
             .tell
             .note(format!("`{}` is no longer started by the clock", wanted.name));

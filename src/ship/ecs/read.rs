@@ -192,7 +192,8 @@ fn count(json: &Json, member: &str) -> u32 {
 }
 
 /// A time, which the protocol writes in seconds with a fraction, in milliseconds.
-fn time(json: &Json, member: &str) -> Option<i64> {
+/// A moment in milliseconds since 1970.
+pub(super) fn time(json: &Json, member: &str) -> Option<i64> {
     let seconds = json.get(member)?.as_f64()?;
     #[expect(clippy::cast_possible_truncation, reason = "milliseconds since 1970 fit")]
     let millis = (seconds * 1000.0).round() as i64;

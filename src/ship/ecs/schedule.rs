@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::super::{Event, FieldChange, ObjectChange, ObjectFate, Restored, Rolled, RolledOut, Running, Scene};
-use super::super::{ShipFailure, event::Phase};
+use super::super::{Release, ShipFailure, event::Phase};
 use super::difference::{differences, is_nothing};
-use super::read::text;
-use super::request::Wanted;
+use super::read::{text, time};
+use super::request::{Run, Wanted};
 use super::service::untouched;
 use super::{PATIENCE, POLL, definition, interrupted, job, told};
 use crate::aws::error::{AwsError, Kind};
@@ -20,18 +20,23 @@ use crate::diagnostic::{Problem, codes};
 /// How long a role that cannot be taken is put down to IAM, which takes a moment.
 const ROLE: Duration = Duration::from_secs(120);
 
-/// Where a request puts its schedule: group and name.
-fn place(request: &Json) -> (&str, &str) {
-    (
-        text(request, "GroupName").unwrap_or("default"),
-        text(request, "Name").unwrap_or_default(),
-    )
+/// The group in which the workload's schedule is, if it has one: as `release` says, else as the stack does.
+pub(super) fn group(scene: &Scene<'_>, release: Option<&Release>) -> Option<String> {
+    let recorded = release.and_then(|release| match Wanted::read(release).ok()?.run {
+        Run::Schedule(request) => Some(group_of(&request).to_owned()),
+        Run::Service(_) | Run::Task(_) => None,
+    });
+    recorded.or_else(|| scene.output("schedule_group").map(str::to_owned))
 }
 
-/// The schedule of a request as it is; none if it is not there.
-pub(super) async fn find(scene: &Scene<'_>, request: &Json) -> Result<Option<Json>, Problem> {
-    let (group, name) = place(request);
-    let found = scheduler::find(scene.session, group, name, PATIENCE).await;
+/// The group in which a request puts its schedule; its name is the workload's.
+pub(super) fn group_of(request: &Json) -> &str {
+    text(request, "GroupName").unwrap_or("default")
+}
+
+/// The workload's schedule in `group` as it is; none if it is not there.
+pub(super) async fn find(scene: &Scene<'_>, group: &str) -> Result<Option<Json>, Problem> {
+    let found = scheduler::find(scene.session, group, scene.name(), PATIENCE).await;
     found.map_err(|error| error.problem())
 }
 
@@ -81,8 +86,7 @@ fn strangers(asked: &Json, found: &Json, path: &str, changes: &mut Vec<FieldChan
 }
 
 /// What would become of the schedule, where its task definition comes to be as `definition` says.
-pub(super) fn review(request: &Json, found: Option<&Json>, definition: &ObjectChange) -> ObjectChange {
-    let (group, name) = place(request);
+pub(super) fn review(wanted: &Wanted, request: &Json, found: Option<&Json>, definition: &ObjectChange) -> ObjectChange {
     let before = found.and_then(revision);
     let fields = found.map(|found| {
         let mut fields = changes(&with(request, before.unwrap_or_default()), found);
@@ -96,7 +100,7 @@ pub(super) fn review(request: &Json, found: Option<&Json>, definition: &ObjectCh
         fields
     });
     ObjectChange {
-        object: format!("Schedule {group}/{name}"),
+        object: format!("Schedule {}/{}", group_of(request), wanted.name),
         fate: match &fields {
             None => ObjectFate::Create,
             Some(fields) if fields.is_empty() => ObjectFate::Unchanged,
@@ -118,7 +122,8 @@ pub(super) async fn roll_out(scene: &Scene<'_>, wanted: &Wanted, request: &Json)
     if scene.stop.is_cancelled() {
         return untouched(interrupted(&wanted.name));
     }
-    let found = match find(scene, request).await {
+    let group = group_of(request);
+    let found = match find(scene, group).await {
         Ok(found) => found,
         Err(problem) => return untouched(problem),
     };
@@ -131,11 +136,10 @@ pub(super) async fn roll_out(scene: &Scene<'_>, wanted: &Wanted, request: &Json)
     if found.as_ref().is_some_and(is_asked) {
         return Ok(RolledOut::Unchanged);
     }
-    let (group, name) = place(request);
     scene.tell.event(Event::Phase {
         workload: wanted.name.clone(),
         phase: Phase::RollOut,
-        subject: format!("schedule {group}/{name}"),
+        subject: format!("schedule {group}/{}", wanted.name),
     });
     let Err(error) = put(scene, &asked, found.is_some()).await else {
         scene.tell.note(format!("`{}` {}", wanted.name, words(&asked)));
@@ -155,7 +159,7 @@ pub(super) async fn roll_out(scene: &Scene<'_>, wanted: &Wanted, request: &Json)
         return untouched(error.problem());
     }
     // What AWS took and did not answer may have been done.
-    match find(scene, request).await {
+    match find(scene, group).await {
         Ok(Some(now)) if is_asked(&now) => Ok(RolledOut::Done),
         Ok(_) => untouched(error.problem()),
         Err(problem) => Err(Box::new(ShipFailure {
@@ -197,7 +201,7 @@ fn words(schedule: &Json) -> String {
 /// What the schedule runs, and how its last task ended; none where nothing is to be started by the clock.
 pub(super) async fn running(scene: &Scene<'_>, cluster: &str) -> Result<Option<Running>, Problem> {
     let found = match scene.output("schedule_group") {
-        Some(group) => find(scene, &json!({ "GroupName": group, "Name": scene.name() })).await?,
+        Some(group) => find(scene, group).await?,
         None => None,
     };
     let last = job::running(scene, cluster).await?;
@@ -221,9 +225,7 @@ pub(super) async fn running(scene: &Scene<'_>, cluster: &str) -> Result<Option<R
     let mut remarks = vec![words(&schedule)];
     remarks.append(&mut troubles);
     remarks.extend(last.map(|last| last.remarks).unwrap_or_default());
-    let since = schedule.get("LastModificationDate").and_then(Json::as_f64);
-    #[expect(clippy::cast_possible_truncation, reason = "seconds since 1970, to the second")]
-    let since = since.and_then(|at| jiff::Timestamp::from_second(at as i64).ok());
+    let since = time(&schedule, "LastModificationDate").and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
     Ok(Some(Running {
         images: image.map(|(image, _)| image).into_iter().collect(),
         ready,
@@ -236,12 +238,8 @@ pub(super) async fn running(scene: &Scene<'_>, cluster: &str) -> Result<Option<R
     }))
 }
 
-/// Deletes the schedule of a workload that was, or is, started by the clock; gives whether there was one.
-pub(super) async fn remove(scene: &Scene<'_>, recorded: Option<&Json>) -> Result<bool, Problem> {
-    let group = recorded.and_then(|request| text(request, "GroupName"));
-    let Some(group) = group.or_else(|| scene.output("schedule_group")) else {
-        return Ok(false);
-    };
+/// Deletes the workload's schedule in `group`; gives whether there was one.
+pub(super) async fn remove(scene: &Scene<'_>, group: &str) -> Result<bool, Problem> {
     let removed = scheduler::remove(scene.session, group, scene.name(), PATIENCE).await;
     removed.map_err(|error| error.problem())
 }

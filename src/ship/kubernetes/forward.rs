@@ -104,9 +104,10 @@ async fn carry(pods: Api<Pod>, pod: String, port: u16, connection: TcpStream, te
     };
     let came = exchange(connection, stream, refused, |why| tell.note(format!("{pod}: {why}"))).await;
     // A pod that ended a connection before it said anything is told; a client that did so knows it.
-    if came == Some(0)
-        && let Ok(Err(error)) = Clock::real().timeout(CLOSE, forwarder.join()).await
-    {
+    if came != Some(0) {
+        return forwarder.abort();
+    }
+    if let Ok(Err(error)) = Clock::real().timeout(CLOSE, forwarder.join()).await {
         tell.note(format!("{pod}: the connection to port {port} broke: {error}"));
     }
 }

@@ -285,7 +285,7 @@ fn row(workload: &WorkloadReport) -> Vec<String> {
     let is_batch = workload.kind == Some(Kind::Batch.name());
     let running = match (&workload.running, workload.drift) {
         (_, WorkloadDrift::Unknown) => paint(CHANGE, "cannot be asked"),
-        (_, WorkloadDrift::Gone) if is_batch => paint(REMOVE, "its schedule is gone"),
+        (_, WorkloadDrift::Gone) if is_batch => paint(REMOVE, "not on schedule"),
         (Some(running), _) if running.scheduled && running.healthy => paint(ADD, "on schedule"),
         (Some(running), _) if running.scheduled => paint(REMOVE, "needs attention"),
         // A batch has its end, and what is recorded as shipped came to it.

@@ -16,7 +16,9 @@ use serde_json::Value as Json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::super::{Event, ImageAt, Outputs, Release, Restored, Rolled, RolledOut, Running, Scene, ShipFailure, Tell};
+use super::super::{
+    Event, ImageAt, LogOptions, Outputs, Release, Restored, Rolled, RolledOut, Running, Scene, ShipFailure, Tell,
+};
 use crate::aws::session::{Endpoint, Session, SessionOptions, open};
 use crate::clock::Clock;
 use crate::sandbox::{Sandbox, SandboxOptions, parse_faults};
@@ -178,6 +180,19 @@ impl Stage {
             events.push(event);
         }
         (rolled, events)
+    }
+
+    /// What `logs` tells: all that there is, and with `previous` of tasks before.
+    async fn logged(&self, previous: bool) -> Vec<Event> {
+        let options = LogOptions {
+            follow: false,
+            tail: None,
+            since_seconds: None,
+            previous,
+        };
+        let (listener, mut heard) = mpsc::unbounded_channel();
+        super::logs(&self.scene(&Tell::to(listener)), &options).await.unwrap();
+        std::iter::from_fn(|| heard.try_recv().ok()).collect()
     }
 
     async fn running(&self) -> Option<Running> {

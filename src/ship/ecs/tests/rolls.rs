@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::diagnostic::codes;
-use crate::ship::{LogOptions, ObjectFate};
+use crate::ship::ObjectFate;
 
 #[tokio::test(start_paused = true)]
 async fn the_first_ship_makes_a_service_and_ends_when_all_its_tasks_are_healthy() {
@@ -239,23 +239,15 @@ async fn a_ship_waits_for_a_service_of_that_name_that_is_being_deleted() {
 async fn the_lines_of_every_task_are_told_once() {
     let stage = Stage::new(API, "").await;
     stage.ship(&stage.release(&digest('1')), None).await.unwrap();
-    let options = LogOptions {
-        follow: false,
-        tail: None,
-        since_seconds: None,
-        previous: false,
-    };
-    let (listener, mut heard) = mpsc::unbounded_channel();
-    super::super::logs(&stage.scene(&Tell::to(listener)), &options)
+    let lines: Vec<(String, String)> = stage
+        .logged(false)
         .await
-        .unwrap();
-    let mut lines = Vec::new();
-    while let Ok(event) = heard.try_recv() {
-        match event {
-            Event::Log { source, line } => lines.push((source, line)),
+        .into_iter()
+        .map(|event| match event {
+            Event::Log { source, line } => (source, line),
             other => panic!("{other:?}"),
-        }
-    }
+        })
+        .collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(
         lines

@@ -76,18 +76,8 @@ async fn shipping_waits_for_no_clock_and_the_clock_starts_what_was_shipped() {
         running.remarks.contains(&"its task ended well".to_owned()),
         "{running:?}"
     );
-    let all = crate::ship::LogOptions {
-        follow: false,
-        tail: None,
-        since_seconds: None,
-        previous: false,
-    };
-    let (listener, mut heard) = mpsc::unbounded_channel();
-    super::super::logs(&stage.scene(&Tell::to(listener)), &all)
-        .await
-        .unwrap();
-    let heard = std::iter::from_fn(|| heard.try_recv().ok());
-    let lines = heard.filter(|event| matches!(event, Event::Log { line, .. } if line == "nightly is up"));
+    let lines = stage.logged(false).await.into_iter();
+    let lines = lines.filter(|event| matches!(event, Event::Log { line, .. } if line == "nightly is up"));
     assert_eq!(lines.count(), 1);
 }
 
@@ -343,28 +333,15 @@ async fn lines_of_a_task_that_ecs_has_forgotten_are_told_and_that_there_are_none
             .await
             .unwrap()
     );
-    let told = async || {
-        let options = crate::ship::LogOptions {
-            follow: false,
-            tail: Some(1),
-            since_seconds: None,
-            previous: false,
-        };
-        let (listener, mut heard) = mpsc::unbounded_channel();
-        super::super::logs(&stage.scene(&Tell::to(listener)), &options)
-            .await
-            .unwrap();
-        std::iter::from_fn(|| heard.try_recv().ok()).collect::<Vec<_>>()
-    };
     let hours = async |hours: u64| Clock::real().sleep(Duration::from_secs(3600 * hours)).await;
     hours(2).await;
-    let lines = told().await;
+    let lines = stage.logged(false).await;
     assert!(
-        matches!(lines.as_slice(), [Event::Log { line, .. }] if line == "all done"),
+        matches!(lines.as_slice(), [Event::Log { .. }, Event::Log { line, .. }] if line == "all done"),
         "{lines:?}"
     );
     hours(24).await;
-    let lines = told().await;
+    let lines = stage.logged(false).await;
     assert!(
         matches!(lines.as_slice(), [Event::Note(note)] if note.contains("in the last 24 h")),
         "{lines:?}"
@@ -379,4 +356,30 @@ async fn a_group_that_is_gone_is_told_with_what_makes_it() {
     let failure = stage.ship(&stage.release(&digest('1')), None).await.unwrap_err();
     assert_eq!(failure.problem.code, codes::ECS_STACK, "{failure:#?}");
     assert!(failure.problem.hints[0].contains("schedules = true"), "{failure:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_task_that_runs_nothing_is_told_as_that_of_the_one_before() {
+    let stage = Stage::new(API, "").await;
+    stage.ship(&stage.release(&digest('1')), None).await.unwrap();
+    assert!(!stage.logged(false).await.is_empty());
+    let told = stage.logged(true).await;
+    assert!(matches!(told.as_slice(), [Event::Note(_)]), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_that_cannot_be_ended_is_told_and_ended_by_the_next_ship() {
+    let kept = "[[fault]]\nservice = \"scheduler\"\naction = \"DeleteSchedule\"\ntimes = 1\nerror = { code = \"AccessDeniedException\", message = \"no\" }";
+    let mut stage = Stage::by_the_clock(NIGHTLY, kept).await;
+    let first = stage.release(&digest('1'));
+    stage.ship(&first, None).await.unwrap();
+    stage.edit(&NIGHTLY.replace("schedule = \"*/30 * * * *\"", ""));
+    let once = stage.release(&digest('1'));
+    let failure = stage.ship(&once, Some(&first)).await.unwrap_err();
+    assert!(matches!(failure.restored, Restored::Unneeded), "{failure:#?}");
+    assert_eq!(failure.problem.code, codes::ACCESS_DENIED);
+    assert!(stage.schedule().await.is_some());
+    assert_eq!(stage.ship(&once, Some(&once)).await.unwrap(), RolledOut::Done);
+    assert!(stage.schedule().await.is_none());
+    assert_eq!(stage.calls("RunTask"), 1);
 }

@@ -49,13 +49,7 @@ async fn every_request_is_one_that_was_held_against_awss_model() {
     stage.edit(API);
     let fixed = ships(&stage, '4', Some(&second)).await;
     stage.running().await.unwrap();
-    let all = super::super::super::LogOptions {
-        follow: false,
-        tail: None,
-        since_seconds: None,
-        previous: false,
-    };
-    super::super::logs(&stage.scene(&Tell::nobody()), &all).await.unwrap();
+    stage.logged(false).await;
     super::super::remove(&stage.scene(&Tell::nobody()), &fixed)
         .await
         .unwrap();
