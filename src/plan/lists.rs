@@ -340,6 +340,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_suspected_of_a_list_that_is_told_by_element_is_not_told_twice() {
+        let joined = |said: &str| {
+            let joined = super::super::local::joined(vec![role(vec![bare(said)])], vec![role(vec![bare("Policies")])]);
+            joined[0].properties.len()
+        };
+        assert_eq!(joined("Policies"), 1);
+        assert_eq!(joined("Policies[ship]"), 1);
+        assert_eq!(joined("Policies.0.PolicyName"), 1);
+        assert_eq!(joined("PoliciesOfOthers"), 2);
+    }
+
+    #[test]
     fn a_change_without_values_is_not_taken_for_told() {
         let list = |names: &[&str]| json!({ "Policies": names.iter().map(|name| json!({ "PolicyName": name })).collect::<Vec<_>>() });
         let paths = ["Policies.0.PolicyName", "Policies.1.PolicyName", "Policies.2"];

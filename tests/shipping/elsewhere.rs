@@ -259,6 +259,11 @@ fn what_the_clock_starts_moves_with_its_workload_and_is_not_forgotten_where_it_w
         .exits(0)
         .says("not on schedule");
     project
+        .mlinfra("ship dev --sandbox --plan")
+        .exits(0)
+        .says("ScheduleExpression: (none) -> cron(15 2 * * ? *)")
+        .says("even while the one before still runs");
+    project
         .mlinfra("ship dev --sandbox --yes")
         .exits(0)
         .says("runs cron(15 2 * * ? *) Etc/UTC");
